@@ -28,16 +28,18 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 class Peak:
-    """Fused multiply-adds on registers alone, in operations per second.
+    """Multiplications and additions on registers alone, in operations per second.
 
     Measured for a millisecond at a time, so that the CPU's clock rate stays that of the kernel.
     Several threads may measure at once.
     """
 
-    def __init__(self, least_seconds: float = 0.001) -> None:
-        """Find the amount of work for so long."""
-        self._rounds = 1000
-        while seconds(lambda: _core.run_fma_peak(self._rounds)) < least_seconds:
+    def __init__(
+        self, least_seconds: float = 0.001, run: Callable[[int], int] = _core.run_fma_peak
+    ) -> None:
+        """Find the amount of work for so long: rounds of `run`, which returns their operations."""
+        self._rounds, self._run = 1000, run
+        while seconds(lambda: run(self._rounds)) < least_seconds:
             self._rounds *= 2
 
     def __call__(self) -> float:
@@ -46,7 +48,7 @@ class Peak:
 
         def measured() -> None:
             nonlocal operations
-            operations = _core.run_fma_peak(self._rounds)
+            operations = self._run(self._rounds)
 
         duration = seconds(measured)
         return operations / duration

@@ -56,6 +56,8 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
 
 void bind_benchmark(py::module_& module) {
   module.def("run_fma_peak", &run_fma_peak, py::arg("rounds"), py::call_guard<ReleaseGil>());
+  module.def("run_integer_peak", &run_integer_peak, py::arg("rounds"),
+             py::call_guard<ReleaseGil>());
   module.def("core_to_core_seconds", &core_to_core_seconds, py::call_guard<ReleaseGil>());
   module.def("repeat_conv2d", &repeat_conv2d, py::arg("direction"), py::arg("x").noconvert(),
              py::arg("weight").noconvert(), py::arg("bias").noconvert(),

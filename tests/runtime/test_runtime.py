@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import cnnx
 import floating_point
@@ -215,3 +216,9 @@ def test_every_function_restores_the_mode() -> None:
 def test_a_cache_line_takes_nanoseconds_between_cores() -> None:
     """Infinitely long if the system runs both threads on one CPU."""
     assert _core.core_to_core_seconds() > 1e-9
+
+
+@pytest.mark.parametrize("run", [_core.run_fma_peak, _core.run_integer_peak])
+def test_a_peak_counts_the_operations_of_all_its_rounds(run: Callable[[int], int]) -> None:
+    assert run(1) > 0
+    assert run(7) == 7 * run(1)

@@ -1,4 +1,5 @@
-// run_fma_peak: one kernel on the calling thread; core_to_core_seconds: two threads take turns.
+// run_fma_peak, run_integer_peak: one kernel on the calling thread; core_to_core_seconds: two
+// threads take turns.
 #include "cnnx/peak.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "kernels/integer_peak.h"
 #include "kernels/peak.h"
 #include "runtime/dispatch.h"
 
@@ -36,6 +38,15 @@ int64_t run_fma_peak(int64_t rounds) {
   volatile float sink;
   float result = 0.0f;
   const int64_t operations = CNNX_KERNELS(peak_kernels).run(rounds, &result);
+  sink = result;
+  static_cast<void>(sink);
+  return operations;
+}
+
+int64_t run_integer_peak(int64_t rounds) {
+  volatile int32_t sink;
+  int32_t result = 0;
+  const int64_t operations = CNNX_INTEGER_KERNELS(integer_peak_kernels).run(rounds, &result);
   sink = result;
   static_cast<void>(sink);
   return operations;
