@@ -78,6 +78,9 @@ class BoundQuantizedConvolution final : public InferenceOp {
     const int64_t copied = reads_in_place_ ? 0 : copy_.bytes(band_rows()) + kSlack;
     return runs_bytes() + runtime::round_up_to_line(copied / kBytesOfFloat + 1) * kBytesOfFloat;
   }
+  bool shares_panels(int threads, int64_t parts) const;
+  template <class Body>
+  void for_each_share(int threads, int64_t parts, const Body& body) const;
   void run_pixels(const ForwardArguments& a, int64_t begin, int64_t end, int64_t first_panel,
                   int64_t last_panel, int64_t* runs) const;
   void run_band(const ForwardArguments& a, int64_t image, int64_t first, int64_t last,
@@ -148,48 +151,56 @@ void BoundQuantizedConvolution::run_band(const ForwardArguments& a, int64_t imag
   kernels().run(product);
 }
 
+// Whether threads share the panels of weights, and each computes all outputs of its own: of so many
+// parts of the image there are too few, or the weights are what takes time to read.
+bool BoundQuantizedConvolution::shares_panels(int threads, int64_t parts) const {
+  if (threads == 1) return false;
+  const int64_t weights = weight_rows() * g_.out_channels;
+  const int64_t images =
+      g_.batch * g_.in_height * g_.in_width * g_.in_channels + pixels() * g_.out_channels;
+  return parts < threads || (weights > images && panels() % threads == 0);
+}
+
+// Calls body(first part, last part, first panel, last panel, slot) for each thread's share.
+template <class Body>
+void BoundQuantizedConvolution::for_each_share(int threads, int64_t parts, const Body& body) const {
+  const bool of_panels = shares_panels(threads, parts);
+  const int64_t count = of_panels ? panels() : parts;
+  const int64_t work = multiply_adds() / count + 1;
+  runtime::parallel_for(threads, count, kGrainMultiplyAdds / work + 1,
+                        [&](int64_t begin, int64_t end, int slot) {
+                          if (of_panels) {
+                            body(0, parts, begin, end, slot);
+                          } else {
+                            body(begin, end, 0, panels(), slot);
+                          }
+                        });
+}
+
 void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
-  uint8_t* const scratch = bytes_of(a.scratch);
-  const int64_t work = weight_rows() * g_.out_channels / kProductsAtOnce + 1;
-  const auto slot_of = [&](int slot) { return scratch + slot * slot_bytes(); };
+  const auto slot_of = [&](int slot) { return bytes_of(a.scratch) + slot * slot_bytes(); };
   if (reads_in_place_) {
     constexpr int64_t kBlock = 64;
-    const int64_t blocks = divide_up(pixels(), kBlock);
-    // Few pixels: threads share the weights instead.
-    const bool shares_panels = blocks < 2 * a.threads;
-    const int64_t count = shares_panels ? panels() : blocks;
-    const int64_t grain = kGrainMultiplyAdds / (work * pixels() / count + 1) + 1;
-    runtime::parallel_for(a.threads, count, grain, [&](int64_t begin, int64_t end, int slot) {
-      int64_t* const runs = reinterpret_cast<int64_t*>(slot_of(slot));
-      if (shares_panels) {
-        run_pixels(a, 0, pixels(), begin, end, runs);
-      } else {
-        run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), 0, panels(), runs);
-      }
-    });
+    for_each_share(a.threads, divide_up(pixels(), kBlock),
+                   [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
+                     run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), first, last,
+                                reinterpret_cast<int64_t*>(slot_of(slot)));
+                   });
     return;
   }
-  const int64_t rows =
-      std::min(band_rows(), std::max<int64_t>(1, divide_up(g_.batch * g_.out_height, a.threads)));
-  const int64_t bands = divide_up(g_.out_height, rows);
-  const bool shares_panels = g_.batch * bands < a.threads;
-  const int64_t count = shares_panels ? panels() : g_.batch * bands;
-  const int64_t grain = kGrainMultiplyAdds / (work * pixels() / count + 1) + 1;
-  runtime::parallel_for(a.threads, count, grain, [&](int64_t begin, int64_t end, int slot) {
-    if (shares_panels) {
-      for (int64_t band = 0; band < g_.batch * bands; ++band) {
-        const int64_t first = band % bands * rows;
-        run_band(a, band / bands, first, std::min(first + rows, g_.out_height), begin, end,
-                 slot_of(slot));
-      }
-    } else {
-      for (int64_t band = begin; band < end; ++band) {
-        const int64_t first = band % bands * rows;
-        run_band(a, band / bands, first, std::min(first + rows, g_.out_height), 0, panels(),
-                 slot_of(slot));
-      }
-    }
-  });
+  // Bands of equal size, as many for each thread if there is one image.
+  int64_t bands = divide_up(g_.out_height, band_rows());
+  if (g_.batch == 1) bands = std::min(divide_up(bands, a.threads) * a.threads, g_.out_height);
+  const int64_t rows = divide_up(g_.out_height, bands);
+  bands = divide_up(g_.out_height, rows);
+  for_each_share(a.threads, g_.batch * bands,
+                 [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
+                   for (int64_t band = begin; band < end; ++band) {
+                     const int64_t row = band % bands * rows;
+                     run_band(a, band / bands, row, std::min(row + rows, g_.out_height), first,
+                              last, slot_of(slot));
+                   }
+                 });
 }
 
 }  // namespace
