@@ -10,33 +10,17 @@
 
 #include "check.h"
 #include "cnnx/cnnx.h"
+#include "digest.h"
 #include "runtime/philox.h"
 
 namespace {
 
 using namespace cnnx::layers;
 using cnnx::Padding;
+using cnnx::test::Digest;
 
 constexpr uint64_t kSeed = 5;
 std::set<std::string> trained_kinds;
-
-// FNV-1a, 64 bits.
-class Digest {
- public:
-  template <typename Value>
-  void add(const Value* values, size_t count) {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(values);
-    for (size_t i = 0; i < count * sizeof(Value); ++i) {
-      state_ = (state_ ^ bytes[i]) * 0x100000001b3u;
-    }
-  }
-  void add(const std::vector<float>& values) { add(values.data(), values.size()); }
-  void add(double value) { add(&value, 1); }
-  uint64_t value() const { return state_; }
-
- private:
-  uint64_t state_ = 0xcbf29ce484222325u;
-};
 
 // Data: images in [-1, 1) and the targets that a loss needs.
 
@@ -216,6 +200,7 @@ uint64_t every_other_layer() {
                 LayerNorm(),
                 Upsample2d({2, 1}).mode(cnnx::UpsampleMode::bilinear),
                 ReLU6(),
+                Quantize(0.02, 3),
                 AdaptiveAvgPool2d({5, 4}),
                 Sigmoid(),
                 Flatten(),

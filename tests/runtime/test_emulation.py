@@ -1,8 +1,8 @@
 """Other CPUs under qemu: 64-bit ARM, and x86-64 without AVX-512 or any AVX at all.
 
 Emulation takes minutes, so it runs only with CNNX_EMULATION=1; `.ci/run emulation` also installs
-its prerequisites. The C++ tests run on each CPU, and the results of training are compared bit by
-bit.
+its prerequisites. The C++ tests run on each CPU, and the results of training and the predictions of
+quantized networks are compared bit by bit.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 from cpp_build import ROOT, TEST_NAMES, CppBuild, cmake, configure, run
-from instruction_sets import SUPPORT, run_python
-from printed_digests import DIGESTS, digests_in, isa_in
+from instruction_sets import INTEGER_CPU_FLAGS, SUPPORT, run_python
+from printed_digests import DIGESTS, QUANTIZED_DIGESTS, digests_in, isa_in
 
 if os.environ.get("CNNX_EMULATION") != "1":
     pytest.skip(
@@ -65,6 +65,10 @@ class Output:
     def digests(self) -> dict[str, str]:
         return digests_in(self.printed[DIGESTS])
 
+    @property
+    def quantized_digests(self) -> dict[str, str]:
+        return digests_in(self.printed[QUANTIZED_DIGESTS])
+
 
 def needs(program: str, package: str) -> None:
     if shutil.which(program) is None:
@@ -99,6 +103,21 @@ def run_all(builds: dict[str, Path]) -> dict[str, Output]:
     }
 
 
+def digests_here(cpp_build: CppBuild, program: str, isa: str) -> dict[str, str] | None:
+    """The digests under an instruction set that this CPU runs."""
+    here = subprocess.run(
+        [cpp_build.folder / "cpp" / "tests" / program],
+        env={**os.environ, "CNNX_ISA": isa},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if here.returncode == 0:
+        return digests_in(here.stdout)
+    assert "expected one that this CPU runs" in here.stderr
+    return None
+
+
 @pytest.fixture(scope="module")
 def outputs(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Output]:
     needs("qemu-x86_64", "qemu-user")
@@ -125,19 +144,22 @@ def test_arm_gives_the_bits_of_avx2_and_avx512(
     arm = outputs["aarch64"].digests
     assert {"x_and_o", "convolutions"} <= set(arm)
     assert arm == outputs["Haswell"].digests
-    program = cpp_build.folder / "cpp" / "tests" / DIGESTS
     for isa in ("avx2", "avx512"):
-        here = subprocess.run(
-            [program],
-            env={**os.environ, "CNNX_ISA": isa},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if here.returncode == 0:
-            assert digests_in(here.stdout) == arm, isa
-        else:
-            assert "expected one that this CPU runs" in here.stderr
+        found = digests_here(cpp_build, DIGESTS, isa)
+        assert found is None or found == arm, isa
+
+
+def test_quantized_networks_have_the_same_bits_everywhere(
+    outputs: dict[str, Output], cpp_build: CppBuild
+) -> None:
+    arm = outputs["aarch64"].quantized_digests
+    assert {"convolutions", "depthwise_convolutions", "activations"} <= set(arm)
+    assert len(set(arm.values())) == len(arm)
+    for cpu, found in outputs.items():
+        assert found.quantized_digests == arm, cpu
+    for isa in INTEGER_CPU_FLAGS:
+        here = digests_here(cpp_build, QUANTIZED_DIGESTS, isa)
+        assert here is None or here == arm, isa
 
 
 def test_a_digest_can_differ(outputs: dict[str, Output]) -> None:

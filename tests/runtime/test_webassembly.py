@@ -1,5 +1,5 @@
-"""WebAssembly under Node: the C++ tests pass, training has the bits of baseline, and a project of
-one's own compiles the library.
+"""WebAssembly under Node: the C++ tests pass, training and quantized networks have the bits of
+baseline, and a project of one's own compiles the library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cpp_build import ROOT, TEST_NAMES, CppBuild, cmake, configure, ctest, launcher, ninja, run
-from printed_digests import DIGESTS, digests_in, isa_in
+from printed_digests import DIGESTS, QUANTIZED_DIGESTS, digests_in, isa_in
 
 pytestmark = pytest.mark.slow
 
@@ -46,18 +46,34 @@ def test_every_cpp_test_passes_or_is_named_with_a_reason(build: Path) -> None:
     assert len(left_out) < len(TEST_NAMES) / 10
 
 
-def test_training_has_the_bits_of_baseline(build: Path, node: str, cpp_build: CppBuild) -> None:
-    module = run([node, build / "cpp" / "tests" / f"{DIGESTS}.js"])
+def digests_of_both(
+    program: str, build: Path, node: str, cpp_build: CppBuild
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests of WebAssembly and of this CPU's baseline."""
+    module = run([node, build / "cpp" / "tests" / f"{program}.js"])
     native = subprocess.run(
-        [cpp_build.folder / "cpp" / "tests" / DIGESTS],
+        [cpp_build.folder / "cpp" / "tests" / program],
         env={**os.environ, "CNNX_ISA": "baseline"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert isa_in(module) == isa_in(native.stdout) == "baseline"
-    assert {"x_and_o", "convolutions", "graph"} <= set(digests_in(module))
-    assert digests_in(module) == digests_in(native.stdout)
+    return digests_in(module), digests_in(native.stdout)
+
+
+def test_training_has_the_bits_of_baseline(build: Path, node: str, cpp_build: CppBuild) -> None:
+    module, native = digests_of_both(DIGESTS, build, node, cpp_build)
+    assert {"x_and_o", "convolutions", "graph"} <= set(module)
+    assert module == native
+
+
+def test_quantized_networks_have_the_bits_of_baseline(
+    build: Path, node: str, cpp_build: CppBuild
+) -> None:
+    module, native = digests_of_both(QUANTIZED_DIGESTS, build, node, cpp_build)
+    assert {"convolutions", "depthwise_convolutions", "activations"} <= set(module)
+    assert module == native
 
 
 def test_a_project_catches_exceptions(node: str, object_cache: Path, tmp_path: Path) -> None:

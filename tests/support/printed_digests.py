@@ -1,4 +1,4 @@
-"""The digests that cpp/tests/training_digests_test.cpp prints, by which machines are compared.
+"""The digests that C++ tests print, by which machines are compared.
 
 Not part of the package.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 DIGESTS = "training_digests_test"
+QUANTIZED_DIGESTS = "quantized_digests_test"  # the same on every machine
 
 
 def digests_in(text: str) -> dict[str, str]:

@@ -106,10 +106,11 @@ class ByteRounding {
   }
 
  private:
-  // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits of the sum.
+  // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits of the sum. NaN becomes
+  // the least byte, as on x86-64.
   static CNNX_INLINE IntVector rounded(Vector t) {
-    const Vector magic = broadcast(12582912.0f);
-    const Vector bounded = at_most(broadcast(kBeyondBytes), at_least(broadcast(-kBeyondBytes), t));
+    const Vector magic = broadcast(12582912.0f), least = broadcast(-kBeyondBytes);
+    const Vector bounded = at_most(broadcast(kBeyondBytes), t > least ? t : least);
     const Vector sum = bounded + magic;
     return reinterpret_cast<const IntVector&>(sum) - reinterpret_cast<const IntVector&>(magic);
   }
