@@ -106,8 +106,8 @@ class ByteRounding {
   }
 
  private:
-  // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits of the sum. NaN becomes
-  // the least byte, as on x86-64.
+  // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits of the sum. NaN
+  // becomes the least byte, as on x86-64.
   static CNNX_INLINE IntVector rounded(Vector t) {
     const Vector magic = broadcast(12582912.0f), least = broadcast(-kBeyondBytes);
     const Vector bounded = at_most(broadcast(kBeyondBytes), t > least ? t : least);
