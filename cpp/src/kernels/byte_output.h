@@ -41,6 +41,9 @@ class ByteRounding {
       _mm512_storeu_si512(target, bytes);
     } else if (vectors == 2 && count >= 32) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), _mm512_castsi512_si256(bytes));
+    } else if (vectors == 1 && count >= 16) {
+      // A load soon after a store by a mask, of bytes next to them, takes long.
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), _mm512_castsi512_si128(bytes));
     } else {
       const int64_t stored = count < vectors * kLanes ? count : vectors * kLanes;
       _mm512_mask_storeu_epi8(target, ~uint64_t{0} >> (64 - stored), bytes);
@@ -73,6 +76,8 @@ class ByteRounding {
     bytes = _mm_min_epu8(_mm_max_epu8(bytes, least_), most_);
     if (vectors * kLanes == 16 && count >= 16) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(target), bytes);
+    } else if (vectors * kLanes == 8 && count >= 8) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(target), bytes);
     } else {
       uint8_t all[16];
       _mm_storeu_si128(reinterpret_cast<__m128i*>(all), bytes);

@@ -31,10 +31,11 @@ void run_channel_shuffle(const Shuffle& s, const float* x, int threads, float* o
 void shuffle_bytes(const Shuffle& s, const uint8_t* x, int threads, uint8_t* output) {
   parallel_for_rows(threads, 1, s.rows, s.channels(), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const uint8_t* source = x + row * s.channels();
-      for (int64_t group = 0; group < s.groups; ++group) {
-        uint8_t* target = output + row * s.channels() + group;
-        for (int64_t j = 0; j < s.group_channels; ++j, target += s.groups) *target = *source++;
+      const uint8_t* const source = x + row * s.channels();
+      uint8_t* target = output + row * s.channels();
+      for (int64_t j = 0; j < s.group_channels; ++j) {
+        for (int64_t group = 0; group < s.groups; ++group)
+          *target++ = source[group * s.group_channels + j];
       }
     }
   });
