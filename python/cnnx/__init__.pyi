@@ -12,6 +12,7 @@ from cnnx import onnx as onnx
 from cnnx import ops as ops
 from cnnx import playground as playground
 from cnnx import plot as plot
+from cnnx import quantization as quantization
 from cnnx import report as report
 from cnnx import sklearn as sklearn
 from cnnx import weights as weights

@@ -23,6 +23,7 @@ from cnnx.cli import (
     lr_find,
     playground,
     predict,
+    quantize,
     report,
     train,
 )
@@ -49,6 +50,7 @@ start here:
   cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
   cnnx compare a.cnnx b.cnnx PATH     compare two models on the same images
   cnnx calibrate model.cnnx PATH      make probabilities agree with accuracies
+  cnnx quantize model.cnnx PATH --out small.cnnx  make a model smaller and faster
   cnnx report model.cnnx PATH         write a page about a model and its mistakes
   cnnx predict model.cnnx image.png   classify image files
   cnnx explain model.cnnx image.png   show what the model sees in images
@@ -116,8 +118,8 @@ def build_parser() -> Parser:
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (
-        *(demo, train, doctor, lr_find, evaluate, compare, calibrate, report),
-        *(predict, explain, playground, info, export, import_model),
+        *(demo, train, doctor, lr_find, evaluate, compare, calibrate, quantize),
+        *(report, predict, explain, playground, info, export, import_model),
     ):
         module.add_parser(commands)
     parser.commands = commands.choices

@@ -31,7 +31,7 @@ def assembled(network: Network, placement: Placement, ranges: Mapping[str, ByteR
     for group in placement.groups:
         for name in group.names:
             node = network.nodes[name]
-            if name not in placement.in_floats:
+            if name not in placement.exact:
                 node.inputs = [quantized.get(each, each) for each in node.inputs]
             nodes.append(node)
         quantize(group.last)

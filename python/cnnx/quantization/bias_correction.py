@@ -35,14 +35,17 @@ def mean_output(node: Node, weight: Array, mean_input: Array) -> Array:
     return np.asarray(output.mean(axis=(0, 1, 2), dtype=np.float64))
 
 
-def correct_bias(node: Node, float_weight: Array, mean_input: Array) -> None:
-    """Subtract the mean error of the layer's outputs that its rounded weights make.
+def corrected_bias(node: Node, weight: Array, mean_input: Array) -> Array:
+    """The bias of a layer with other weights, without their mean error of the outputs.
+
+    Args:
+        node: the layer with its own weights.
+        weight: the other weights.
+        mean_input: mean of its input over the images.
 
     Reference:
         M. Nagel and others: Data-Free Quantization Through Weight Equalization and Bias Correction,
         2019, section 4.2.
     """
-    weight = node.arrays["weight"]
-    error = mean_output(node, weight - float_weight, mean_input)
-    node.arrays["bias"] = node.arrays.get("bias", np.zeros_like(error)) - error
-    node.settings["bias"] = True
+    error = mean_output(node, weight - node.arrays["weight"], mean_input)
+    return node.arrays.get("bias", np.zeros_like(error)) - error

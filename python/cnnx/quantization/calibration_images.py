@@ -55,9 +55,10 @@ def calibration_images(images: Any, model: Model, function: str) -> CalibrationI
     return CalibrationImages(pixels, integers)
 
 
-def evenly_spaced(count: int) -> NDArray[np.int64]:
+def evenly_spaced(count: int, at_most: int = MOST_IMAGES) -> NDArray[np.int64]:
     """Positions of at most 256 of so many images; many data sets are sorted by class."""
-    return np.linspace(0, count - 1, min(count, MOST_IMAGES)).round().astype(np.int64)
+    chosen = min(count, at_most, MOST_IMAGES)
+    return np.linspace(0, count - 1, chosen).round().astype(np.int64)
 
 
 def _some(images: Any, model: Model, function: str) -> Any:

@@ -123,6 +123,8 @@ class Network:
             for name, array in sorted(node.arrays.items(), key=lambda each: each[0], reverse=True):
                 target = model.buffers if name in _BUFFERS else model.parameters
                 target[f"{node.name}.{name}"] = array.astype(np.float32)
+        if core.probability_kind != model._core.probability_kind:
+            model._core.probability_kind = core.probability_kind
         if core.temperature != 1:
             model.temperature = core.temperature
         return model

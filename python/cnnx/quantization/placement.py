@@ -9,9 +9,9 @@ from cnnx.quantization.groups import Group, groups_of
 from cnnx.quantization.network import INPUT, Network, Node
 
 # Layers whose output has the scale of their input, in bytes as in floats.
-SAME_SCALE = ("flatten",)
+SAME_SCALE = ("flatten", "max_pool2d")
 # Layers that read bytes and write bytes of another scale.
-OTHER_SCALE: tuple[str, ...] = ()
+OTHER_SCALE = ("avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d")
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Placement:
     Attributes:
         groups: groups of layers in order.
         quantized: names of the values behind which a layer quantizes; "input" is the image.
-        in_floats: names of the layers that read a value as it is before it is quantized.
+        exact: names of the layers that read values as they are before they are quantized.
     """
 
     groups: tuple[Group, ...]
     quantized: frozenset[str]
-    in_floats: frozenset[str]
+    exact: frozenset[str]
 
 
 def placed(network: Network, in_floats: Collection[str]) -> Placement:
@@ -41,7 +41,8 @@ def placed(network: Network, in_floats: Collection[str]) -> Placement:
     for group in reversed(groups):
         wanted |= _wanted_by(network, group, from_bytes, wanted)
     quantized = {name for name in wanted if not _keeps_scale(network, name, wanted)}
-    return Placement(tuple(groups), frozenset(quantized), frozenset(in_floats))
+    exact = _read_exactly(network, groups, in_floats, wanted)
+    return Placement(tuple(groups), frozenset(quantized), frozenset(exact))
 
 
 def _made_from_bytes(network: Network, groups: list[Group]) -> set[str]:
@@ -72,6 +73,23 @@ def _addends(network: Network, group: Group) -> list[str]:
     inside = {*group.names}
     sums = (network.nodes[name] for name in group.names[1:])
     return [each for node in sums for each in node.inputs if each not in inside]
+
+
+def _read_exactly(
+    network: Network, groups: list[Group], in_floats: Collection[str], wanted: set[str]
+) -> set[str]:
+    """The layers that stay in floats, and those before them that nothing else reads."""
+    exact = {*in_floats}
+    for group in reversed(groups):
+        readers = network.readers(group.last)
+        if (
+            not group.in_integers
+            and group.last not in wanted
+            and readers
+            and all(reader.name in exact for reader in readers)
+        ):
+            exact.add(group.first)
+    return exact
 
 
 def _keeps_scale(network: Network, name: str, wanted: set[str]) -> bool:

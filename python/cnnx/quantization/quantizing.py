@@ -1,80 +1,196 @@
-"""`cnnx.quantize`: a model that computes in integers."""
+"""`cnnx.quantize`: a copy of a model that computes in integers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from cnnx.arguments import one_of
+from cnnx.advice import warn
+from cnnx.arguments import not_negative, one_of
+from cnnx.data.dataset import Dataset, ImageLike
+from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
-from cnnx.quantization.assembly import assembled
-from cnnx.quantization.bias_correction import correct_bias
-from cnnx.quantization.calibration_images import CalibrationImages, calibration_images
-from cnnx.quantization.folding import folded
-from cnnx.quantization.network import INPUT, Network
-from cnnx.quantization.placement import Placement, placed
-from cnnx.quantization.ranges import CALIBRATIONS, ByteRange, Calibration, byte_range
-from cnnx.quantization.statistics import ValueStatistics, value_statistics
-from cnnx.quantization.weights import rounded, weight_scales
+from cnnx.quantization.accuracy import LabelledCheck, agreement
+from cnnx.quantization.calibrated_network import CalibratedNetwork, calibrated_network
+from cnnx.quantization.calibration_images import calibration_images
+from cnnx.quantization.errors import AccuracyDropError
+from cnnx.quantization.mixed_precision import float_layers_for
+from cnnx.quantization.multiply_adds import part_of
+from cnnx.quantization.ranges import CALIBRATIONS, Calibration
+from cnnx.quantization.report import AccuracyCheck, QuantizationReport
 from cnnx.spelling import checked_call
+
+# Calibration images, at least, for which both models should predict the same class.
+_LEAST_AGREEMENT = 0.95
+_FUNCTION = "quantize"
 
 
 @checked_call
-def quantize(model: Model, images: Any, *, calibration: Calibration = "mse") -> Model:
-    """Copy a model with int8 weights and values in bytes, which computes in integers.
+def quantize(
+    model: Model,
+    images: ImageLike | Dataset,
+    *,
+    check: Labelled | None = None,
+    max_accuracy_drop: float = 0.005,
+    calibration: Calibration = "mse",
+) -> Model:
+    """Copy a trained model with int8 weights and activations in bytes, which predicts in integers.
+
+    Batch norms become part of the convolutions before them. Weights get a scale per output channel,
+    activations a scale and a zero point per array, chosen on the images. The predictions have the
+    same bits on every CPU. The copy cannot be trained.
+
+    With `check`, layers stay in float32 as needed, so that the accuracy falls by at most
+    `max_accuracy_drop`. Without it nothing is proved: the copy predicts other classes for some
+    images, and a warning says so if they are many of the calibration images.
+    `cnnx.quantization.quantize_with_report` also returns the choices and figures.
 
     Args:
         model: trained model.
-        images: about 256 images like those that the model will see.
-        calibration: how ranges are chosen.
+        images: images like those that the model will see, without labels: as for a call of the
+            model, or a `Dataset`, or a path as for `cnnx.data.load`, whose training set is used. At
+            most 256 of them, evenly spaced, choose the scales.
+        check: labelled images that the model was not trained on, in any form that
+            `cnnx.evaluation.evaluate` accepts, such as (x, y).
+        max_accuracy_drop: the most accuracy that may be lost on `check`, 0.005 for half a point.
+        calibration: "mse" for the scales with the smallest mean squared error, "min_max" for scales
+            that clip no value of the images, "percentile" for scales that clip the largest and the
+            smallest 0.01 % of the values.
 
     Returns:
-        A model.
+        A copy with the classes, preprocessing and temperature of the model.
+
+    Raises:
+        TypeError: if an argument is of another type.
+        ValueError: if the images do not fit the model, or no layer can compute in integers.
+        cnnx.quantization.AccuracyDropError: a ValueError, if the accuracy falls by more with half
+            of the multiply-adds in integers.
+        OSError: if a path cannot be read.
+
+    References:
+        B. Jacob and others: Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference, 2018; M. Nagel and others: Data-Free Quantization Through
+        Weight Equalization and Bias Correction, 2019.
+
+    Example:
+        >>> import cnnx
+        >>> x, y = cnnx.data.xo(512, seed=1)
+        >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+        >>> history = cnnx.Trainer(model).fit(x, y, epochs=2)
+        >>> small = cnnx.quantize(model, x, check=cnnx.data.xo(256, seed=2))
+        >>> small.layers[1]
+        ModelLayer('conv2d_1', conv2d, (32, 32, 16))
+    """
+    return quantize_with_report(
+        model, images, check=check, max_accuracy_drop=max_accuracy_drop, calibration=calibration
+    ).model
+
+
+@checked_call
+def quantize_with_report(
+    model: Model,
+    images: ImageLike | Dataset,
+    *,
+    check: Labelled | None = None,
+    max_accuracy_drop: float = 0.005,
+    calibration: Calibration = "mse",
+) -> QuantizationReport:
+    """Quantize a model as `cnnx.quantize`, and report the choices and figures.
+
+    Args:
+        model: as for `cnnx.quantize`.
+        images: as for `cnnx.quantize`.
+        check: as for `cnnx.quantize`.
+        max_accuracy_drop: as for `cnnx.quantize`.
+        calibration: as for `cnnx.quantize`.
+
+    Raises:
+        TypeError: as `cnnx.quantize`.
+        ValueError: as `cnnx.quantize`.
+        OSError: as `cnnx.quantize`.
 
     Example:
         >>> import cnnx
         >>> x, y = cnnx.data.xo(256, seed=1)
         >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
-        >>> history = cnnx.Trainer(model).fit(x, y, epochs=1)
-        >>> small = cnnx.quantize(model, x)
-        >>> small.classes
-        ['X', 'O']
+        >>> report = cnnx.quantization.quantize_with_report(model, x)
+        >>> report.int8_layers
+        ('conv2d_1', 'conv2d_2', 'dense_1', 'dense_2')
     """
-    check_model(model, "quantize")
-    one_of(calibration, CALIBRATIONS, "quantize", "calibration")
-    chosen = calibration_images(images, model, "quantize")
-    network = folded(Network.of(model))
-    placement = placed(network, ())
-    statistics = _statistics(network, model, placement, chosen)
-    return _quantized(network, placement, statistics, calibration).built(model)
+    check_model(model, _FUNCTION)
+    one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
+    most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
+    _refuse_unless_quantizable(model)
+    labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)
+    network = calibrated_network(model, calibration_images(images, model, _FUNCTION), calibration)
+    if not network.candidates:
+        raise ValueError(
+            f"{_FUNCTION}: the model has no layer that can compute in integers, expected a Dense, "
+            "or a Conv2d without groups or with one channel per group"
+        )
+    in_floats = [] if labelled is None else _float_layers(network, labelled, most)
+    report = _report(model, network, in_floats, labelled)
+    if labelled is None and report.agreement is not None and report.agreement < _LEAST_AGREEMENT:
+        warn(
+            f"{_FUNCTION}: the quantized model predicts the same class for {report.agreement:.1%} "
+            f"of the {report.calibration_images} calibration images, expected at least "
+            f"{_LEAST_AGREEMENT:.0%}: pass check=(x, y) to keep layers in float32"
+        )
+    return report
 
 
-def _statistics(
-    network: Network, model: Model, placement: Placement, images: CalibrationImages
-) -> Mapping[str, ValueStatistics]:
-    read = {network.nodes[group.first].inputs[0] for group in placement.groups if group.in_integers}
-    names = placement.quantized | read
-    return value_statistics(network.built(model), images.pixels, images.integers, names)
+def _refuse_unless_quantizable(model: Model) -> None:
+    quantized = [
+        name for kind, how, name, _, _ in model._core.layers if how.get("int8_weight") is True
+    ]
+    if quantized:
+        raise ValueError(
+            f"{_FUNCTION}: the model's layer {quantized[0]} has int8 weights already, expected a "
+            "float model"
+        )
 
 
-def _quantized(
-    network: Network,
-    placement: Placement,
-    statistics: Mapping[str, ValueStatistics],
-    calibration: Calibration,
-) -> Network:
-    network = network.copy()
-    for group in placement.groups:
-        if group.in_integers:
-            node = network.nodes[group.first]
-            weight = node.arrays["weight"]
-            scales = weight_scales(weight, calibration)
-            node.arrays |= {"weight_scale": scales, "weight": rounded(weight, scales)}
-            node.settings["int8_weight"] = True
-            correct_bias(node, weight, statistics[node.inputs[0]].mean)
-    ranges: dict[str, ByteRange] = {
-        name: byte_range(statistics[name].histogram, "min_max" if name == INPUT else calibration)
-        for name in placement.quantized
-    }
-    return assembled(network, placement, ranges)
+def _float_layers(network: CalibratedNetwork, check: LabelledCheck, most: float) -> list[str]:
+    """Layers that have to stay in floats to keep the accuracy.
+
+    Raises:
+        AccuracyDropError: if it cannot be kept.
+    """
+
+    def accuracy(in_floats: list[str]) -> float:
+        return check.accuracy(network.quantized(network.placement(in_floats)))
+
+    after = accuracy([])
+    if check.before - after <= most:
+        return []
+    chosen, is_kept = float_layers_for(
+        network, lambda in_floats: check.before - accuracy(in_floats) <= most
+    )
+    if is_kept:
+        return chosen
+    mixed = accuracy(chosen)
+    raise AccuracyDropError(
+        f"{_FUNCTION}: on {check.images:,} images the accuracy falls from {check.before:.4f} to "
+        f"{after:.4f}, and to {mixed:.4f} with {len(chosen)} of {len(network.candidates)} layers "
+        f"in float32 ({', '.join(chosen)}), expected a drop of at most {most:g} with half of the "
+        "multiply-adds in int8: max_accuracy_drop=... allows more"
+    )
+
+
+def _report(
+    model: Model, network: CalibratedNetwork, in_floats: list[str], check: LabelledCheck | None
+) -> QuantizationReport:
+    placement = network.placement(in_floats)
+    quantized = network.quantized(placement)
+    int8 = tuple(name for name in network.candidates if name not in in_floats)
+    measured = None
+    if check is not None:
+        measured = AccuracyCheck(check.images, check.before, check.accuracy(quantized))
+    return QuantizationReport(
+        quantized,
+        int8,
+        tuple(name for name in network.work if name not in int8),
+        part_of(int8, network.work),
+        network.ranges(placement),
+        len(network.images.pixels),
+        agreement(model, quantized, network.images),
+        measured,
+    )
