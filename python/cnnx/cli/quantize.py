@@ -28,10 +28,11 @@ Weights become int8 and activations bytes, so that the copy is a quarter of the 
 faster, with the same bits on every CPU. It cannot be trained: train MODEL, then quantize it.
 
 PATH is as for `cnnx train`. At most 256 images of its training set choose the scales. Labelled
-images check the accuracy: those of --check, else the validation set of PATH, else its test set. If
-PATH has one set, all of its images check that do not choose scales; images on which the model was
-trained make both accuracies too good, but show their difference. Layers stay in float32 as needed
-to keep --max-accuracy-drop. If that takes more than half of the arithmetic, nothing is written.
+images check the accuracy: those of --check as `cnnx evaluate` would take them, else the validation
+set of PATH, else its test set. If PATH has one set, all of its images check that do not choose
+scales. Images on which the model was trained make both accuracies too good. Layers stay in float32
+as needed to keep --max-accuracy-drop. If that takes more than half of the arithmetic, nothing is
+written.
 
 examples:
   cnnx quantize pets.cnnx pets --out small.cnnx

@@ -58,7 +58,11 @@ def groups_of(network: Network, in_floats: Collection[str]) -> list[Group]:
             names = tuple(_chain(network, node, grouped))
             grouped.update(names)
             groups.append(Group(names, in_integers=True))
-    groups += [Group((name,)) for name in network.nodes if name not in grouped]
+    for node in network.nodes.values():
+        if node.name not in grouped:
+            names = tuple(_sum_and_relu(network, node))
+            grouped.update(names)
+            groups.append(Group(names))
     return _in_order(network, groups)
 
 
@@ -69,7 +73,15 @@ def _chain(network: Network, node: Node, grouped: set[str]) -> Iterator[str]:
     if reader and reader.kind == "add" and len(reader.inputs) == 2 and reader.name not in grouped:
         yield reader.name
         reader = network.only_reader(reader.name)
-    if reader and reader.kind in _RECTIFIERS and reader.name not in grouped:
+    if reader and reader.kind in _RECTIFIERS:
+        yield reader.name
+
+
+def _sum_and_relu(network: Network, node: Node) -> Iterator[str]:
+    """The layer and, if it is a sum, the ReLU that it fuses."""
+    yield node.name
+    reader = network.only_reader(node.name)
+    if node.kind == "add" and reader and reader.kind in _RECTIFIERS:
         yield reader.name
 
 

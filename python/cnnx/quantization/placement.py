@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from cnnx.quantization.groups import Group, groups_of
 from cnnx.quantization.network import INPUT, Network, Node
 
-# Layers whose output has the scale of their input, in bytes as in floats.
-SAME_SCALE = ("flatten", "max_pool2d")
-# Layers that read bytes and write bytes of another scale.
-OTHER_SCALE = ("avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d")
+# Layers that move bytes, whose output has the scale of their input.
+_MOVES = (
+    *("flatten", "max_pool2d", "zero_pad2d", "upsample2d", "slice_channels", "channel_shuffle"),
+    *("depth_to_space", "space_to_depth"),
+)
+# Layers that compute in bytes, whose output has a scale of its own.
+_COMPUTES = (
+    *("add", "multiply", "concat", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
+    *("relu", "leaky_relu", "elu", "selu", "clip", "relu6", "sigmoid", "tanh", "softsign", "gelu"),
+    *("silu", "mish", "hard_swish", "hard_sigmoid", "softplus"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def _made_from_bytes(network: Network, groups: list[Group]) -> set[str]:
     found = {INPUT}
     for group in groups:
         node = network.nodes[group.first]
-        reads_bytes = node.kind in (*SAME_SCALE, *OTHER_SCALE)
+        reads_bytes = _moves(node) or node.kind in _COMPUTES
         if group.in_integers or (reads_bytes and all(each in found for each in node.inputs)):
             found.add(group.last)
     return found
@@ -62,7 +69,7 @@ def _wanted_by(network: Network, group: Group, from_bytes: set[str], wanted: set
     if group.in_integers:
         return {*node.inputs, *(each for each in _addends(network, group) if each in from_bytes)}
     if group.last in wanted and (
-        node.kind in SAME_SCALE or (node.kind in OTHER_SCALE and group.last in from_bytes)
+        _moves(node) or (node.kind in _COMPUTES and group.last in from_bytes)
     ):
         return set(node.inputs)
     return set()
@@ -93,6 +100,10 @@ def _read_exactly(
 
 
 def _keeps_scale(network: Network, name: str, wanted: set[str]) -> bool:
-    """Whether a layer that keeps its input's scale makes the value from bytes."""
-    node: Node | None = network.nodes.get(name)
-    return node is not None and node.kind in SAME_SCALE and node.inputs[0] in wanted
+    """Whether a layer that moves bytes makes the value."""
+    node = network.nodes.get(name)
+    return node is not None and _moves(node) and node.inputs[0] in wanted
+
+
+def _moves(node: Node) -> bool:
+    return node.kind in _MOVES and node.settings.get("mode") != "bilinear"
