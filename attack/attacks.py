@@ -16,6 +16,7 @@ from attack.nonlinear_ops import activations, losses, norms
 from attack.onnx_files import onnx_files
 from attack.optimizers import optimizers
 from attack.processes import processes
+from attack.quantized import quantized
 from attack.races import threads
 from attack.set_ups import bits
 
@@ -23,7 +24,7 @@ Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
 OTHERS: tuple[Attack, ...] = (
-    *(graphs, optimizers, bits, processes, kills, files, calls, threads, onnx_files),
+    *(graphs, optimizers, bits, quantized, processes, kills, files, calls, threads, onnx_files),
 )
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
 # Packages that an attack needs in addition to the tests' own.

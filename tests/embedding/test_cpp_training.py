@@ -38,6 +38,7 @@ from cnnx import (
     Pad2d,
     Parallel,
     PReLU,
+    Quantize,
     ReLU,
     Residual,
     Scale2d,
@@ -147,7 +148,8 @@ def settings() -> Model:
                 Parallel([Conv2d(3, 1), Conv2d(3, 1)]),
             ]
         ),
-        *(GlobalAvgPool2d(), Dense(2, bias=False)),
+        *(Quantize(0.03, 9), Conv2d(6, 1, int8_weight=True), Quantize(0.05)),
+        *(GlobalAvgPool2d(), Dense(4, int8_weight=True), Dense(2, bias=False)),
     ]
     return Model(
         layers,

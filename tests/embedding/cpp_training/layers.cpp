@@ -83,7 +83,11 @@ Model settings() {
            .trainable(false),
        Residual({Parallel({{ReLU()}, {}, {Conv2d(6, 1).name("one"), Tanh()}}, cnnx::Merge::add),
                  Parallel({{Conv2d(3, 1)}, {Conv2d(3, 1)}})}),
+       Quantize(0.03, 9),
+       Conv2d(6, 1).int8_weight(true),
+       Quantize(0.05),
        GlobalAvgPool2d(),
+       Dense(4).int8_weight(true),
        Dense(2).bias(false)},
       {24, 24, 4}, options);
 }
