@@ -85,20 +85,6 @@ void pack(const QuantizedWeights& w, void* packed) {
   }
 }
 
-// The place of a window's output, as windows go by.
-struct Place {
-  int64_t window_in_row = 0, output = 0;
-
-  // Whether this window is stored; goes on to the next.
-  CNNX_INLINE bool next(int64_t row_windows, int64_t row_outputs, int64_t& index) {
-    const bool stored = window_in_row < row_outputs;
-    index = output;
-    output += stored;
-    if (++window_in_row == row_windows) window_in_row = 0;
-    return stored;
-  }
-};
-
 }  // namespace
 }  // namespace CNNX_ISA
 }  // namespace cnnx

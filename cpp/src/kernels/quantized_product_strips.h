@@ -13,35 +13,40 @@ struct PanelOutputs {
   int64_t column;
 };
 
-// A strip of windows that begins with the window `first`; those before `stored` are stored already.
+// The windows of a strip of outputs that begins with the output `first`; those before `stored` are
+// stored already.
 template <int windows, int vectors>
 CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
-                           int64_t first, int64_t stored, Place& place) {
+                           int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
+  const uint8_t* sources[windows];
+  int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
+  CNNX_UNROLL for (int p = 0; p < windows; ++p) {
+    sources[p] = a.source + (row * a.row_windows + in_row) * a.window_step;
+    if (++in_row == a.row_outputs) in_row = 0, ++row;
+  }
   IntVector chain[windows][vectors];
   CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
     const IntVector start = load_integers(bias + v * kLanes);
     CNNX_UNROLL for (int p = 0; p < windows; ++p) chain[p][v] = start;
   }
-  const uint8_t* const source = a.source + first * a.window_step;
   const int64_t quads = quads_of(a.run_bytes);
   for (int64_t run = 0; run < a.run_count; ++run) {
-    const uint8_t* pixel = source + a.runs[run];
-    for (int64_t quad = 0; quad < quads; ++quad, pixel += 4) {
+    int64_t at = a.runs[run];
+    for (int64_t quad = 0; quad < quads; ++quad, at += 4) {
       Weights held_weights[vectors];
       CNNX_UNROLL for (int v = 0; v < vectors; ++v, weights += kLanes * kBytesPerQuad)
           held_weights[v] = load_weights(weights);
       CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-        const Pixels pixels = load_pixels(pixel + p * a.window_step);
+        const Pixels pixels = load_pixels(sources[p] + at);
         CNNX_UNROLL for (int v = 0; v < vectors; ++v) chain[p][v] =
             add_dot_product(chain[p][v], pixels, held_weights[v]);
       }
     }
   }
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    int64_t index;
-    if (first + p >= stored && place.next(a.row_windows, a.row_outputs, index)) {
-      out.finish.store_window<vectors>(chain[p], index * a.columns + out.column, out.column,
+    if (first + p >= stored) {
+      out.finish.store_window<vectors>(chain[p], (first + p) * a.columns + out.column, out.column,
                                        a.columns - out.column);
     }
   }
@@ -54,16 +59,16 @@ __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels
   const uint8_t* const weights = panels.weights + panels.offset(column);
   const int32_t* const bias = panels.bias + column;
   const PanelOutputs out{a, finish, column};
-  Place place;
-  if (a.windows < kStrip) {
-    for (int64_t window = 0; window < a.windows; ++window)
-      run_strip<1, vectors>(out, weights, bias, window, window, place);
+  const int64_t rows = (a.windows - a.row_outputs) / a.row_windows + 1;
+  const int64_t outputs = rows * a.row_outputs;
+  if (outputs < kStrip) {
+    for (int64_t output = 0; output < outputs; ++output)
+      run_strip<1, vectors>(out, weights, bias, output, output);
     return;
   }
-  // The last strip ends with the last window, and begins with some that are stored already.
-  for (int64_t stored = 0; stored < a.windows; stored += kStrip)
-    run_strip<kStrip, vectors>(out, weights, bias, lesser(stored, a.windows - kStrip), stored,
-                               place);
+  // The last strip ends with the last output, and begins with some that are stored already.
+  for (int64_t stored = 0; stored < outputs; stored += kStrip)
+    run_strip<kStrip, vectors>(out, weights, bias, lesser(stored, outputs - kStrip), stored);
 }
 
 void run(const QuantizedProduct& a) {

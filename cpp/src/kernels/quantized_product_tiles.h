@@ -30,6 +30,20 @@ struct alignas(64) TileConfiguration {
   }
 };
 
+// The place of a window's output, as windows go by.
+struct Place {
+  int64_t window_in_row = 0, output = 0;
+
+  // Whether this window is stored; goes on to the next.
+  CNNX_INLINE bool next(int64_t row_windows, int64_t row_outputs, int64_t& index) {
+    const bool stored = window_in_row < row_outputs;
+    index = output;
+    output += stored;
+    if (++window_in_row == row_windows) window_in_row = 0;
+    return stored;
+  }
+};
+
 // The sums of a block, from which outputs are made while the tiles compute the next block.
 template <int vectors>
 class TileOutputs {
