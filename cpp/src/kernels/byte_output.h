@@ -117,7 +117,7 @@ class ByteRounding {
     const Vector magic = broadcast(12582912.0f), least = broadcast(-kBeyondBytes);
     const Vector bounded = at_most(broadcast(kBeyondBytes), t > least ? t : least);
     const Vector sum = bounded + magic;
-    return reinterpret_cast<const IntVector&>(sum) - reinterpret_cast<const IntVector&>(magic);
+    return reinterpret_cast<IntVector>(sum) - reinterpret_cast<IntVector>(magic);
   }
   IntVector zero_, least_, most_;
 #endif

@@ -79,7 +79,7 @@ CNNX_INLINE Vector float_of(ByteVector bytes) {
 // The integer is in the lowest bits of its sum with 1.5 * 2^23.
 CNNX_INLINE ByteVector rounded(Vector value) {
   const Vector sum = value + broadcast(12582912.0f);
-  return lowest_bytes(reinterpret_cast<const IntVector&>(sum));
+  return lowest_bytes(reinterpret_cast<IntVector>(sum));
 }
 
 }  // namespace
