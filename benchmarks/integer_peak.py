@@ -38,7 +38,10 @@ SHAPES = (
 DEPTHWISE = (depthwise(112, 32), depthwise(56, 144), depthwise(28, 192), depthwise(14, 384))
 DEPTHWISE_IMAGES = 32
 GOAL, MOST_TIMES_THE_TRAFFIC = 0.8, 1.3
-LEVELS = ("baseline", "neon", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "amx")
+LEVELS = (
+    *("baseline", "neon", "neon_dotprod"),
+    *("avx2", "avx2_vnni", "avx512", "avx512_vnni", "amx"),
+)
 MEASURED = "measured"
 # A turn in which the thread had the CPU for a smaller fraction of the time is repeated so often.
 LEAST_CPU_FRACTION, MOST_TURNS = 0.97, 30

@@ -67,7 +67,8 @@ def integer_isa() -> str:
     """Name of the instruction set of the computations in integers, those of quantized layers.
 
     It is `isa`, or one with instructions for dot products of bytes besides: "avx2_vnni",
-    "avx512_vnni" or "amx". All of them give the same bits. CNNX_ISA may name these too.
+    "avx512_vnni", "amx" or "neon_dotprod". All of them give the same bits. CNNX_ISA
+    may name these too.
 
     Raises:
         ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.

@@ -35,6 +35,8 @@ EMULATORS = {
     "Haswell": (*X86, "Haswell"),
     "aarch64": ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
 }
+# The instruction set of integers on 64-bit ARM with dot products of bytes, and without.
+ARM_INTEGERS = {"max": "neon_dotprod", "cortex-a53": "neon"}
 # The instruction set that the library must choose on each.
 CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
 # The slowest tests start first. They do not run on Haswell, whose loops DIGESTS covers.
@@ -119,13 +121,19 @@ def digests_here(cpp_build: CppBuild, program: str, isa: str) -> dict[str, str] 
 
 
 @pytest.fixture(scope="module")
-def outputs(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Output]:
-    needs("qemu-x86_64", "qemu-user")
+def arm_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     needs("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
     arm = tmp_path_factory.mktemp("aarch64") / "build"
     configure(ROOT, arm, "--preset", "aarch64")
     run([cmake(), "--build", arm])
-    return run_all({"Westmere": cpp_build.folder, "Haswell": cpp_build.folder, "aarch64": arm})
+    return arm
+
+
+@pytest.fixture(scope="module")
+def outputs(cpp_build: CppBuild, arm_build: Path) -> dict[str, Output]:
+    needs("qemu-x86_64", "qemu-user")
+    x86 = cpp_build.folder
+    return run_all({"Westmere": x86, "Haswell": x86, "aarch64": arm_build})
 
 
 @pytest.mark.parametrize("cpu", CHOSEN)
@@ -160,6 +168,16 @@ def test_quantized_networks_have_the_same_bits_everywhere(
     for isa in INTEGER_CPU_FLAGS:
         here = digests_here(cpp_build, QUANTIZED_DIGESTS, isa)
         assert here is None or here == arm, isa
+
+
+@pytest.mark.parametrize("cpu", ARM_INTEGERS)
+def test_arm_multiplies_bytes_if_the_cpu_can(
+    cpu: str, outputs: dict[str, Output], arm_build: Path
+) -> None:
+    program = arm_build / "cpp" / "tests" / QUANTIZED_DIGESTS
+    printed = run([*EMULATORS["aarch64"], "-cpu", cpu, program])
+    assert f"\ninteger_isa {ARM_INTEGERS[cpu]}\n" in printed
+    assert digests_in(printed) == outputs["Haswell"].quantized_digests
 
 
 def test_a_digest_can_differ(outputs: dict[str, Output]) -> None:

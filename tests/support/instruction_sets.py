@@ -26,6 +26,7 @@ CPU_FLAGS = {
 # Integer kernels have more levels.
 INTEGER_CPU_FLAGS = {
     **CPU_FLAGS,
+    "neon_dotprod": CPU_FLAGS["neon"] | {"asimddp"},
     "avx2_vnni": CPU_FLAGS["avx2"] | {"avx_vnni"},
     "avx512_vnni": CPU_FLAGS["avx512"] | {"avx512_vnni"},
     "amx": CPU_FLAGS["avx512"] | {"avx512_vnni", "amx_tile", "amx_int8"},

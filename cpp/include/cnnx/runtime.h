@@ -27,7 +27,8 @@ CNNX_API void set_num_threads(int count);
 CNNX_API std::string isa();
 
 // The instruction set of the kernels of integers, which may have one more: "avx2_vnni",
-// "avx512_vnni" or "amx", with instructions for dot products of bytes. Otherwise it is isa().
+// "avx512_vnni", "amx" or "neon_dotprod", with instructions for dot products of bytes. Otherwise it
+// is isa().
 CNNX_API std::string integer_isa();
 
 // False when the library was built serial (CMake's CNNX_OPENMP=OFF). Then all code runs on the

@@ -29,7 +29,13 @@
   }
 #endif
 
-#if defined(CNNX_DOT_PRODUCT_LEVELS)
+#if defined(CNNX_DOT_PRODUCT_LEVELS) && defined(__aarch64__)
+#define CNNX_DECLARE_INTEGER_KERNELS(type, name) \
+  CNNX_DECLARE_KERNELS(type, name)               \
+  namespace neon_dotprod {                       \
+  extern const type name;                        \
+  }
+#elif defined(CNNX_DOT_PRODUCT_LEVELS)
 #define CNNX_DECLARE_INTEGER_KERNELS(type, name) \
   CNNX_DECLARE_KERNELS(type, name)               \
   namespace avx2_vnni {                          \

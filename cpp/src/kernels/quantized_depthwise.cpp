@@ -65,7 +65,10 @@ void pack_block(const QuantizedDepthwiseWeights& w, int64_t first, int vectors, 
           const bool exists = channel < w.channels;
           if (tap < 0) {
             block.multiplier[v * kLanes + lane] = exists ? w.multiplier[channel] : 0.0f;
-            block.bias[v * kLanes + lane] = exists ? w.bias[channel] : 0;
+            block.bias[v * kLanes + lane] = exists
+                                                ? start_of_sums(w.bias[channel], w.values + channel,
+                                                                w.row_count * w.taps, w.channels)
+                                                : 0;
             continue;
           }
           for (int64_t k = 0; k < 4; ++k) {

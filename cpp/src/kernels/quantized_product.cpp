@@ -11,7 +11,9 @@ namespace {
 
 // Vectors of columns in a panel, and windows of a strip: their sums, one vector of weights each and
 // a broadcast pixel fill the registers.
-#if defined(CNNX_32_REGISTERS)
+#if defined(CNNX_32_REGISTERS) && defined(CNNX_LOADS_PIXELS)
+constexpr int kVectors = 4, kStrip = 5;  // two registers for a vector of weights
+#elif defined(CNNX_32_REGISTERS)
 constexpr int kVectors = 4, kStrip = 6;
 #elif defined(CNNX_DOT_PRODUCTS)
 constexpr int kVectors = 2, kStrip = 6;
@@ -61,7 +63,9 @@ void pack(const QuantizedWeights& w, void* packed) {
   const int64_t padded = padded_columns(w.columns);
   for (int64_t c = 0; c < padded; ++c) {
     const_cast<float*>(panels.multiplier)[c] = c < w.columns ? w.multiplier[c] : 0.0f;
-    const_cast<int32_t*>(panels.bias)[c] = c < w.columns ? w.bias[c] : 0;
+    const_cast<int32_t*>(panels.bias)[c] =
+        c < w.columns ? start_of_sums(w.bias[c], w.values + c, w.run_count * w.run_bytes, w.columns)
+                      : 0;
   }
   uint8_t* target = const_cast<uint8_t*>(panels.weights);
   for (int64_t first = 0; first < padded; first += kPanelColumns) {

@@ -38,7 +38,7 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, cons
       CNNX_UNROLL for (int v = 0; v < vectors; ++v, weights += kLanes * kBytesPerQuad)
           held_weights[v] = load_weights(weights);
       CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-        const Pixels pixels = load_pixels(sources[p] + at);
+        const auto pixels = load_pixels(sources[p] + at);
         CNNX_UNROLL for (int v = 0; v < vectors; ++v) chain[p][v] =
             add_dot_product(chain[p][v], pixels, held_weights[v]);
       }

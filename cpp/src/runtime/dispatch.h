@@ -29,7 +29,12 @@
 #define CNNX_KERNELS(name) (::cnnx::baseline::name)
 #endif
 
-#if defined(CNNX_DOT_PRODUCT_LEVELS)
+#if defined(CNNX_DOT_PRODUCT_LEVELS) && defined(__aarch64__)
+#define CNNX_INTEGER_KERNELS(name)                                               \
+  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::neon_dotprod \
+       ? ::cnnx::neon_dotprod::name                                              \
+       : CNNX_KERNELS(name))
+#elif defined(CNNX_DOT_PRODUCT_LEVELS)
 #define CNNX_INTEGER_KERNELS(name)                                                          \
   (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
    : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_vnni           \

@@ -17,6 +17,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 namespace cnnx::runtime {
 namespace {
@@ -38,6 +43,9 @@ constexpr Level kLevels[] = {
     {Isa::avx2, DotProducts::avx2_vnni, "avx2_vnni"},
 #endif
     {Isa::avx2, DotProducts::none, "avx2"},
+#if defined(CNNX_DOT_PRODUCT_LEVELS)
+    {Isa::neon, DotProducts::neon_dotprod, "neon_dotprod"},
+#endif
     {Isa::neon, DotProducts::none, "neon"},
     {Isa::baseline, DotProducts::none, "baseline"}};
 
@@ -92,6 +100,21 @@ bool cpu_multiplies_bytes(DotProducts dot_products) {
 }
 #endif
 
+#if defined(__aarch64__)
+bool cpu_multiplies_bytes(DotProducts) {
+#if defined(__linux__)
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kDotProducts) != 0;
+#elif defined(__APPLE__)
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &value, &size, nullptr, 0) == 0 && value == 1;
+#else
+  return false;
+#endif
+}
+#endif
+
 bool cpu_runs(Isa isa) {
   if (isa == Isa::baseline) return true;
 #if defined(CNNX_X86)
@@ -104,7 +127,7 @@ bool cpu_runs(Isa isa) {
 }
 
 bool cpu_runs(const Level& level) {
-#if defined(CNNX_X86)
+#if defined(CNNX_X86) || defined(__aarch64__)
   if (level.dot_products != DotProducts::none && !cpu_multiplies_bytes(level.dot_products))
     return false;
 #endif

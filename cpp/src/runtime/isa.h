@@ -10,7 +10,7 @@ enum class Isa { baseline, avx2, avx512, neon };
 Isa active_isa();
 
 // none: those of active_isa().
-enum class DotProducts { none, avx2_vnni, avx512_vnni, amx };
+enum class DotProducts { none, avx2_vnni, avx512_vnni, amx, neon_dotprod };
 
 DotProducts dot_products();
 
