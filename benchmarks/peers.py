@@ -80,7 +80,9 @@ PEERS = {
 QUANTIZED_OURS = Peer("benchmarks.quantized_in_cnnx", within=QUANTIZED_WITHIN)
 QUANTIZED_PEERS = {
     "torch": Peer("benchmarks.quantized_in_torch", ("x86", "onednn"), within=QUANTIZED_WITHIN),
-    "onnxruntime": Peer("benchmarks.quantized_in_onnxruntime", within=QUANTIZED_WITHIN),
+    "onnxruntime": Peer(
+        "benchmarks.quantized_in_onnxruntime", ("qdq", "qoperator"), within=QUANTIZED_WITHIN
+    ),
     "openvino": Peer("benchmarks.quantized_in_openvino", ("nncf", "qdq"), within=QUANTIZED_WITHIN),
 }
 

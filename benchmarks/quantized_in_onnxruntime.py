@@ -1,6 +1,7 @@
 """The benchmarks' networks in ONNX Runtime in int8; a library of inference.
 
-Activations are unsigned: signed ones take ONNX Runtime two to nine times as long.
+A task's `mode` is the form of the graph, "qdq" or "qoperator". Activations are unsigned: signed
+ones take ONNX Runtime two to nine times as long.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from benchmarks.networks import network_named
 
 __all__ = ["prepare", "versions"]
 
+FORMATS = {"qdq": QuantFormat.QDQ, "qoperator": QuantFormat.QOperator}
+
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]
     """The images of calibration one by one."""
@@ -37,7 +40,7 @@ class Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 @cache
-def quantized(network_name: str) -> onnx.ModelProto:
+def quantized(network_name: str, mode: str) -> onnx.ModelProto:
     """The network for one image, its weights quantized per output channel."""
     network = network_named(network_name)
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +54,7 @@ def quantized(network_name: str) -> onnx.ModelProto:
             prepared,
             written,
             Reader(network),
-            quant_format=QuantFormat.QDQ,
+            quant_format=FORMATS[mode],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -61,10 +64,10 @@ def quantized(network_name: str) -> onnx.ModelProto:
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A run of the quantized network, and its logits."""
-    network_name, batch, training, threads, _ = NetworkTask(*task)
+    network_name, batch, training, threads, mode = NetworkTask(*task)
     assert not training, "quantized networks only infer"
     model = onnx.ModelProto()
-    model.CopyFrom(quantized(network_name))
+    model.CopyFrom(quantized(network_name, mode))
     # The shapes of one image.
     del model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):

@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 def _quantized(network_name: str, mode: str) -> Any:
     """The network for one image."""
     if mode == "qdq":
-        model = quantized(network_name)
+        model = quantized(network_name, mode)
         return openvino.Core().read_model(model.SerializeToString())
     network = network_named(network_name)
     images = channels_first_images(network)
