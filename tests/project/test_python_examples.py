@@ -143,6 +143,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
             rf"after: accuracy [\d.]+%, calibration error {PERCENT}": (0, 1.6),
         },
     ),
+    "quantization": (
+        (),
+        {
+            r"(\d+) of 4 convolutions and dense layers in int8": (4, 4),
+            rf"int8: \d+,\d+ bytes, test accuracy {PERCENT}": (94, 100),
+            rf"same class: {PERCENT}": (99, 100),
+        },
+    ),
     "wrong_labels": (
         (),
         {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cnnx
 import numpy as np
 import pytest
+from cnnx.quantization import quantize_with_report
 from cnnx.quantization.ranges import CALIBRATIONS, Calibration
 
 
@@ -40,3 +43,60 @@ def test_refusals(trained: tuple[cnnx.Model, np.ndarray, np.ndarray]) -> None:
         cnnx.quantize(model, x[:0])
     with pytest.raises(ValueError, match="quantize: images holds NaN or infinity"):
         cnnx.quantize(model, np.full((1, 32, 32, 1), np.nan))
+
+
+class Tensor:
+    """Images of another library."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self._x = x
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return self._x
+
+
+def test_every_form_of_images_gives_the_same_model(
+    trained: tuple[cnnx.Model, np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    model, x, y = trained
+    np.savez(tmp_path / "images.npz", x=x, y=y)
+    expected = quantize_with_report(model, x)
+    assert expected.calibration_images == 256
+    forms = (
+        *(list(x), Tensor(x), x[..., 0]),
+        *(cnnx.data.Dataset(x, y, ("X", "O")), tmp_path / "images.npz"),
+    )
+    for images in forms:
+        found = quantize_with_report(model, images)  # type: ignore[arg-type]
+        assert found.ranges == expected.ranges
+        np.testing.assert_array_equal(found.model(x[:9]), expected.model(x[:9]))
+
+
+def test_the_copy_keeps_what_the_model_has_besides_layers() -> None:
+    x, y = cnnx.data.xo(64, seed=1)
+    layers = [cnnx.Conv2d(4, 5, stride=4), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    how = cnnx.Preprocessing(resize="fit", mean=0.4, std=0.3)
+    model = cnnx.Model(layers, input_shape=(32, 32, 1), classes=["X", "O"], preprocessing=how)
+    trainer = cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
+    trainer.fit(x, np.eye(2, dtype=np.float32)[y], epochs=1)
+    model.temperature = 1.5
+    copy = cnnx.quantize(model, x)
+    assert copy.preprocessing == model.preprocessing
+    assert copy.temperature == 1.5
+    assert copy.classes == ["X", "O"]
+    np.testing.assert_allclose(copy.predict_proba(x), model.predict_proba(x), atol=0.02)
+
+
+def test_models_that_cannot_be_quantized(
+    trained: tuple[cnnx.Model, np.ndarray, np.ndarray],
+) -> None:
+    model, x, y = trained
+    with pytest.raises(ValueError, match="quantize: the model's layer conv2d_1 has int8 weights"):
+        cnnx.quantize(cnnx.quantize(model, x), x)
+    pool = cnnx.Model([cnnx.AvgPool2d(32), cnnx.Flatten()], input_shape=(32, 32, 1))
+    with pytest.raises(ValueError, match="quantize: the model has no layer that can compute in"):
+        cnnx.quantize(pool, x)
+    with pytest.raises(ValueError, match=r"quantize: check: y has shape \(3,\), expected"):
+        cnnx.quantize(model, x, check=(x, y[:3]))
+    with pytest.raises(ValueError, match="quantize: max_accuracy_drop is -1, expected"):
+        cnnx.quantize(model, x, max_accuracy_drop=-1)

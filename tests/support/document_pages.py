@@ -55,6 +55,7 @@ PAGES = {
     "docs/explain.md": Page(files=("pets.cnnx", "photo.jpg")),
     "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
     "docs/playground.md": Page(wasm=True),
+    "docs/quantization.md": Page(files=("mnist", "lenet.cnnx")),
     "docs/loading-data.md": Page(files=("pets",)),
     "docs/augmentation.md": Page(files=("pets",)),
     "docs/learning-rate.md": Page(files=("pets",), slow=True),

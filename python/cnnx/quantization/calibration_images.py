@@ -52,6 +52,8 @@ def calibration_images(images: Any, model: Model, function: str) -> CalibrationI
         raise ValueError(f"{function}: images is empty, expected at least one image")
     if not all_finite(pixels):
         raise ValueError(f"{function}: images holds NaN or infinity, expected finite numbers")
+    if len(pixels) > MOST_IMAGES:  # of a tensor, which is converted as a whole
+        pixels = pixels[evenly_spaced(len(pixels))]
     return CalibrationImages(pixels, integers)
 
 
