@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cnnx
 import numpy as np
+import pytest
 from cnnx.quantization.folding import folded
 from cnnx.quantization.network import Network
 
@@ -41,3 +42,16 @@ def test_norms_whose_input_has_other_readers_stay() -> None:
     assert [node.kind for node in network.nodes.values()].count("batch_norm2d") == 2
     x = np.random.default_rng(0).random((5, 8, 8, 3), np.float32)
     np.testing.assert_allclose(network.built(model)(x), model(x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("sign", "norms"), [(1.0, 0), (-1.0, 1)])
+def test_a_maximum_before_a_norm_is_passed_if_scales_are_positive(sign: float, norms: int) -> None:
+    layers = [cnnx.Conv2d(4, 3), cnnx.MaxPool2d(2, padding=1), cnnx.BatchNorm2d()]
+    model = with_statistics(cnnx.Model(layers, input_shape=(9, 9, 3)))
+    weight = model.parameters["batch_norm2d_1.weight"].copy()
+    weight[2] *= sign
+    model.parameters["batch_norm2d_1.weight"] = weight
+    network = folded(Network.of(model))
+    assert [node.kind for node in network.nodes.values()].count("batch_norm2d") == norms
+    x = np.random.default_rng(0).random((5, 9, 9, 3), np.float32)
+    np.testing.assert_allclose(network.built(model)(x), model(x), rtol=2e-5, atol=2e-6)

@@ -21,12 +21,29 @@ def folded(network: Network) -> Network:
         if node.kind == "dropout" and len(network.nodes) > 1:
             network.remove(node.name)
         elif node.kind in ("batch_norm2d", "scale2d"):
-            source = network.nodes.get(node.inputs[0])
-            if source and source.kind in WEIGHTED and network.only_reader(source.name) is node:
-                scale, shift = scale_and_shift(node)
+            scale, shift = scale_and_shift(node)
+            source = _source(network, node, scale)
+            if source:
                 _absorb(source, scale, shift)
                 network.remove(node.name)
     return network
+
+
+def _source(network: Network, node: Node, scale: Array) -> Node | None:
+    """The layer that can scale and shift its output in place of a layer after it.
+
+    A maximum may be between them if no channel's scale is negative.
+    """
+    source = network.nodes.get(node.inputs[0])
+    if source and source.kind == "max_pool2d" and (scale > 0).all():
+        pool = source
+        source = network.nodes.get(pool.inputs[0])
+        if network.only_reader(pool.name) is not node:
+            return None
+        node = pool
+    if source and source.kind in WEIGHTED and network.only_reader(source.name) is node:
+        return source
+    return None
 
 
 def scale_and_shift(node: Node) -> tuple[Array, Array]:
