@@ -47,7 +47,8 @@ def copy_case(kind: str, rng: np.random.Generator) -> Case:
     values = format_.values_of(format_.bytes_of(x))
     expected = getattr(reference, kind)(values, **settings).astype(np.float32)
     layer: Any = CLASSES[kind]
-    branches = Branches([format_.layer(image)], [layer(**settings)], expected, True)
+    first, copy = [format_.layer(image)], [layer(**settings)]
+    branches = Branches(first, copy, expected, True, view=format_)
     return case_of(image, x, branches)
 
 

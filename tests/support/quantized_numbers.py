@@ -107,6 +107,8 @@ class Branches(NamedTuple):
     expected: npt.NDArray[Any]
     in_bytes: bool  # whether the output has to be converted
     tolerance: float = 0.0
+    # Of the output's format, so that it takes no time, unless the layers before ran in floats.
+    view: Quantization | None = None
 
 
 def case_of(image: Input, x: Float32Array, branches: Branches) -> Case:
@@ -114,10 +116,13 @@ def case_of(image: Input, x: Float32Array, branches: Branches) -> Case:
     output = branches.last[0](*branches.first)
     for layer in branches.last[1:]:
         output = layer(output)
+    if branches.view:
+        output = branches.view.layer(output)
     model = Model.from_graph(image, output)
     names = [layer.name for layer in model.layers]
-    alone = len(names) - len(branches.last)
-    steps = [[name] for name in names[:alone]] + [names[alone:]]
+    end = len(names) - (branches.view is not None)
+    alone = end - len(branches.last)
+    steps = [[name] for name in names[:alone]] + [names[alone:end]]
     if branches.in_bytes:
         steps.append(names[-1:])
     return Case(model, x, branches.expected, steps, branches.tolerance)

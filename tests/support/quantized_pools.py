@@ -110,7 +110,8 @@ def max_pool_case(rng: np.random.Generator) -> Case:
     most = pooled(format_.bytes_of(x), rows, columns, lambda pixels, _: pixels.max(axis=1))
     image = Input(x.shape[1:])
     pool, expected = MaxPool2d(**settings), format_.values_of(most)
-    return case_of(image, x, Branches([format_.layer(image)], [pool], expected, True))
+    branches = Branches([format_.layer(image)], [pool], expected, True, view=format_)
+    return case_of(image, x, branches)
 
 
 def mean_case(
