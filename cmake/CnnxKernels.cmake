@@ -2,7 +2,7 @@
 # all versions into target. Sources of integer kernels have more levels, those with instructions for dot products of bytes.
 # Only this file defines the compiler flags of an instruction set.
 include(CheckCXXCompilerFlag)
-set(CNNX_SANITIZED_ISA "" CACHE STRING "In a build with a sanitizer, the only instruction set whose kernels it checks; all if empty")
+set(CNNX_SANITIZED_ISA "" CACHE STRING "In a build with a sanitizer, the list of instruction sets whose kernels it checks; all if empty")
 function(cnnx_compile_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "INTEGER")
   set(levels baseline)
@@ -53,8 +53,8 @@ function(cnnx_compile_kernels target)
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     cnnx_set_flags(${objects} KERNELS)
     cnnx_compile_options(${objects} ${flags_${level}})
-    if(CNNX_SANITIZED_ISA AND NOT CNNX_SANITIZED_ISA STREQUAL level)
-      # Compiled for the linker alone: a process runs the kernels of one instruction set.
+    if(CNNX_SANITIZED_ISA AND NOT level IN_LIST CNNX_SANITIZED_ISA)
+      # Compiled for the linker alone: a process runs the kernels of one instruction set, and those of integers of one.
       cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-O0> $<$<CONFIG:Sanitized>:-fno-sanitize=all>)
     endif()
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level})
