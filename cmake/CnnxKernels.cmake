@@ -16,6 +16,11 @@ function(cnnx_compile_kernels target)
     set(flags_avx2 ${every_cpu} -mavx2 -mfma -DCNNX_HAS_FMA=1)
     set(flags_avx512 ${every_cpu} -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
                      -mprefer-vector-width=512 -DCNNX_HAS_FMA=1)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
+       AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+      # AddressSanitizer's copy of a stack frame is aligned to 32 bytes, but these compilers store to it as if to 64.
+      list(APPEND flags_avx512 $<$<CONFIG:Sanitized>:-mstore-max=256> $<$<CONFIG:Sanitized>:-mmove-max=256>)
+    endif()
     # GCC 11, Clang 12.
     check_cxx_compiler_flag("-mavx512vnni -mavxvnni -mamx-tile -mamx-int8" CNNX_KNOWS_DOT_PRODUCTS)
     if(CNNX_KNOWS_DOT_PRODUCTS)
@@ -24,11 +29,6 @@ function(cnnx_compile_kernels target)
       set(flags_avx512_vnni ${flags_avx512} -mavx512vnni -DCNNX_DOT_PRODUCTS=1)
       set(flags_amx ${flags_avx512_vnni} -mamx-tile -mamx-int8 -DCNNX_TILES=1)
       target_compile_definitions(${target} PRIVATE CNNX_DOT_PRODUCT_LEVELS=1)
-    endif()
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
-       AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
-      # AddressSanitizer's copy of a stack frame is aligned to 32 bytes, but these compilers store to it as if to 64.
-      list(APPEND flags_avx512 $<$<CONFIG:Sanitized>:-mstore-max=256> $<$<CONFIG:Sanitized>:-mmove-max=256>)
     endif()
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     list(APPEND levels neon)

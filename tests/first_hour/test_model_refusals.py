@@ -72,8 +72,9 @@ MODELS = [
         "model-arguments",
         lambda: anything.Model(cnnx.Flatten(), cnnx.Dense(2)),
         TypeError,
-        "Model: got Dense(out_features=2, bias=True) after layers, expected nothing there; the "
-        "layers go in one list: Model([Flatten(...), Dense(...)], input_shape=...)",
+        "Model: got Dense(out_features=2, bias=True, int8_weight=False) after layers, expected "
+        "nothing there; the layers go in one list: Model([Flatten(...), Dense(...)], "
+        "input_shape=...)",
     ),
     Case(
         "parallel-arguments",

@@ -9,6 +9,8 @@ import reference
 from cnnx import ops
 from samples import gaussians
 
+pytestmark = pytest.mark.parity
+
 
 @pytest.mark.parametrize(("scale", "zero_point"), [(0.1, 0), (0.013, 255), (0.5, 7), (3.0, 128)])
 @pytest.mark.parametrize("length", [1, 3, 8, 17, 1003])

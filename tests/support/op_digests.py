@@ -221,7 +221,11 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
             yield name, partial(forward, before_an_unmapped_page(8 * x), **settings)
             saved = before_an_unmapped_page(forward(x, **settings)) if reads_output(name) else x
             yield f"{name}_backward", partial(backward, grad_output, saved, **settings)
-        yield from both("quantize", inputs, (x, 0.02, 100), (), {})
+
+
+def quantize_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for length in (1, 7, 17, 1003):
+        yield from both("quantize", inputs, (inputs(3, length), 0.02, 100), (), {})
 
 
 def layer_calls() -> Iterator[tuple[str, Call]]:
@@ -304,6 +308,7 @@ def digests() -> dict[str, str]:
         later_settings_calls,
         lrn_calls,
         scale2d_calls,
+        quantize_calls,
         lambda _: layer_calls(),
     ):
         for name, call in calls(inputs):
