@@ -29,6 +29,7 @@ import numpy as np
 MOST_POINTS = 0.3
 HELD_OUT, SPLIT_SEED = 5000, 0
 HARD_FACTOR = 1000
+NAMES = ("lenet5", "resnet20", "fast_cifar", "lenet5-hard")
 
 
 class Options(argparse.Namespace):
@@ -54,7 +55,7 @@ def parse() -> Options:
     parser.add_argument("--epochs", type=int, default=3, help="of each training")
     parser.add_argument("--images", type=int, default=45000, help="of CIFAR-10 to train on")
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="of the trained models")
-    parser.add_argument("--only", metavar="NAME", help="one of the networks")
+    parser.add_argument("--only", choices=NAMES, help="one of the networks")
     return parser.parse_args(namespace=Options())
 
 
