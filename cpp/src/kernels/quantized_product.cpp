@@ -9,16 +9,11 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Vectors of columns in a panel, and windows of a strip: their sums, one vector of weights each and
-// a broadcast pixel fill the registers.
-#if defined(CNNX_32_REGISTERS) && defined(CNNX_LOADS_PIXELS)
-constexpr int kVectors = 4, kStrip = 5;  // two registers for a vector of weights
-#elif defined(CNNX_32_REGISTERS)
-constexpr int kVectors = 4, kStrip = 6;
-#elif defined(CNNX_DOT_PRODUCTS)
-constexpr int kVectors = 2, kStrip = 6;
+// Vectors of columns in a panel.
+#if defined(CNNX_32_REGISTERS)
+constexpr int kVectors = 4;
 #else
-constexpr int kVectors = 2, kStrip = 4;
+constexpr int kVectors = 2;
 #endif
 constexpr int64_t kPanelColumns = kVectors * kLanes;
 

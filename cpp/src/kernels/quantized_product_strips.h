@@ -6,6 +6,16 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
+// Windows of a strip: their sums, a vector of weights each of a panel's and a broadcast pixel fill
+// the registers.
+#if defined(CNNX_32_REGISTERS) && defined(CNNX_LOADS_PIXELS)
+constexpr int kStrip = 5;  // two registers for a vector of weights
+#elif defined(CNNX_32_REGISTERS) || defined(CNNX_DOT_PRODUCTS)
+constexpr int kStrip = 6;
+#else
+constexpr int kStrip = 4;
+#endif
+
 // Of a panel of columns, and where its outputs go.
 struct PanelOutputs {
   const QuantizedProduct& product;
