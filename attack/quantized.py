@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from attack.case import HEADER, Case, Draw, lines, paste
+from attack.set_ups import IN_PROCESS
 
 ISAS = ("baseline", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "amx")
 BYTES = 74  # standard deviation of evenly distributed bytes
@@ -29,18 +30,6 @@ def digest(threads):
     found = hashlib.sha256(model(x).tobytes())
     found.update(b"".join(model(x[k : k + 1]).tobytes() for k in range(len(x))))
     return found.hexdigest()
-
-
-def in_process(isa, threads):
-    """The hash by another instruction set; None if the CPU lacks it."""
-    finished = subprocess.run(
-        [sys.executable, __file__, "digest", str(threads)],
-        env={**os.environ, "CNNX_ISA": isa}, capture_output=True, text=True,
-    )
-    if "expected one that this CPU runs" in finished.stderr:
-        return None
-    assert finished.returncode == 0, finished.stderr[-500:]
-    return finished.stdout.strip()
 '''
 CHECK = """
 if sys.argv[1:2] == ["digest"]:
@@ -156,6 +145,7 @@ def quantized(draw: Draw) -> Case:
         f"{HEADER}\nimport hashlib\nimport os\nimport subprocess",
         f"WEIGHT_SCALE = {network.weight_scale}",
         SETUP,
+        IN_PROCESS,
         lines(network.lines),
         f"rng = np.random.default_rng({draw.seed})",
         f"model = cnnx.Model.from_graph(image, {output})",

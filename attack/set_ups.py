@@ -12,8 +12,9 @@ def trained(threads):
     trainer, found = fitted()
     found.update(trainer.model(x).tobytes())
     return trainer.model, found.hexdigest()
-
-
+'''
+# Of a program that prints the hash for the arguments "digest" and a number of threads.
+IN_PROCESS = '''
 def in_process(isa, threads):
     """The hash by another instruction set; None if the CPU lacks it."""
     finished = subprocess.run(
@@ -56,4 +57,4 @@ def bits(draw: Draw) -> Case:
     processes = [(isa, draw.integer(1, 4)) for isa in isas]
     check = CHECK.format(first=first, others=others, parts=parts, processes=processes, same=same)
     title = '"""A training in several set-ups, which must give the same bits."""'
-    return Case(paste(title, training.setup, training.fitted, DIGEST), "", check)
+    return Case(paste(title, training.setup, training.fitted, DIGEST, IN_PROCESS), "", check)

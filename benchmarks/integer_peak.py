@@ -12,8 +12,6 @@ of tiles do not reach, have none.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import time
@@ -24,6 +22,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.convolutions import Shape, depthwise, square
+from benchmarks.options import kernel_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,16 +169,7 @@ def traffic(rounds: int, attempts: int) -> bool:
 
 def main() -> int:
     """Print all fractions; returns 1 if a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--isa", choices=LEVELS, help="as CNNX_ISA; default: the best of the CPU")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--attempts", type=int, default=3, help="of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.rounds, arguments.attempts = 2, 1
-    if arguments.isa:
-        os.environ["CNNX_ISA"] = arguments.isa
+    arguments = kernel_options(__doc__.splitlines()[0], LEVELS, 20, 3)
     import cnnx
 
     cnnx.set_num_threads(1)

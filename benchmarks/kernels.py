@@ -19,8 +19,6 @@ is missed.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +29,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.convolutions import DIRECTIONS, Shape, depthwise, square
+from benchmarks.options import kernel_options
 
 if TYPE_CHECKING:
     from benchmarks.network_description import FloatArray
@@ -256,16 +255,7 @@ def moving_ops(rounds: int) -> None:
 
 def main() -> int:
     """Print all results; returns 1 if a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--isa", choices=GOALS, help="as CNNX_ISA; default: the best of the CPU")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--attempts", type=int, default=4, help="of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.rounds, arguments.attempts = 2, 1
-    if arguments.isa:
-        os.environ["CNNX_ISA"] = arguments.isa
+    arguments = kernel_options(__doc__.splitlines()[0], GOALS, 40, 4)
     import cnnx
 
     isa = cnnx.isa()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.timing import CLOCKS
@@ -26,6 +26,15 @@ class ContestOptions(RoundOptions):
     quiet: bool
 
 
+class KernelOptions(argparse.Namespace):
+    """The options of `kernel_options`."""
+
+    isa: str | None
+    rounds: int
+    attempts: int
+    quick: bool
+
+
 def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
     """A parser for benchmarks measured in rounds."""
     parser = argparse.ArgumentParser(description=description)
@@ -33,6 +42,23 @@ def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to this file")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     return parser
+
+
+def kernel_options(
+    description: str, levels: Iterable[str], rounds: int, attempts: int
+) -> KernelOptions:
+    """The command line of a benchmark of kernels; sets CNNX_ISA before cnnx is imported."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--isa", choices=levels, help="as CNNX_ISA; default: the best of the CPU")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--attempts", type=int, default=attempts, help="of which the best counts")
+    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
+    options = parser.parse_args(namespace=KernelOptions())
+    if options.quick:
+        options.rounds, options.attempts = 2, 1
+    if options.isa:
+        os.environ["CNNX_ISA"] = options.isa
+    return options
 
 
 def contest_parser(description: str, rounds: int, seconds: float) -> argparse.ArgumentParser:

@@ -9,8 +9,6 @@ a goal is missed.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 from functools import partial
@@ -18,6 +16,7 @@ from functools import partial
 from benchmarks import machine
 from benchmarks.convolutions import DIRECTIONS, Shape, square
 from benchmarks.kernels import Convolution, show
+from benchmarks.options import kernel_options
 
 SHAPES = (
     *(square(56, 64, 256, 1), square(28, 512, 128, 1)),
@@ -46,16 +45,7 @@ def meets_goal(shape: Shape, direction: str, goal: float, rounds: int, attempts:
 
 def main() -> int:
     """Print all shares; returns 1 if a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--isa", choices=("avx2", "avx512"), help="as CNNX_ISA")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--attempts", type=int, default=3, help="of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.rounds, arguments.attempts = 2, 1
-    if arguments.isa:
-        os.environ["CNNX_ISA"] = arguments.isa
+    arguments = kernel_options(__doc__.splitlines()[0], ("avx2", "avx512"), 20, 3)
     import cnnx
 
     from benchmarks.peak import Peak

@@ -30,12 +30,6 @@ ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
   return own;
 }
 
-std::vector<Shape> input_shapes(const Node& node, int64_t batch) {
-  std::vector<Shape> shapes;
-  for (const Shape& shape : node.input_shapes) shapes.push_back(with_batch(batch, shape));
-  return shapes;
-}
-
 // Fuses one successor after the other, in the order of ops::Fusion. `IsInBytes` tells whether the
 // output of a node is.
 template <class IsInBytes>

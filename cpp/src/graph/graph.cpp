@@ -73,6 +73,12 @@ Shape with_batch(int64_t batch, const Shape& shape) {
   return result;
 }
 
+std::vector<Shape> input_shapes(const Node& node, int64_t batch) {
+  std::vector<Shape> shapes;
+  for (const Shape& shape : node.input_shapes) shapes.push_back(with_batch(batch, shape));
+  return shapes;
+}
+
 Graph::Graph(std::vector<Layer> layers, const Shape& input_shape) : input_shape_(input_shape) {
   if (layers.empty())
     throw std::invalid_argument("model: layers is empty, expected at least one layer");
@@ -113,8 +119,7 @@ void Graph::add(Layer layer) {
     node.op = ops::make_op(node.layer.kind, node.layer.settings);
     const LayerKind& kind = *ops::find_layer_kind(node.layer.kind);
     ops::check_input_count(kind, node.inputs.size());
-    std::vector<Shape> inputs;
-    for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
+    const std::vector<Shape> inputs = input_shapes(node, 1);
     const Shape output = ops::output_shape(*node.op, inputs);
     node.output_shape = Shape(output.begin() + 1, output.end());
     check_size("its output", node.output_shape);
@@ -133,10 +138,7 @@ void Graph::add(Layer layer) {
 
 std::unique_ptr<const ops::BoundOp> Graph::bind(int id, int64_t batch,
                                                 const ops::Fusion& fusion) const {
-  const Node& bound = node(id);
-  std::vector<Shape> inputs;
-  for (const Shape& shape : bound.input_shapes) inputs.push_back(with_batch(batch, shape));
-  return ops::bind(*bound.op, inputs, fusion);
+  return ops::bind(*node(id).op, input_shapes(node(id), batch), fusion);
 }
 
 }  // namespace cnnx::graph

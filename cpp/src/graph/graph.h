@@ -81,5 +81,6 @@ class Graph {
 };
 
 Shape with_batch(int64_t batch, const Shape& shape);
+std::vector<Shape> input_shapes(const Node& node, int64_t batch);
 
 }  // namespace cnnx::graph

@@ -29,9 +29,8 @@ class ByteRounding {
     const __m512i low = _mm512_packs_epi32(rounded(t[0]), rounded(t[second]));
     __m512i high = low;
     if (vectors > 2) high = _mm512_packs_epi32(rounded(t[2]), rounded(t[vectors - 1]));
-    __m512i bytes = _mm512_packus_epi16(
-        _mm512_adds_epi16(low, zero_),
-        vectors > 2 ? _mm512_adds_epi16(high, zero_) : _mm512_adds_epi16(low, zero_));
+    __m512i bytes =
+        _mm512_packus_epi16(_mm512_adds_epi16(low, zero_), _mm512_adds_epi16(high, zero_));
     bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
     if (ordered) {
       const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);

@@ -22,18 +22,21 @@ CNNX_INLINE int32_t four_bytes(const uint8_t* source) {
 }
 CNNX_INLINE IntVector broadcast_integer(int32_t value) { return value - IntVector{}; }
 
-#if defined(CNNX_DOT_PRODUCTS) && defined(__aarch64__)
+#if defined(CNNX_DOT_PRODUCTS)
 
-// One instruction, for two int8 factors: a lane has the four weights of its column, and pixels are
-// 128 less.
+// One instruction: a lane has the four weights of its column.
 constexpr int64_t kBytesPerQuad = 4;
-constexpr int32_t kPixelOffset = 128;
-typedef int8x16_t Pixels;
-typedef int8x16_t Weights;
 
 CNNX_INLINE void put_weight(int8_t weight, int64_t k, int64_t lane, uint8_t* quad) {
   quad[4 * lane + k] = static_cast<uint8_t>(weight);
 }
+
+#if defined(__aarch64__)
+// Of two int8 factors: pixels are 128 less.
+constexpr int32_t kPixelOffset = 128;
+typedef int8x16_t Pixels;
+typedef int8x16_t Weights;
+
 // Of a quad of pixels in each lane.
 CNNX_INLINE Pixels pixels_of(IntVector quads) {
   return veorq_s8(reinterpret_cast<int8x16_t>(quads), vdupq_n_s8(-128));
@@ -44,19 +47,11 @@ CNNX_INLINE Weights load_weights(const uint8_t* quad) {
 CNNX_INLINE IntVector add_dot_product(IntVector sum, Pixels pixels, Weights weights) {
   return reinterpret_cast<IntVector>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), pixels, weights));
 }
-
-#elif defined(CNNX_DOT_PRODUCTS)
-
-// One instruction: a lane has the four weights of its column.
-constexpr int64_t kBytesPerQuad = 4;
+#else
 constexpr int32_t kPixelOffset = 0;
 typedef IntVector Pixels;
 typedef IntVector Weights;
 
-CNNX_INLINE void put_weight(int8_t weight, int64_t k, int64_t lane, uint8_t* quad) {
-  quad[4 * lane + k] = static_cast<uint8_t>(weight);
-}
-// Of a quad of pixels in each lane.
 CNNX_INLINE Pixels pixels_of(IntVector quads) { return quads; }
 CNNX_INLINE Weights load_weights(const uint8_t* quad) {
   return *reinterpret_cast<const UnalignedQuad*>(quad);
@@ -72,6 +67,7 @@ CNNX_INLINE IntVector add_dot_product(IntVector sum, Pixels pixels, Weights weig
                                                              reinterpret_cast<__m256i>(weights)));
 #endif
 }
+#endif
 
 #elif defined(__SSE2__)
 

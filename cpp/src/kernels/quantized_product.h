@@ -24,7 +24,7 @@ struct QuantizedProduct {
   QuantizedEpilogue epilogue;
 };
 
-// The weights of a product: int8 values as floats, (run_count * run_bytes, columns).
+// The weights of a product: int8 values (run_count * run_bytes, columns).
 struct QuantizedWeights {
   int64_t run_count, run_bytes, columns;
   const int8_t* values;

@@ -20,6 +20,13 @@ ByteScale scale_of(const Quantization& format) {
   return {format.scale, static_cast<float>(format.zero_point)};
 }
 
+// Calls body(first element, number of elements) for the parts of the threads.
+template <class Body>
+void for_parts(int threads, int64_t count, const Body& body) {
+  runtime::parallel_for(threads, count, kQuantizeGrain,
+                        [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
+}
+
 class BoundQuantize final : public BoundOp {
  public:
   BoundQuantize(const Quantization& format, int64_t count)
@@ -34,7 +41,7 @@ class BoundQuantize final : public BoundOp {
   }
   void forward(const ForwardArguments& a) const override {
     const auto kernel = CNNX_KERNELS(quantize_kernels).round_trip;
-    in_parallel(a.threads, [&](int64_t begin, int64_t count) {
+    for_parts(a.threads, count_, [&](int64_t begin, int64_t count) {
       kernel(a.inputs[0] + begin, count, how_, a.output + begin);
     });
   }
@@ -42,53 +49,37 @@ class BoundQuantize final : public BoundOp {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const auto kernel = CNNX_KERNELS(quantize_kernels).gradient;
-    in_parallel(a.threads, [&](int64_t begin, int64_t count) {
+    for_parts(a.threads, count_, [&](int64_t begin, int64_t count) {
       kernel(a.grad_output + begin, a.inputs[0] + begin, count, how_, gradient.accumulate,
              gradient.values + begin);
     });
   }
 
  private:
-  template <class Body>
-  void in_parallel(int threads, const Body& body) const {
-    runtime::parallel_for(threads, count_, kQuantizeGrain,
-                          [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
-  }
-
   ByteScale how_;
   int64_t count_;
 };
 
-class FloatsToBytes final : public InferenceOp {
+// Between an array of floats and one of bytes.
+class Conversion final : public InferenceOp {
  public:
-  FloatsToBytes(const Quantization& format, int64_t count)
-      : how_(scale_of(format)), count_(count) {}
+  Conversion(const Quantization& format, int64_t count, bool to_bytes)
+      : how_(scale_of(format)), count_(count), to_bytes_(to_bytes) {}
   void forward(const ForwardArguments& a) const override {
-    const auto kernel = CNNX_KERNELS(quantize_kernels).to_bytes;
-    runtime::parallel_for(a.threads, count_, kQuantizeGrain, [&](int64_t begin, int64_t end, int) {
-      kernel(a.inputs[0] + begin, end - begin, how_, bytes_of(a.output) + begin);
+    const QuantizeKernels& kernels = CNNX_KERNELS(quantize_kernels);
+    for_parts(a.threads, count_, [&](int64_t begin, int64_t count) {
+      if (to_bytes_) {
+        kernels.to_bytes(a.inputs[0] + begin, count, how_, bytes_of(a.output) + begin);
+      } else {
+        kernels.to_floats(bytes_of(a.inputs[0]) + begin, count, how_, a.output + begin);
+      }
     });
   }
 
  private:
   ByteScale how_;
   int64_t count_;
-};
-
-class BytesToFloats final : public InferenceOp {
- public:
-  BytesToFloats(const Quantization& format, int64_t count)
-      : how_(scale_of(format)), count_(count) {}
-  void forward(const ForwardArguments& a) const override {
-    const auto kernel = CNNX_KERNELS(quantize_kernels).to_floats;
-    runtime::parallel_for(a.threads, count_, kQuantizeGrain, [&](int64_t begin, int64_t end, int) {
-      kernel(bytes_of(a.inputs[0]) + begin, end - begin, how_, a.output + begin);
-    });
-  }
-
- private:
-  ByteScale how_;
-  int64_t count_;
+  bool to_bytes_;
 };
 
 class QuantizeOp final : public Op {
@@ -138,10 +129,10 @@ constexpr LayerDescription kQuantizeLayers[] = {
 }  // namespace
 
 std::unique_ptr<const BoundOp> bind_floats_to_bytes(int64_t count, const Quantization& format) {
-  return std::make_unique<FloatsToBytes>(format, count);
+  return std::make_unique<Conversion>(format, count, /*to_bytes=*/true);
 }
 std::unique_ptr<const BoundOp> bind_bytes_to_floats(int64_t count, const Quantization& format) {
-  return std::make_unique<BytesToFloats>(format, count);
+  return std::make_unique<Conversion>(format, count, /*to_bytes=*/false);
 }
 
 ConstantArray<LayerDescription> quantize_layers() { return kQuantizeLayers; }

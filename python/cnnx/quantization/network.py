@@ -19,7 +19,6 @@ Array: TypeAlias = NDArray[np.float64]
 
 INPUT = "input"
 WEIGHTED = ("conv2d", "dense")
-_BUFFERS = ("running_mean", "running_variance", "weight_scale")
 
 
 @dataclass
@@ -119,10 +118,11 @@ class Network:
         classes, how = core.classes, preprocessing_of(core)
         model = Model._of(built(tuples, (height, width, channels), classes, how, 0))
         for node in self.nodes.values():
-            # The scale of int8 weights is set before the weights.
-            for name, array in sorted(node.arrays.items(), key=lambda each: each[0], reverse=True):
-                target = model.buffers if name in _BUFFERS else model.parameters
-                target[f"{node.name}.{name}"] = array.astype(np.float32)
+            arrays = {f"{node.name}.{name}": array for name, array in node.arrays.items()}
+            # Buffers first: the scale of int8 weights is set before the weights.
+            for target in (model.buffers, model.parameters):
+                for name in arrays.keys() & target.keys():
+                    target[name] = arrays[name].astype(np.float32)
         if core.probability_kind != model._core.probability_kind:
             model._core.probability_kind = core.probability_kind
         if core.temperature != 1:
