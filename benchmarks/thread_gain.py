@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.comparison import OURS
 from benchmarks.deployed_networks import DEPLOYED
 from benchmarks.libraries import Library, Turns, all_closed, alternate, show_neighbours
 from benchmarks.network_description import NetworkTask, multiply_adds
 from benchmarks.networks import NETWORKS, network_named
 from benchmarks.options import ContestOptions, check_and_shorten, contest_parser, names_from
+from benchmarks.peers import OURS
 from benchmarks.timing import median_ratio
 
 ALL = (*NETWORKS, *DEPLOYED)
