@@ -60,6 +60,8 @@ struct Fusion {
   // Nor is this: the op normalises inputs[0] when it reads it, as the batch norm before it would
   // have done.
   bool normalises_input = false;
+  // Nor is this: inputs, output and their gradients are arrays of bfloat16 (ops/bfloat16.h).
+  bool bfloat16 = false;
 };
 
 // The role in which a layer can be fused into the op before it.
@@ -232,6 +234,9 @@ class Op {
   virtual std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion&) const {
     return bind(input);
   }
+
+  // Whether the op may be bound with Fusion::bfloat16. Otherwise the graph converts its arrays.
+  virtual bool runs_in_bfloat16(const Shape& /*input*/) const { return false; }
 
   // Of a quantize layer.
   virtual const Quantization* quantization() const { return nullptr; }
