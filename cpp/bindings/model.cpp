@@ -200,6 +200,27 @@ constexpr std::pair<Probabilities, const char*> kProbabilityKinds[] = {
     {Probabilities::none, "none"},
 };
 
+constexpr std::pair<ComputeDtype, const char*> kComputeDtypes[] = {
+    {ComputeDtype::float32, "float32"},
+    {ComputeDtype::bfloat16, "bfloat16"},
+};
+
+// The word for a value, and the value of a word that Python has checked.
+template <class Value, std::size_t count>
+const char* word_of(const std::pair<Value, const char*> (&words)[count], Value value) {
+  for (const auto& [each, word] : words) {
+    if (each == value) return word;
+  }
+  throw std::logic_error("a value has no word");
+}
+template <class Value, std::size_t count>
+Value value_of(const std::pair<Value, const char*> (&words)[count], const std::string& given) {
+  for (const auto& [value, word] : words) {
+    if (given == word) return value;
+  }
+  throw std::invalid_argument("model: \"" + given + "\" is no known word");
+}
+
 void bind_description(ModelClass& type) {
   type.def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
@@ -212,18 +233,15 @@ void bind_description(ModelClass& type) {
       .def_property("temperature", &Model::temperature, &Model::set_temperature)
       .def_property(
           "probability_kind",
-          [](const Model& model) {
-            for (const auto& [kind, name] : kProbabilityKinds) {
-              if (kind == model.probability_kind()) return name;
-            }
-            throw std::logic_error("probability_kind has no name");
-          },
+          [](const Model& model) { return word_of(kProbabilityKinds, model.probability_kind()); },
           [](Model& model, const std::string& given) {
-            for (const auto& [kind, name] : kProbabilityKinds) {
-              if (given == name) return model.set_probability_kind(kind);
-            }
-            throw std::invalid_argument("model: probability_kind is " + given +
-                                        ", expected softmax, sigmoid, outputs or none");
+            model.set_probability_kind(value_of(kProbabilityKinds, given));
+          })
+      .def_property(
+          "compute_dtype",
+          [](const Model& model) { return word_of(kComputeDtypes, model.compute_dtype()); },
+          [](Model& model, const std::string& given) {
+            model.set_compute_dtype(value_of(kComputeDtypes, given));
           });
 }
 

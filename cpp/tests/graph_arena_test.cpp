@@ -162,7 +162,7 @@ constexpr int64_t kArray = 8 * 8 * 4;
 int64_t inference_floats(const std::vector<Layer>& layers) {
   const Graph graph(layers, {8, 8, 4});
   const int count = static_cast<int>(graph.nodes().size());
-  return Chain(graph, 0, count, 1, Chain::Keep::nothing).arena_floats();
+  return Chain(graph, 0, count, 1, {Chain::Keep::nothing}).arena_floats();
 }
 
 int64_t training_floats(const std::vector<Layer>& layers, Recompute recompute = Recompute::quick,

@@ -112,6 +112,7 @@ class Model(metaclass=_Class):
     @property
     def preprocessing(self) -> tuple[_Resize, list[float], list[float]]: ...
     probability_kind: str
+    compute_dtype: str
     temperature: float
     @property
     def layers(self) -> list[tuple[str, dict[str, Any], str, list[str], bool]]: ...

@@ -28,6 +28,14 @@ enum class Probabilities {
   none,     // the outputs are values (trained with a regression loss, without class names)
 };
 
+// What a network computes with. Parameters and outputs are float32.
+enum class ComputeDtype {
+  float32,
+  // Activations and their gradients are rounded to bfloat16, and so are the weights of products.
+  // Sums, batch norms, losses and updates are float32.
+  bfloat16,
+};
+
 struct Prediction {
   std::string label;  // the name of the class; its index when the model has no class names
   int64_t index = 0;  // the most probable class; with one sigmoid output, 1 if it is above 1/2
@@ -141,6 +149,11 @@ class CNNX_API Model {
   const std::vector<ParameterInfo>& buffers() const;
   void get_buffer(const ParameterInfo& buffer, float* values) const;
   void set_buffer(const ParameterInfo& buffer, const float* values);
+
+  // What run and a train step compute with; layer_outputs and gradients compute in float32. Saved
+  // with the model. Throws std::invalid_argument for bfloat16 if layers are quantized.
+  ComputeDtype compute_dtype() const;
+  void set_compute_dtype(ComputeDtype dtype);
 
   // See Layer::trainable.
   void set_trainable(const std::string& layer, bool trainable);

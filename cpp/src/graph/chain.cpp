@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "ops/gradient_kernels.h"
-#include "ops/quantization.h"
 #include "runtime/add_time.h"
 #include "runtime/memory.h"
 
@@ -65,7 +64,8 @@ class Fuser {
     fusion.add = takes(ops::Fusable::add);
     fusion.relu = takes(ops::Fusable::relu);
     fusion.relu6 = !fusion.relu && takes(ops::Fusable::relu6);
-    fusion.max_pool = !fusion.add && !fusion.relu6 && takes(ops::Fusable::max_pool_2x2);
+    fusion.max_pool =
+        !fusion.bfloat16 && !fusion.add && !fusion.relu6 && takes(ops::Fusable::max_pool_2x2);
     if (bytes && takes(ops::Fusable::quantize)) fusion.quantize = graph_.node(id).op.get();
     return id;
   }
@@ -80,24 +80,28 @@ class Fuser {
 
 }  // namespace
 
-Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed,
-             int unfused, const ops::Format& input)
-    : packed_end_(packed) {
+Chain::Chain(const Graph& graph, int first, int last, int64_t batch, const Settings& settings)
+    : packed_end_(settings.packed) {
   const Shape& shape = first == 0 ? graph.input_shape() : graph.node(first - 1).output_shape;
-  values_.push_back(
-      {element_count(with_batch(batch, shape)), input, -1, {}, kCallersInput, kCallersInput});
-  bind(graph, first, last, batch, keep, unfused);
-  if (keep == Keep::for_backward) return;
-  find_lifetimes(keep);
+  values_.push_back({element_count(with_batch(batch, shape)),
+                     settings.input,
+                     -1,
+                     {},
+                     kCallersInput,
+                     kCallersInput});
+  bind(graph, first, last, batch, settings);
+  if (settings.keep == Keep::for_backward) return;
+  find_lifetimes(settings.keep);
   arena_floats_ = assign_centred_offsets(arena_buffers_);
 }
 
-void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused) {
+void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const Settings& settings) {
+  const Keep keep = settings.keep;
   const auto value_of = [&](int id) {
     return id < first ? kCallersInput : node_values_[static_cast<std::size_t>(id)];
   };
-  const auto is_in_bytes = [&](int id) { return values_[value_of(id)].format.has_value(); };
-  const Fuser fuser(graph, last, batch, unfused, is_in_bytes);
+  const auto is_in_bytes = [&](int id) { return values_[value_of(id)].storage.bytes.has_value(); };
+  const Fuser fuser(graph, last, batch, settings.unfused, is_in_bytes);
   node_values_.resize(static_cast<std::size_t>(last));
   for (int id = first; id < last; ++id) {
     const Node& node = graph.node(id);
@@ -105,6 +109,9 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     step.first_node = id;
     step.fusion.training = keep == Keep::for_backward;
     step.frozen = !node.layer.trainable;
+    step.storage.bfloat16 = step.fusion.bfloat16 =
+        settings.compute_dtype == ComputeDtype::bfloat16 &&
+        node.op->runs_in_bfloat16(with_batch(batch, node.input_shapes[0]));
     std::vector<int> inputs = node.inputs;
     const bool bytes = keep == Keep::nothing &&
                        std::all_of(inputs.begin(), inputs.end(), is_in_bytes) &&
@@ -113,19 +120,24 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
       id = fuser.fuse(id, keep == Keep::nothing, bytes, step.fusion, inputs);
     step.last_node = id;
     const int64_t elements = element_count(with_batch(batch, graph.node(id).output_shape));
-    if (keep == Keep::for_backward && leaves_to_reader(graph, step.first_node, batch)) {
+    if (keep == Keep::for_backward && !step.fusion.bfloat16 &&
+        leaves_to_reader(graph, step.first_node, batch)) {
       Value& input = values_[value_of(inputs[0])];
       Step& normalisation = steps_[static_cast<std::size_t>(input.producer)];
       step.fusion.normalises_input = normalisation.left_to_reader = true;
       input.array = normalisation.inputs[0];
     }
-    for (const int input : inputs)
-      step.inputs.push_back(bytes ? value_of(input) : in_floats(value_of(input), id));
+    for (const int input : inputs) {
+      const std::size_t value = value_of(input);
+      step.inputs.push_back(bytes                  ? value
+                            : step.fusion.bfloat16 ? in_bfloat16(value, id)
+                                                   : in_floats(value, id));
+    }
     if (bytes) {
       bind_to_bytes(node, batch, step);
     } else if (keep == Keep::nothing && node.op->quantization()) {
-      step.format = *node.op->quantization();
-      step.op = ops::bind_floats_to_bytes(elements, *step.format);
+      step.storage.bytes = *node.op->quantization();
+      step.op = ops::bind_floats_to_bytes(elements, *step.storage.bytes);
     } else {
       step.op = graph.bind(step.first_node, batch, step.fusion);
     }
@@ -140,29 +152,44 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
   }
   std::size_t result = last > first ? value_of(last - 1) : kCallersInput;
   if (last == static_cast<int>(graph.nodes().size())) result = in_floats(result, last - 1);
-  output_format_ = values_[result].format;
-  output_bytes_ = values_[result].elements * (output_format_ ? 1 : sizeof(float));
+  output_storage_ = values_[result].storage;
+  output_bytes_ = values_[result].elements * output_storage_.element_bytes();
 }
 
 void Chain::bind_to_bytes(const Node& node, int64_t batch, Step& step) const {
   std::vector<ops::Quantization> formats;
-  for (const std::size_t input : step.inputs) formats.push_back(*values_[input].format);
+  for (const std::size_t input : step.inputs) formats.push_back(*values_[input].storage.bytes);
   ops::BoundToBytes bound = node.op->bind_to_bytes(input_shapes(node, batch), formats, step.fusion);
   step.op = std::move(bound.op);
-  step.format =
+  step.storage.bytes =
       step.fusion.quantize ? ops::Format(*step.fusion.quantize->quantization()) : bound.output;
 }
 
-// The value, converted once if it is in bytes, for a reader of floats.
+// The value, converted once if it is not in floats, for a reader of floats.
 std::size_t Chain::in_floats(std::size_t value, int node) {
   const Value from = values_[value];
-  if (!from.format) return value;
+  if (from.storage.in_floats()) return value;
   if (const auto found = in_floats_.find(value); found != in_floats_.end()) return found->second;
   Step step{};
   step.first_node = step.last_node = node;
   step.inputs = {value};
-  step.op = ops::bind_bytes_to_floats(from.elements, *from.format);
+  step.op = from.storage.bfloat16 ? ops::bind_bfloat16_to_floats(from.elements)
+                                  : ops::bind_bytes_to_floats(from.elements, *from.storage.bytes);
   return in_floats_[value] = add_step(std::move(step), from.elements);
+}
+
+// The value, converted once if it is in floats, for a reader of bfloat16.
+std::size_t Chain::in_bfloat16(std::size_t value, int node) {
+  const Value from = values_[value];
+  if (from.storage.bfloat16) return value;
+  if (const auto found = in_bfloat16_.find(value); found != in_bfloat16_.end())
+    return found->second;
+  Step step{};
+  step.first_node = step.last_node = node;
+  step.inputs = {value};
+  step.storage.bfloat16 = true;
+  step.op = ops::bind_floats_to_bfloat16(from.elements);
+  return in_bfloat16_[value] = add_step(std::move(step), from.elements);
 }
 
 // Appends the step; returns the value of its output.
@@ -172,7 +199,7 @@ std::size_t Chain::add_step(Step step, int64_t elements) {
   step.output = values_.size();
   step.packed = packed_end_;
   packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
-  values_.push_back({elements, step.format, index, {}, step.output, 0});
+  values_.push_back({elements, step.storage, index, {}, step.output, 0});
   steps_.push_back(std::move(step));
   return steps_.back().output;
 }

@@ -12,7 +12,7 @@
 
 #include "graph/arena.h"
 #include "graph/graph.h"
-#include "ops/quantization.h"
+#include "graph/storage.h"
 
 namespace cnnx::graph {
 
@@ -30,7 +30,7 @@ struct Step {
   std::size_t output;               // a value
   int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
-  ops::Format format;               // of the output
+  Storage storage;                  // of the output
   // A normalisation whose output has no array: its reader computes it from the first input.
   bool left_to_reader = false;
 };
@@ -38,13 +38,13 @@ struct Step {
 // An array between steps.
 struct Value {
   int64_t elements = 0;
-  ops::Format format;
+  Storage storage;
   int producer = -1;             // the step that writes it; -1: the caller's input
   std::vector<int> readers;      // steps
   std::size_t array = 0;         // the value whose array readers read: usually its own
   std::size_t arena_buffer = 0;  // several values may share one
 
-  int64_t floats() const { return format ? ops::floats_of_bytes(elements) : elements; }
+  int64_t floats() const { return storage.floats(elements); }
 };
 
 constexpr std::size_t kCallersInput = 0;  // the input value of a chain
@@ -93,19 +93,24 @@ class Chain {
     everything,    // every layer's output to the end; nothing is fused
   };
 
-  // Nodes [first, last), whose only input from outside is the node before `first`. `packed` is the
-  // offset of this chain's packed weights. Nothing is fused into the node `unfused`. `input` is the
-  // format of that input.
-  Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0,
-        int unfused = -1, const ops::Format& input = {});
+  struct Settings {
+    Keep keep;
+    ComputeDtype compute_dtype = ComputeDtype::float32;
+    int64_t packed = 0;  // the offset of this chain's packed weights
+    int unfused = -1;    // a node into which nothing is fused
+    Storage input = {};  // of the input from outside
+  };
+
+  // Nodes [first, last), whose only input from outside is the node before `first`.
+  Chain(const Graph& graph, int first, int last, int64_t batch, const Settings& settings);
 
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Value>& values() const { return values_; }
   int64_t arena_floats() const { return arena_floats_; }  // not for Keep::for_backward
   int64_t scratch_floats(int threads) const;
-  // The result in memory. Several results in bytes, one after the other, are packed.
+  // The result in memory. Several results, one after the other, are packed.
   int64_t output_bytes() const { return output_bytes_; }
-  const ops::Format& output_format() const { return output_format_; }
+  const Storage& output_storage() const { return output_storage_; }
   int64_t packed_end() const { return packed_end_; }
   int64_t multiply_adds() const;
 
@@ -115,9 +120,9 @@ class Chain {
   std::size_t overwritten_input(const Step& step, const IsLastRead& is_last_read) const {
     const ops::InputSet allowed = step.op->traits().runs_in_place;
     for (const std::size_t input : step.inputs) {
-      bool all = input != kCallersInput &&
-                 values_[input].elements == values_[step.output].elements &&
-                 values_[input].format.has_value() == values_[step.output].format.has_value();
+      bool all =
+          input != kCallersInput && values_[input].elements == values_[step.output].elements &&
+          values_[input].storage.element_bytes() == values_[step.output].storage.element_bytes();
       for (std::size_t k = 0; k < step.inputs.size(); ++k)
         all = all && (step.inputs[k] != input || allowed.contains(k));
       if (all && is_last_read(input)) return input;
@@ -145,8 +150,9 @@ class Chain {
 
  private:
   bool leaves_to_reader(const Graph& graph, int id, int64_t batch) const;
-  void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused);
+  void bind(const Graph& graph, int first, int last, int64_t batch, const Settings& settings);
   std::size_t in_floats(std::size_t value, int node);
+  std::size_t in_bfloat16(std::size_t value, int node);
   std::size_t add_step(Step step, int64_t elements);
   void bind_to_bytes(const Node& node, int64_t batch, Step& step) const;
   void find_lifetimes(Keep keep);
@@ -163,9 +169,9 @@ class Chain {
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
   std::vector<ArenaBuffer> arena_buffers_;
-  std::unordered_map<std::size_t, std::size_t> in_floats_;  // by value in bytes, its conversion
+  std::unordered_map<std::size_t, std::size_t> in_floats_, in_bfloat16_;  // conversions by value
   int64_t arena_floats_ = 0, output_bytes_ = 0, packed_end_;
-  ops::Format output_format_;
+  Storage output_storage_;
 };
 
 }  // namespace cnnx::graph

@@ -39,7 +39,7 @@ GradientFlow::GradientFlow(const Chain& chain, std::size_t wanted)
 
 std::size_t GradientFlow::new_arena_buffer(std::size_t value, int step) {
   arena_buffers_.push_back(
-      {runtime::round_up_to_line(chain_->values()[value].elements), step, step});
+      {runtime::round_up_to_line(chain_->values()[value].floats()), step, step});
   return arena_buffers_.size() - 1;
 }
 

@@ -65,6 +65,9 @@ class Graph {
 
   std::unique_ptr<const ops::BoundOp> bind(int id, int64_t batch, const ops::Fusion& fusion) const;
 
+  ComputeDtype compute_dtype() const { return compute_dtype_; }
+  // The caller ensures that no plan stays in use.
+  void set_compute_dtype(ComputeDtype dtype) { compute_dtype_ = dtype; }
   // The caller ensures that no training plan stays in use.
   void set_trainable(int id, bool trainable) {
     nodes_[static_cast<std::size_t>(id)].layer.trainable = trainable;
@@ -78,6 +81,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::unordered_map<std::string, int> ids_;
   ArrayBlock parameters_, buffers_;
+  ComputeDtype compute_dtype_ = ComputeDtype::float32;
 };
 
 Shape with_batch(int64_t batch, const Shape& shape);

@@ -63,10 +63,12 @@ InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
       threads_(threads),
       trunk_end_(end_of_trunk(graph)),
       slice_(slice_size(graph, batch, threads)),
-      trunk_(graph, 0, trunk_end_, slice_, Chain::Keep::nothing),
-      trunk_rest_(graph, 0, batch % slice_ ? trunk_end_ : 0, batch % slice_, Chain::Keep::nothing),
-      head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
-            trunk_.packed_end(), -1, trunk_.output_format()) {}
+      trunk_(graph, 0, trunk_end_, slice_, {Chain::Keep::nothing, graph.compute_dtype()}),
+      trunk_rest_(graph, 0, batch % slice_ ? trunk_end_ : 0, batch % slice_,
+                  {Chain::Keep::nothing, graph.compute_dtype()}),
+      head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch,
+            {Chain::Keep::nothing, graph.compute_dtype(), trunk_.packed_end(), -1,
+             trunk_.output_storage()}) {}
 
 int64_t InferencePlan::trunk_output_floats() const {
   const int64_t bytes = slices() * trunk_.output_bytes();

@@ -17,7 +17,8 @@ std::vector<LayerTime> Model::layer_times(const ImageBatch& images, int64_t repe
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int nodes = static_cast<int>(state.graph.nodes().size());
-  const graph::Chain chain(state.graph, 0, nodes, images.count, graph::Chain::Keep::nothing);
+  const graph::Chain chain(state.graph, 0, nodes, images.count,
+                           {graph::Chain::Keep::nothing, state.graph.compute_dtype()});
   runtime::AlignedBuffer normalised, packed(chain.packed_end()), arena(chain.arena_floats()),
       scratch(chain.scratch_floats(threads));
   chain.pack_weights(state.parameters.data(), state.buffers.data(), threads, packed.data());

@@ -184,7 +184,7 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
   runtime::AlignedBuffer normalised;
   for (int64_t first = 0; first < images.count; first += piece) {
     const int64_t count = std::min(piece, images.count - first);
-    const graph::Chain chain(state.graph, 0, end, count, graph::Chain::Keep::everything);
+    const graph::Chain chain(state.graph, 0, end, count, {graph::Chain::Keep::everything});
     runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
     const graph::ChainArguments arguments{state.normalised(images, first, count, normalised),
                                           state.parameters.data(),
@@ -308,6 +308,16 @@ void Model::get_buffer(const ParameterInfo& buffer, float* values) const {
 void Model::set_buffer(const ParameterInfo& buffer, const float* values) {
   check_array(state()->graph.buffers(), buffer, values, "set_buffer");
   set(*state(), state()->buffers, buffer, values);
+}
+
+ComputeDtype Model::compute_dtype() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->graph.compute_dtype();
+}
+
+void Model::set_compute_dtype(ComputeDtype dtype) {
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->set_compute_dtype(dtype);
 }
 
 void Model::set_trainable(const std::string& layer, bool trainable) {

@@ -134,12 +134,27 @@ std::shared_ptr<ModelState> ModelState::resized(int64_t height, int64_t width) c
 }
 
 std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
+  other.set_compute_dtype(graph.compute_dtype());
   auto copy = std::make_shared<ModelState>(std::move(other), classes, preprocessing);
   copy->probabilities = probabilities.load();
   copy->temperature = temperature;
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
   return copy;
+}
+
+void ModelState::set_compute_dtype(ComputeDtype dtype) {
+  if (dtype == graph.compute_dtype()) return;
+  for (const Node& node : graph.nodes()) {
+    const auto int8 = node.layer.settings.find("int8_weight");
+    if (!node.op->quantization() &&
+        (int8 == node.layer.settings.end() || !std::get<bool>(int8->second)))
+      continue;
+    throw std::invalid_argument("model: compute_dtype is bfloat16, but layer " + node.layer.name +
+                                " is quantized, expected float32 or a model before quantize");
+  }
+  graph.set_compute_dtype(dtype);
+  release();
 }
 
 void ModelState::set_trainable(const std::string& layer, bool trainable) {

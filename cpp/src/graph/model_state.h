@@ -66,10 +66,14 @@ class ModelState {
   // The caller holds `mutex`, at least shared.
   std::vector<Layer> layers() const;
 
+  // The caller holds `mutex` exclusively. Throws std::invalid_argument for bfloat16 if a layer is
+  // quantized.
+  void set_compute_dtype(ComputeDtype dtype);
+
   // The caller holds `mutex` exclusively. Throws std::invalid_argument for an unknown name.
   void set_trainable(const std::string& layer, bool trainable);
 
-  Graph graph;  // only set_trainable changes it
+  Graph graph;  // only the two setters change it
   std::vector<std::string> classes;
   Preprocessing preprocessing;
   // Set by a trainer's constructor, perhaps while another thread predicts.

@@ -67,7 +67,7 @@ class Search {
   int64_t between(int after, int until) const {
     return sums_[static_cast<std::size_t>(until + 1)] - sums_[static_cast<std::size_t>(after + 1)];
   }
-  int64_t floats(const Cut& cut) const { return chain_->values()[cut.value].elements; }
+  int64_t floats(const Cut& cut) const { return chain_->values()[cut.value].floats(); }
   bool choose_cuts(int64_t most, Cuts& chosen) const;
   Recomputation save_only(const Cuts& cuts) const;
   int64_t most_floats(const Recomputation& recomputation) const {
@@ -85,7 +85,7 @@ class Search {
 Search::Search(const Chain& chain, const GradientFlow& flow, const TrainingMemory& memory)
     : chain_(&chain), flow_(&flow), memory_(memory), cuts_(find_cuts(chain)), sums_{0} {
   for (const Step& each : chain.steps()) {
-    const int64_t floats = is_quick(each.output) ? 0 : chain.values()[each.output].elements;
+    const int64_t floats = is_quick(each.output) ? 0 : chain.values()[each.output].floats();
     sums_.push_back(sums_.back() + floats);
   }
 }

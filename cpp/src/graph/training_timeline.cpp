@@ -114,7 +114,7 @@ void TrainingTimeline::assign_arena_buffers() {
         arena_buffers_[output.arena_buffer].last = output.last;
       } else {
         output.arena_buffer = arena_buffers_.size();
-        const int64_t floats = chain_->values()[output.value].elements;
+        const int64_t floats = chain_->values()[output.value].floats();
         arena_buffers_.push_back({runtime::round_up_to_line(floats), time, output.last});
       }
     }

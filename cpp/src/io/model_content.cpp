@@ -46,6 +46,9 @@ Json json_of_graph(const graph::ModelState& model) {
   json.set("input_shape", Json::array(model.graph.input_shape()));
   json.set("nodes", std::move(nodes));
   json.set("output", model.graph.nodes().back().layer.name);
+  // A file in float32 has none, so earlier versions read it.
+  if (model.graph.compute_dtype() != ComputeDtype::float32)
+    json.set("compute_dtype", text_of(kComputeDtypes, model.graph.compute_dtype()));
   json.set("probabilities", text_of(kProbabilities, model.probabilities.load()));
   return json;
 }

@@ -5,6 +5,7 @@
 //                        "nodes": [{"name", "kind", "inputs": [names of nodes before, or "input"],
 //                                   "trainable": only where false, settings...}],
 //                        "output": name,
+//                        "compute_dtype": "bfloat16"; missing in float32,
 //                        "probabilities": "softmax" | "sigmoid" | "outputs" | "none"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
@@ -69,6 +70,7 @@ class ModelReader {
       check_parameters(graph);
       model = std::make_shared<graph::ModelState>(std::move(graph), std::move(classes),
                                                   std::move(preprocessing));
+      model->set_compute_dtype(described.compute_dtype);
     } catch (const FormatError&) {
       throw;
     } catch (const std::invalid_argument& error) {
@@ -86,6 +88,7 @@ class ModelReader {
     std::vector<Layer> layers;
     Shape input_shape;
     Probabilities probabilities;
+    ComputeDtype compute_dtype;
   };
 
   std::string name_of(const char* key) const { return file_.name() + ": " + key; }
@@ -119,9 +122,11 @@ class ModelReader {
   Described read_description() {
     const Json json = parse("cnnx.graph");
     const JsonView graph(json, name_of("cnnx.graph"));
-    graph.allow_only({"input_shape", "nodes", "output", "probabilities"});
+    graph.allow_only({"input_shape", "nodes", "output", "compute_dtype", "probabilities"});
+    const std::optional<JsonView> dtype = graph.find("compute_dtype");
     return {read_layers(graph), graph.at("input_shape").integers(3),
-            value_of(kProbabilities, graph.at("probabilities"))};
+            value_of(kProbabilities, graph.at("probabilities")),
+            dtype ? value_of(kComputeDtypes, *dtype) : ComputeDtype::float32};
   }
 
   std::vector<std::string> read_classes() const {

@@ -16,6 +16,8 @@ struct Word {
 };
 inline constexpr Word<Resize> kResizes[] = {
     {Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
+inline constexpr Word<ComputeDtype> kComputeDtypes[] = {{ComputeDtype::float32, "float32"},
+                                                        {ComputeDtype::bfloat16, "bfloat16"}};
 inline constexpr Word<Probabilities> kProbabilities[] = {{Probabilities::softmax, "softmax"},
                                                          {Probabilities::sigmoid, "sigmoid"},
                                                          {Probabilities::outputs, "outputs"},

@@ -7,6 +7,7 @@
 #include "kernels/max_pool2x2.h"
 #include "ops/activations.h"
 #include "ops/add.h"
+#include "ops/bfloat16.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -119,7 +120,7 @@ class BoundConvolution final : public BoundOp {
       unpool(a.grad_output, a.saved, a.threads, a.scratch);
       gradient = a.scratch;
     } else if (has_relu() && !a.grad_output_relu_masked) {
-      relu_gradient(a.grad_output, a.output, element_count(output_), a.threads, ceiling());
+      mask(a.grad_output, a.output, a.threads);
     }
     float* const grad_bias = bias_ ? a.grad_parameters[1] : nullptr;
     if (a.grad_parameters[0] || grad_bias) {
@@ -135,12 +136,29 @@ class BoundConvolution final : public BoundOp {
                    input.values);
     }
     // Last, because the addend may be the input itself.
-    if (fusion_.add) pass_gradient(gradient, a.grad_inputs[1], element_count(output_), a.threads);
+    if (fusion_.add) pass_to_addend(gradient, a.grad_inputs[1], a.threads);
   }
 
  private:
   bool has_relu() const { return fusion_.relu || fusion_.relu6; }
   float ceiling() const { return fusion_.relu6 ? kRelu6Ceiling : kNoCeiling; }
+  // The gradient before the fused ReLU.
+  void mask(float* gradient, const float* output, int threads) const {
+    const int64_t count = element_count(output_);
+    if (fusion_.bfloat16) {
+      bfloat16_relu_gradient(bfloat16_of(gradient), bfloat16_of(output), count, threads, ceiling());
+    } else {
+      relu_gradient(gradient, output, count, threads, ceiling());
+    }
+  }
+  void pass_to_addend(const float* gradient, const InputGradient& addend, int threads) const {
+    const int64_t count = element_count(output_);
+    if (fusion_.bfloat16) {
+      pass_bfloat16_gradient(bfloat16_of(gradient), addend, count, threads);
+    } else {
+      pass_gradient(gradient, addend, count, threads);
+    }
+  }
   // A fused batch norm: a bias, and scaled weights if the pass reads them unpacked. Both are part
   // of the packed weights.
   int64_t bias_floats() const { return runtime::round_up_to_line(output_[3]); }

@@ -18,6 +18,7 @@ class FlattenOp final : public Op {
     return {input[0], element_count(Shape(input.begin() + 1, input.end()))};
   }
   std::unique_ptr<const BoundOp> bind(const Shape&) const override { return nullptr; }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>&, const std::vector<Quantization>& formats,
                              const Fusion&) const override {

@@ -30,7 +30,7 @@ std::string first_not_finite(const graph::ModelState& model, const float* input,
   const int threads = get_num_threads();
   const auto& nodes = model.graph.nodes();
   const graph::Chain chain(model.graph, 0, static_cast<int>(nodes.size()), rows,
-                           graph::Chain::Keep::everything);
+                           {graph::Chain::Keep::everything});
   runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
   runtime::AlignedBuffer buffers(model.graph.buffers().floats());  // forward writes to them
   std::copy_n(model.buffers.data(), buffers.size(), buffers.data());

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, above_zero, path_of, shown
+from cnnx.arguments import FloatArray, above_zero, one_of, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
@@ -195,6 +195,33 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
     @temperature.setter
     def temperature(self, value: float) -> None:
         self._core.temperature = above_zero(value, "model", "temperature")
+
+    @property
+    def compute_dtype(self) -> str:
+        """What predictions and train steps compute with: `"float32"` or `"bfloat16"`.
+
+        With `"bfloat16"` activations and their gradients are held in 16 bits, so they take half of
+        the memory, and products take weights rounded to 16 bits. Parameters, sums, batch norms, the
+        loss and updates stay float32. CPUs with AMX or AVX-512 BF16 compute such products several
+        times faster; on others the same bits take longer than float32. It can be assigned, and is
+        saved with the model. `layer_outputs` and `explain` compute in float32.
+
+        Raises:
+            ValueError: for another word, and for `"bfloat16"` if the model is quantized.
+
+        Example:
+            >>> import cnnx
+            >>> model = cnnx.models.lenet5()
+            >>> model.compute_dtype = "bfloat16"
+            >>> model.compute_dtype
+            'bfloat16'
+        """
+        return self._core.compute_dtype
+
+    @compute_dtype.setter
+    def compute_dtype(self, value: str) -> None:
+        words = ("float32", "bfloat16")
+        self._core.compute_dtype = one_of(value, words, "model", "compute_dtype")
 
     @property
     def layers(self) -> tuple[ModelLayer, ...]:

@@ -265,6 +265,7 @@ def _rebuilt(
     height, width, channels = source.input_shape
     how = preprocessing_of(source) if preprocessing is None else preprocessing
     model = built(layers, (height, width, channels), classes, how, seed)
+    model.compute_dtype = source.compute_dtype
     for infos, read, write in (
         (model.buffer_infos, source.get_buffer, model.set_buffer),
         (model.parameter_infos, source.get_parameter, model.set_parameter),
