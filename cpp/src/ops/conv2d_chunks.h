@@ -11,13 +11,14 @@ namespace cnnx::ops {
 
 // Chains begin where chunks do, so their number depends on shapes alone: enough for eight threads,
 // with at least `least_pixels` each (a chunk's sums are written and added up once per chunk), and
-// with all sums together at most 64 MB.
+// with all sums of several chunks together at most `most_floats`.
 class GradientChunks {
  public:
-  GradientChunks(const Conv2dGeometry& g, int64_t sums_floats, int64_t least_pixels)
+  GradientChunks(const Conv2dGeometry& g, int64_t sums_floats, int64_t least_pixels,
+                 int64_t most_floats = 16 * 1024 * 1024)
       : batch_(g.batch), rows_(g.out_height) {
-    constexpr int64_t kMostChunks = 8, kMostFloats = 16 * 1024 * 1024;
-    const int64_t most = std::min(kMostFloats / sums_floats, kMostChunks);
+    constexpr int64_t kMostChunks = 8;
+    const int64_t most = std::min(most_floats / sums_floats, kMostChunks);
     const int64_t wanted =
         std::min(g.batch * g.out_height * g.out_width / least_pixels, g.batch * g.out_height);
     count_ = std::max<int64_t>(std::min(wanted, most), 1);

@@ -8,6 +8,7 @@
 #include "kernels/adaptive_avg_pool2d.h"
 #include "kernels/avg_pool2d.h"
 #include "kernels/batch_norm2d.h"
+#include "kernels/bfloat16_weight.h"
 #include "kernels/channel_shuffle.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_depthwise.h"
@@ -26,6 +27,7 @@ namespace cnnx::ops {
 struct GradientKernels {
   const Conv2dGradientKernels* conv2d;
   const Conv2dGradientKernels* conv2d_half_vectors;  // see fits_half_a_vector
+  const Bfloat16WeightKernels* bfloat16_weight;
   const DepthwiseGradientKernels* depthwise;
   const LaneGroupsGradientKernels* lane_groups;
   const WinogradWeightKernels *winograd2, *winograd4, *winograd2_of_5, *winograd4_of_2,

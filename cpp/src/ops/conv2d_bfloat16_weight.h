@@ -1,0 +1,23 @@
+// The weight and bias gradients of a convolution whose arrays are bfloat16.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "cnnx/conv2d.h"
+#include "ops/conv2d_chunks.h"
+#include "ops/conv2d_plan.h"
+
+namespace cnnx::ops {
+
+// The chunks of its sums.
+GradientChunks bfloat16_weight_chunks(const Conv2dGeometry& geometry);
+
+// x and grad_output of its arguments are bfloat16 arrays, grad_weight and grad_bias float32. Only
+// for one group. See ops/bfloat16_windows.h and kernels/bfloat16_weight.h for the order of a sum:
+// the positions of each image are cut into blocks of their own if taps are shifted, else those of a
+// whole chunk. grad_bias has the order of the float32 layer.
+std::unique_ptr<const Conv2dWeightGradient> make_bfloat16_weight_gradient(
+    const Conv2dGeometry& geometry);
+
+}  // namespace cnnx::ops
