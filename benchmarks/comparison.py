@@ -3,7 +3,8 @@
 A command gives its networks, tasks and goals. Each library runs in its own process, stopped between
 its turns. A ratio is the peer's time over that of cnnx within one round, and the median over the
 rounds counts; the ratio to the peer "best" is that to the fastest library of the row in the same
-precision. In int8, "best of all" is the fastest one in any precision, and "cnnx float32" is cnnx.
+precision. In int8 and bfloat16, "best of all" is the fastest one in any precision, and "cnnx
+float32" is cnnx.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from benchmarks.options import (
     contest_parser,
     numbers,
 )
-from benchmarks.peers import FLOAT32, INT8, PEERS, Entry, Task, entries, start
+from benchmarks.peers import FLOAT32, PEERS, Entry, Task, entries, start
 from benchmarks.timing import geometric_mean
 
 BEST, BEST_OF_ALL = "best", "best of all"
+OWN_FLOAT32 = f"cnnx {FLOAT32}"
 
 
 class Goal(NamedTuple):
@@ -106,7 +108,9 @@ def parse(
     for option in ("--peers", "--networks", "--tasks"):
         parser.add_argument(option, type=lambda text: text.split(","))
     parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--isa", help="as CNNX_ISA; avx2 and avx512_vnni bind peers, too")
+    parser.add_argument(
+        "--isa", help="as CNNX_ISA; avx2, avx512_vnni and avx512_bf16 bind peers, too"
+    )
     parser.add_argument("--compile", action="store_true", help="show torch.compile, too")
     options = parser.parse_args(namespace=Options())
     comparison = comparisons[options.precision]
@@ -161,7 +165,7 @@ def ratios_of(
         judged = judged and PEERS[entry.peer].is_judged(threads)
         if judged and same:
             candidates.setdefault(BEST, []).append(entry.name)
-        if judged and precision == INT8:
+        if judged and precision != FLOAT32:
             candidates.setdefault(BEST_OF_ALL, []).append(entry.name)
         if not entry.peer and not same:
             candidates[entry.name] = [entry.name]

@@ -1,7 +1,7 @@
 """Seven whole networks against PyTorch and ONNX Runtime: train step, inference, a single image.
 
     python -m benchmarks.ladder --peer-python /path/to/venv/bin/python
-    [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--precision int8]
+    [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--precision bfloat16]
     [--tasks training,inference64,inference1] [--isa avx2] [--compile] [--json FILE] [--quick]
 
 The networks (`benchmarks/networks.py`) have the same weights in every library. All libraries must
@@ -14,7 +14,9 @@ Each library runs in its own process, stopped between its turns. A ratio is the 
 that of cnnx within one round, and the median over the rounds counts. --isa avx2 restricts cnnx and
 PyTorch to AVX2. ONNX Runtime has no such setting, so its ratio is judged only where the CPU
 multiplies no faster with wider vectors. --precision int8 compares quantized networks, OpenVINO's
-too, as `benchmarks.deployed` does. Exits 1 when a goal of the requested tasks is missed.
+too, as `benchmarks.deployed` does. --precision bfloat16 compares computation in bfloat16, with
+OpenVINO instead of ONNX Runtime, which has no convolution of it for CPUs. Exits 1 when a goal of
+the requested tasks is missed.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import subprocess
 import sys
 
 from benchmarks.comparison import (
+    BEST,
+    OWN_FLOAT32,
     Comparison,
     Goal,
     goals_of_each,
@@ -33,7 +37,7 @@ from benchmarks.comparison import (
     run,
 )
 from benchmarks.networks import NETWORKS
-from benchmarks.peers import FLOAT32, INT8, QUANTIZED_PEERS, Task
+from benchmarks.peers import BFLOAT16, BFLOAT16_PEERS, FLOAT32, INT8, QUANTIZED_PEERS, Task
 
 PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
 TASKS = {
@@ -45,8 +49,16 @@ INFERENCE = {name: task for name, task in TASKS.items() if not task.training}
 COMPARISONS = {
     FLOAT32: Comparison(TASKS, tuple(NETWORKS), peers=("torch", "onnxruntime")),
     INT8: Comparison(INFERENCE, tuple(NETWORKS), peers=tuple(QUANTIZED_PEERS)),
+    BFLOAT16: Comparison(TASKS, tuple(NETWORKS), peers=tuple(BFLOAT16_PEERS)),
 }
 QUANTIZED_GOALS = quantized_goals(tuple(INFERENCE), ("cifar", "resnet20"))
+# Geometric means, of a CPU with AMX.
+BFLOAT16_GOALS = (
+    Goal("training", 2, OWN_FLOAT32, tuple(NETWORKS), 1.0),
+    Goal("training", 2, BEST, tuple(NETWORKS), 1.4),
+    Goal("inference64", 2, BEST, tuple(NETWORKS), 1.3),
+)
+GOALS_OF = {INT8: QUANTIZED_GOALS, BFLOAT16: BFLOAT16_GOALS}
 
 
 def make_goals(
@@ -119,7 +131,7 @@ def main() -> int:
     rows = run(COMPARISONS[options.precision], options)
     if not options.peers:
         return 0
-    goals = goals_of(options.isa) if options.precision == FLOAT32 else QUANTIZED_GOALS
+    goals = GOALS_OF.get(options.precision) or goals_of(options.isa)
     return 0 if judge(goals, rows) else 1
 
 

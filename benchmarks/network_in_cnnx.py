@@ -1,4 +1,7 @@
-"""The benchmarks' networks in cnnx, as a user calls it; a library of the ladder."""
+"""The benchmarks' networks in cnnx, as a user calls it; a library of the ladder.
+
+A task's `mode` is the `compute_dtype` of the model, "float32" if it is empty.
+"""
 
 from __future__ import annotations
 
@@ -80,14 +83,16 @@ def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
     return [_layer(layer) for layer in layers]
 
 
-def new_model(network: Network) -> cnnx.Model:
+def new_model(network: Network, compute_dtype: str = "float32") -> cnnx.Model:
     """The network with the library's own initial weights."""
-    return cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
+    model = cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
+    model.compute_dtype = compute_dtype
+    return model
 
 
-def build(network: Network) -> cnnx.Model:
+def build(network: Network, compute_dtype: str = "float32") -> cnnx.Model:
     """The network with its weights."""
-    model = new_model(network)
+    model = new_model(network, compute_dtype)
     drawn = [array for parameters in draw_parameters(network) for array in parameters.arrays()]
     for name, array in zip(model.parameters, drawn, strict=True):
         model.parameters[name] = array
@@ -113,21 +118,21 @@ def own_stepper(
     network: Network, x: FloatArray, y: NDArray[np.int64], threads: int, mode: str
 ) -> Callable[[], float]:
     """A train step of a model that has no other arrays than the library's; the mode "recompute"
-    or "shards" is that setting of the trainer.
+    or "shards" is that setting of the trainer, and "bfloat16" that `compute_dtype`.
     """
     cnnx.set_num_threads(threads)
     shards = SHARDS if mode == "shards" else 1
-    model = new_model(network)
+    model = new_model(network, "bfloat16" if mode == "bfloat16" else "float32")
     return stepper(model, x, y, TIMED_RATE, recompute=mode == "recompute", shards=shards)
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A train step or a run of the network, and its logits or first losses."""
-    network_name, batch, training, threads, _ = NetworkTask(*task)
+    network_name, batch, training, threads, mode = NetworkTask(*task)
     cnnx.set_num_threads(threads)
     network = network_named(network_name)
     x, y = draw_batch(network, batch)
-    model = build(network)
+    model = build(network, mode or "float32")
     if not training:
         return lambda: model(x), {"logits": model(x).ravel().tolist()}
     checked = stepper(model, x, y, CHECKED_RATE)

@@ -6,7 +6,8 @@ A task's `mode` is "nchw", "channels_last" or "compile" (torch.compile on channe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ from benchmarks.network_description import (
     with_input_shapes,
 )
 from benchmarks.networks import network_named
+
+Context: TypeAlias = "Callable[[], AbstractContextManager[object]]"
 
 WITHOUT_SETTINGS: dict[type, Callable[[], nn.Module]] = {
     Relu: nn.ReLU,
@@ -140,14 +143,17 @@ def in_layout(model: Any, images: FloatArray, mode: str) -> tuple[Any, torch.Ten
     return torch.compile(model) if mode == "compile" else model, x
 
 
-def stepper(model: Any, x: torch.Tensor, y: torch.Tensor, rate: float) -> Callable[[], float]:
-    """A train step, which returns the loss."""
+def stepper(
+    model: Any, x: torch.Tensor, y: torch.Tensor, rate: float, context: Context = nullcontext
+) -> Callable[[], float]:
+    """A train step, which returns the loss; forward and loss run in the context."""
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
 
     def step() -> float:
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_function(model(x), y)
+        with context():
+            loss = loss_function(model(x), y)
         loss.backward()
         optimizer.step()
         return float(loss.item())
@@ -164,7 +170,9 @@ def own_stepper(
     return stepper(model, x, torch.from_numpy(labels), TIMED_RATE)
 
 
-def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(
+    task: Sequence[Any], context: Context = nullcontext
+) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A train step or a run of the network, and its logits or first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     torch.set_num_threads(threads)
@@ -172,18 +180,21 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     images, labels = draw_batch(network, batch)
     model, x = in_layout(build(network), images, mode)
     if not training:
-        return inference(model, x)
+        return inference(model, x, context)
     y = torch.from_numpy(labels)
-    checked = stepper(model, x, y, CHECKED_RATE)
+    checked = stepper(model, x, y, CHECKED_RATE, context)
     losses = [checked() for _ in range(network.checked_steps)]
-    return stepper(model, x, y, TIMED_RATE), {"losses": losses}
+    return stepper(model, x, y, TIMED_RATE, context), {"losses": losses}
 
 
-def inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def inference(
+    model: Any, x: torch.Tensor, context: Context = nullcontext
+) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """A run of a model in the context, and its logits."""
     model.eval()
 
     def run() -> Any:
-        with torch.inference_mode():
+        with torch.inference_mode(), context():
             return model(x)
 
     # A network of images returns them; those of cnnx have their channels last.

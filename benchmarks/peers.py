@@ -9,10 +9,15 @@ from benchmarks.libraries import Library
 from benchmarks.tile_permission import FORBID_TILES
 
 COMPILED = "compile"  # the mode of PyTorch that is shown, but does not count
-FLOAT32, INT8 = "float32", "int8"
-PRECISIONS = (FLOAT32, INT8)
+FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 # The largest difference of quantized logits from those of float32.
 QUANTIZED_WITHIN = {"logits": 0.15}
+# The same of bfloat16, and of the losses of its first steps. A rounding changes a value by up to
+# 2**-9 of it. The roundings of n layers, each of its weights, its inputs and its sums, add up to
+# about 2**-9 * sqrt(n) of the largest logit: 1.4e-2 with 50 layers.
+BFLOAT16_WITHIN = {"logits": 5e-2, "losses": 2e-2}
+# Instruction sets that bind oneDNN, too, and its names of them.
+ONEDNN_NAMES = {"avx512_vnni": "AVX512_CORE_VNNI", "avx512_bf16": "AVX512_CORE_BF16"}
 
 
 class Task(NamedTuple):
@@ -79,11 +84,37 @@ PEERS = {
 }
 QUANTIZED_OURS = Peer("benchmarks.quantized_in_cnnx", within=QUANTIZED_WITHIN)
 QUANTIZED_PEERS = {
-    "torch": Peer("benchmarks.quantized_in_torch", ("x86", "onednn"), within=QUANTIZED_WITHIN),
-    "onnxruntime": Peer(
-        "benchmarks.quantized_in_onnxruntime", ("qdq", "qoperator"), within=QUANTIZED_WITHIN
+    "torch": (Peer("benchmarks.quantized_in_torch", ("x86", "onednn"), within=QUANTIZED_WITHIN),),
+    "onnxruntime": (
+        Peer("benchmarks.quantized_in_onnxruntime", ("qdq", "qoperator"), within=QUANTIZED_WITHIN),
     ),
-    "openvino": Peer("benchmarks.quantized_in_openvino", ("nncf", "qdq"), within=QUANTIZED_WITHIN),
+    "openvino": (
+        Peer("benchmarks.quantized_in_openvino", ("nncf", "qdq"), within=QUANTIZED_WITHIN),
+    ),
+}
+BFLOAT16_OURS = Peer("benchmarks.network_in_cnnx", (BFLOAT16,), True, within=BFLOAT16_WITHIN)
+# PyTorch trains by autocast, and infers by autocast or with weights converted to bfloat16. ONNX
+# Runtime has no convolution of bfloat16 for CPUs.
+BFLOAT16_PEERS = {
+    "torch": (
+        Peer(
+            "benchmarks.bfloat16_in_torch",
+            ("nchw", "channels_last"),
+            trains=True,
+            within=BFLOAT16_WITHIN,
+        ),
+        Peer(
+            "benchmarks.bfloat16_in_torch",
+            ("nchw converted", "channels_last converted"),
+            within=BFLOAT16_WITHIN,
+        ),
+    ),
+    "openvino": (Peer("benchmarks.network_in_openvino", ("bf16",), within=BFLOAT16_WITHIN),),
+}
+# cnnx and its peers in the precisions that are compared with float32.
+OF_PRECISION: Mapping[str, tuple[Peer, Mapping[str, tuple[Peer, ...]]]] = {
+    INT8: (QUANTIZED_OURS, QUANTIZED_PEERS),
+    BFLOAT16: (BFLOAT16_OURS, BFLOAT16_PEERS),
 }
 
 
@@ -110,7 +141,7 @@ def entries(
 
     Args:
         names: the peers.
-        precision: of the judged entries; int8 is compared with float32, too.
+        precision: of the judged entries; others than float32 are compared with it, too.
         isa: as CNNX_ISA.
         compiles: whether torch.compile is shown.
     """
@@ -125,11 +156,12 @@ def entries(
                 yield Entry(f"torch {COMPILED}", name, FLOAT32, peer, COMPILED, theirs)
         return
     yield Entry(f"cnnx {FLOAT32}", "", FLOAT32, OURS, "", ours)
-    yield Entry("cnnx", "", INT8, QUANTIZED_OURS, "", ours)
+    own, lower = OF_PRECISION[precision]
+    yield Entry("cnnx", "", precision, own, own.modes[0], ours)
     for name, peer in others.items():
-        if name in QUANTIZED_PEERS:
-            yield from _modes(name, name, INT8, QUANTIZED_PEERS[name], theirs)
-            yield from _modes(f"{name} {FLOAT32}", name, FLOAT32, peer, theirs)
+        for each in lower[name]:
+            yield from _modes(name, name, precision, each, theirs)
+        yield from _modes(f"{name} {FLOAT32}", name, FLOAT32, peer, theirs)
 
 
 def _modes(
@@ -143,8 +175,8 @@ def _environment_of_peers(isa: str | None) -> dict[str, str]:
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # TensorFlow reports its CPU otherwise
     if isa == "avx2":
         environment |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-    if isa == "avx512_vnni":
-        environment |= {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
+    if isa in ONEDNN_NAMES:
+        environment |= {"ONEDNN_MAX_CPU_ISA": ONEDNN_NAMES[isa]}
     if isa and isa != "amx":
         environment |= {FORBID_TILES: "1"}
     return environment
