@@ -11,16 +11,18 @@ namespace {
 
 // Brings pixels into the cache in the order of memory, which the hardware prefetches. The sums go
 // from pixel to pixel for one vector of channels after the other.
-CNNX_INLINE void load_lines(const float* x, int64_t floats) {
-  constexpr int64_t kLineFloats = 16;
-  for (int64_t i = 0; i < floats; i += kLineFloats)
-    static_cast<void>(*static_cast<const volatile float*>(x + i));
+template <class Element>
+CNNX_INLINE void load_lines(const Element* x, int64_t elements) {
+  constexpr int64_t kLine = 64 / sizeof(Element);
+  for (int64_t i = 0; i < elements; i += kLine)
+    static_cast<void>(*static_cast<const volatile Element*>(x + i));
 }
 
 // Prefetches the array after some pixels, which a thread usually reads next, one vector per call.
+template <class Element>
 class NextPixels {
  public:
-  CNNX_INLINE NextPixels(const float* x, int64_t pixels, int64_t channels, int64_t channel)
+  CNNX_INLINE NextPixels(const Element* x, int64_t pixels, int64_t channels, int64_t channel)
       : next_(x + pixels * channels + channel * pixels) {}
   CNNX_INLINE void prefetch() {
     __builtin_prefetch(next_, 0, 2);
@@ -28,15 +30,16 @@ class NextPixels {
   }
 
  private:
-  const float* next_;
+  const Element* next_;
 };
 
-void moments(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares) {
+template <class Element>
+void moments(const Element* x, int64_t pixels, int64_t channels, float* mean, float* squares) {
   load_lines(x, pixels * channels);
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-    const float* const column = x + channel;
+    const Element* const column = x + channel;
     Chains sum;
-    NextPixels next(x, pixels, channels, channel);
+    NextPixels<Element> next(x, pixels, channels, channel);
     for_chains(pixels, [&](int64_t pixel, int i) CNNX_INLINED {
       next.prefetch();
       sum.chain[i] += lanes.load(column + pixel * channels);
@@ -89,8 +92,8 @@ CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const BatchNormLin
 // Comparisons with a limit of NaN are false.
 CNNX_INLINE Vector limited(Vector value, Vector limit) { return value > limit ? limit : value; }
 
-template <bool kAdds, bool kRelu>
-void forward_pass(const BatchNormForward& p) {
+template <bool kAdds, bool kRelu, class Element>
+void forward_pass(const BatchNormForwardOf<Element>& p) {
   const Vector limit = broadcast(p.limit);
   for_pixels(p.pixels, p.channels, p.line,
              [&](int64_t offset, int64_t, auto lanes, const auto& line) CNNX_INLINED {
@@ -101,7 +104,8 @@ void forward_pass(const BatchNormForward& p) {
              });
 }
 
-void forward(const BatchNormForward& p) {
+template <class Element>
+void forward(const BatchNormForwardOf<Element>& p) {
   if (p.addend) return p.relu ? forward_pass<true, true>(p) : forward_pass<true, false>(p);
   return p.relu ? forward_pass<false, true>(p) : forward_pass<false, false>(p);
 }
@@ -114,8 +118,8 @@ CNNX_INLINE Vector through_relu(Vector gradient, Vector output, Vector limit) {
 }
 
 // grad_output at `offset`, zero where the ReLU is constant.
-template <Mask kMask, class Lanes, class AnyLine>
-CNNX_INLINE Vector masked(const BatchNormBackward& p, int64_t offset, Lanes lanes,
+template <Mask kMask, class Element, class Lanes, class AnyLine>
+CNNX_INLINE Vector masked(const BatchNormBackwardOf<Element>& p, int64_t offset, Lanes lanes,
                           const AnyLine& line, Vector x) {
   const Vector gradient = lanes.load(p.grad_output + offset);
   const Vector limit = broadcast(p.limit);
@@ -124,14 +128,14 @@ CNNX_INLINE Vector masked(const BatchNormBackward& p, int64_t offset, Lanes lane
   return gradient;
 }
 
-template <Mask kMask>
-void sums_pass(const BatchNormBackward& p, float* sum, float* product_sum) {
+template <Mask kMask, class Element>
+void sums_pass(const BatchNormBackwardOf<Element>& p, float* sum, float* product_sum) {
   load_lines(p.x, p.pixels * p.channels);
   load_lines(p.grad_output, p.pixels * p.channels);
   for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     const Line<decltype(lanes)> line(p.line, channel, lanes);
-    NextPixels next_x(p.x, p.pixels, p.channels, channel);
-    NextPixels next_gradient(p.grad_output, p.pixels, p.channels, channel);
+    NextPixels<Element> next_x(p.x, p.pixels, p.channels, channel);
+    NextPixels<Element> next_gradient(p.grad_output, p.pixels, p.channels, channel);
     Chains gradients, products;
     for_chains(p.pixels, [&](int64_t pixel, int i) CNNX_INLINED {
       next_x.prefetch();
@@ -148,14 +152,15 @@ void sums_pass(const BatchNormBackward& p, float* sum, float* product_sum) {
   });
 }
 
-void sums(const BatchNormBackward& p, float* sum, float* product_sum) {
+template <class Element>
+void sums(const BatchNormBackwardOf<Element>& p, float* sum, float* product_sum) {
   if (p.output) return sums_pass<Mask::output>(p, sum, product_sum);
   if (p.relu) return sums_pass<Mask::recomputed>(p, sum, product_sum);
   return sums_pass<Mask::none>(p, sum, product_sum);
 }
 
-template <Mask kMask, bool kAccumulate>
-void backward_pass(const BatchNormBackward& p, const BatchNormGradient& g) {
+template <Mask kMask, bool kAccumulate, class Element>
+void backward_pass(const BatchNormBackwardOf<Element>& p, const BatchNormGradientOf<Element>& g) {
   for_pixels(p.pixels, p.channels, p.line,
              [&](int64_t offset, int64_t channel, auto lanes, const auto& line) CNNX_INLINED {
                const Vector x = lanes.load(p.x + offset);
@@ -168,12 +173,13 @@ void backward_pass(const BatchNormBackward& p, const BatchNormGradient& g) {
              });
 }
 
-template <Mask kMask>
-void backward_masked(const BatchNormBackward& p, const BatchNormGradient& g) {
+template <Mask kMask, class Element>
+void backward_masked(const BatchNormBackwardOf<Element>& p, const BatchNormGradientOf<Element>& g) {
   g.accumulate ? backward_pass<kMask, true>(p, g) : backward_pass<kMask, false>(p, g);
 }
 
-void backward(const BatchNormBackward& p, const BatchNormGradient& g) {
+template <class Element>
+void backward(const BatchNormBackwardOf<Element>& p, const BatchNormGradientOf<Element>& g) {
   if (p.output) return backward_masked<Mask::output>(p, g);
   if (p.relu) return backward_masked<Mask::recomputed>(p, g);
   return backward_masked<Mask::none>(p, g);
@@ -181,8 +187,12 @@ void backward(const BatchNormBackward& p, const BatchNormGradient& g) {
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d_kernels = {moments, forward};
-const BatchNorm2dGradientKernels batch_norm2d_gradient_kernels = {sums, backward};
+const BatchNorm2dKernels batch_norm2d_kernels = {moments<float>, forward<float>};
+const BatchNorm2dBfloat16Kernels batch_norm2d_bfloat16_kernels = {moments<uint16_t>,
+                                                                  forward<uint16_t>};
+const BatchNorm2dGradientKernels batch_norm2d_gradient_kernels = {sums<float>, backward<float>};
+const BatchNorm2dBfloat16GradientKernels batch_norm2d_bfloat16_gradient_kernels = {
+    sums<uint16_t>, backward<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -5,11 +5,8 @@
 
 #include "kernels/simd.h"
 
-namespace cnnx {
-namespace CNNX_ISA {
 namespace {
 
-typedef uint16_t WordVector __attribute__((vector_size(kLanes * 2)));
 typedef uint16_t UnalignedWordVector
     __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
@@ -36,6 +33,14 @@ CNNX_INLINE void store_bfloat16(uint16_t* target, Vector value) {
 
 // The first `count` lanes, 0 < count <= kLanes; never accesses memory past them. The other lanes
 // load as 0.
+#if defined(__AVX512F__)
+CNNX_INLINE Vector load_some_bfloat16(const uint16_t* source, int64_t count) {
+  return widened(x86_load_words(source, first_lanes(count)));
+}
+CNNX_INLINE void store_some_bfloat16(uint16_t* target, Vector value, int64_t count) {
+  x86_store_words(target, first_lanes(count), rounded_to_words(value));
+}
+#else
 CNNX_INLINE Vector load_some_bfloat16(const uint16_t* source, int64_t count) {
   if (count == kLanes) return load_bfloat16(source);
   WordVector words = {};
@@ -47,7 +52,6 @@ CNNX_INLINE void store_some_bfloat16(uint16_t* target, Vector value, int64_t cou
   const WordVector words = rounded_to_words(value);
   memcpy(target, &words, static_cast<size_t>(2 * count));
 }
+#endif
 
 }  // namespace
-}  // namespace CNNX_ISA
-}  // namespace cnnx

@@ -3,23 +3,37 @@
 
 #include <stdint.h>
 
+#include "kernels/bfloat16.h"
 #include "kernels/simd.h"
 
 namespace {
 
-// A whole vector of channels, the first `count` channels of one, or a single channel.
+// A whole vector of channels, the first `count` channels of one, or a single channel. Elements are
+// floats, or bfloat16 as uint16_t.
 struct AllLanes {
   CNNX_INLINE Vector load(const float* source) const { return ::load(source); }
   CNNX_INLINE void store(float* target, Vector value) const { ::store(target, value); }
+  CNNX_INLINE Vector load(const uint16_t* source) const { return load_bfloat16(source); }
+  CNNX_INLINE void store(uint16_t* target, Vector value) const { store_bfloat16(target, value); }
 };
 struct FirstLanes {
   int64_t count;
   CNNX_INLINE Vector load(const float* source) const { return load_partial(source, count); }
   CNNX_INLINE void store(float* target, Vector value) const { store_partial(target, value, count); }
+  CNNX_INLINE Vector load(const uint16_t* source) const {
+    return load_some_bfloat16(source, count);
+  }
+  CNNX_INLINE void store(uint16_t* target, Vector value) const {
+    store_some_bfloat16(target, value, count);
+  }
 };
 struct OneLane {
   CNNX_INLINE Vector load(const float* source) const { return Vector{*source}; }
   CNNX_INLINE void store(float* target, Vector value) const { *target = value[0]; }
+  CNNX_INLINE Vector load(const uint16_t* source) const { return widened(WordVector{*source}); }
+  CNNX_INLINE void store(uint16_t* target, Vector value) const {
+    *target = rounded_to_words(value)[0];
+  }
 };
 
 // Each calls body(first channel, lanes): for every whole vector of channels, for the channels that

@@ -33,6 +33,12 @@ CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
 CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
   _mm512_mask_storeu_ps(target, mask, value);
 }
+CNNX_INLINE WordVector x86_load_words(const uint16_t* source, LaneMask mask) {
+  return reinterpret_cast<WordVector>(_mm256_maskz_loadu_epi16(mask, source));
+}
+CNNX_INLINE void x86_store_words(uint16_t* target, LaneMask mask, WordVector words) {
+  _mm256_mask_storeu_epi16(target, mask, reinterpret_cast<__m256i>(words));
+}
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return _mm512_permutexvar_ps(reinterpret_cast<__m512i>(from), value);
 }
@@ -62,6 +68,15 @@ CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
 }
 CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
   __builtin_ia32_storeups512_mask(target, value, mask);
+}
+typedef int16_t SignedWordVector __attribute__((vector_size(32)));
+CNNX_INLINE WordVector x86_load_words(const uint16_t* source, LaneMask mask) {
+  return reinterpret_cast<WordVector>(__builtin_ia32_loaddquhi256_mask(
+      reinterpret_cast<const int16_t*>(source), SignedWordVector{}, mask));
+}
+CNNX_INLINE void x86_store_words(uint16_t* target, LaneMask mask, WordVector words) {
+  __builtin_ia32_storedquhi256_mask(reinterpret_cast<int16_t*>(target),
+                                    reinterpret_cast<SignedWordVector>(words), mask);
 }
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return __builtin_ia32_permvarsf512_mask(value, from, value, kEveryLane);

@@ -6,10 +6,12 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "cnnx/runtime.h"
 #include "ops/add.h"
 #include "ops/batch_norm_passes.h"
+#include "ops/bfloat16.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -19,6 +21,8 @@ namespace cnnx {
 namespace ops {
 namespace {
 
+// On arrays of floats, or of bfloat16 as uint16_t.
+template <class Element>
 class BoundBatchNorm2d final : public BoundOp {
  public:
   BoundBatchNorm2d(const BatchNorm2dGeometry& geometry, float momentum, bool affine,
@@ -36,7 +40,7 @@ class BoundBatchNorm2d final : public BoundOp {
     // With an addend, grad_output becomes its gradient.
     traits.gradient_runs_in_place = !fusion_.add;
     traits.recomputes_quickly = true;
-    traits.is_normalisation = !fusion_.add;
+    traits.is_normalisation = !fusion_.add && kIsFloat;
     // The addend's gradient is the masked one. Without an addend the mask is computed again.
     traits.changes_grad_output = fusion_.add && has_relu();
     traits.backward_reads_output = traits.changes_grad_output;
@@ -46,12 +50,18 @@ class BoundBatchNorm2d final : public BoundOp {
 
   void forward(const ForwardArguments& a) const override;
   void save(const ForwardArguments& a) const override;
-  BatchNormForward normalisation(const uint8_t* saved) const override {
-    return pass_of(lines_in(saved), nullptr, nullptr);
+  BatchNormForward normalisation([[maybe_unused]] const uint8_t* saved) const override {
+    if constexpr (kIsFloat) {
+      return pass_of(lines_in(saved), nullptr, nullptr);
+    } else {
+      return {};
+    }
   }
   void backward(const BackwardArguments& a) const override;
 
  private:
+  static constexpr bool kIsFloat = std::is_same_v<Element, float>;
+
   // One value has no variance: then, as in a frozen layer, the running statistics are used.
   bool uses_running(const TrainingStep* training) const {
     return !training || training->frozen || norm_.geometry().pixels < 2;
@@ -62,8 +72,9 @@ class BoundBatchNorm2d final : public BoundOp {
   BatchNormLines lines_in(const uint8_t* saved) const {
     return norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(saved)));
   }
-  BatchNormForward pass_of(const BatchNormLines& lines, const float* x, float* output) const {
-    BatchNormForward pass = norm_.forward_pass(lines, x, output);
+  BatchNormForwardOf<Element> pass_of(const BatchNormLines& lines, const Element* x,
+                                      Element* output) const {
+    BatchNormForwardOf<Element> pass = norm_.forward_pass(lines, x, output);
     pass.relu = has_relu();
     pass.limit = limit();
     return pass;
@@ -75,14 +86,15 @@ class BoundBatchNorm2d final : public BoundOp {
                affine_ ? a.parameters[1] : nullptr, lines);
   }
 
-  BatchNorm norm_;
+  BatchNorm<Element> norm_;
   float momentum_;
   bool affine_;
   Fusion fusion_;
 };
 
-void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
-                                      const float* variance) const {
+template <class Element>
+void BoundBatchNorm2d<Element>::update_running(float* const* buffers, const float* mean,
+                                               const float* variance) const {
   const BatchNorm2dGeometry& g = norm_.geometry();
   const double momentum = momentum_, count = static_cast<double>(g.pixels);
   for (int64_t c = 0; c < g.channels; ++c) {
@@ -92,10 +104,13 @@ void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
   }
 }
 
-void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const BatchNormLines& lines) const {
+template <class Element>
+void BoundBatchNorm2d<Element>::find_lines(const ForwardArguments& a,
+                                           const BatchNormLines& lines) const {
   const float *mean = a.buffers[0], *variance = a.buffers[1];
   if (!uses_running(a.training)) {
-    norm_.statistics(a.inputs[0], a.threads, a.scratch, lines.mean, lines.inverse);
+    norm_.statistics(elements_of<Element>(a.inputs[0]), a.threads, a.scratch, lines.mean,
+                     lines.inverse);
     mean = lines.mean;
     variance = lines.inverse;
     update_running(a.buffers, mean, variance);
@@ -103,38 +118,47 @@ void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const BatchNormLine
   fill(a, mean, variance, lines);
 }
 
-void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
+template <class Element>
+void BoundBatchNorm2d<Element>::forward(const ForwardArguments& a) const {
   const BatchNormLines lines =
       a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
   if (!a.again) find_lines(a, lines);
   if (!a.output) return;
-  BatchNormForward pass = pass_of(lines, a.inputs[0], a.output);
-  pass.addend = fusion_.add ? a.inputs[1] : nullptr;
+  BatchNormForwardOf<Element> pass =
+      pass_of(lines, elements_of<Element>(a.inputs[0]), elements_of<Element>(a.output));
+  pass.addend = fusion_.add ? elements_of<Element>(a.inputs[1]) : nullptr;
   norm_.forward(pass, a.threads);
 }
 
-void BoundBatchNorm2d::save(const ForwardArguments& a) const {
+template <class Element>
+void BoundBatchNorm2d<Element>::save(const ForwardArguments& a) const {
   fill(a, a.buffers[0], a.buffers[1], norm_.lines(reinterpret_cast<float*>(a.saved)));
 }
 
-void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
+template <class Element>
+void BoundBatchNorm2d<Element>::backward(const BackwardArguments& a) const {
   const BatchNormLines lines = lines_in(a.saved);
-  BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.inputs[0]);
+  Element* const grad_output = elements_of<Element>(a.grad_output);
+  BatchNormBackwardOf<Element> pass =
+      norm_.backward_pass(lines, grad_output, elements_of<Element>(a.inputs[0]));
   if (has_relu() && !a.grad_output_relu_masked) {
     pass.limit = limit();
     pass.relu = !fusion_.add;
-    pass.output = fusion_.add ? a.output : nullptr;
+    pass.output = fusion_.add ? elements_of<Element>(a.output) : nullptr;
   }
-  const BatchNormGradients gradients = {a.grad_inputs[0].values,
-                                        affine_ ? a.grad_parameters[0] : nullptr,
-                                        affine_ ? a.grad_parameters[1] : nullptr,
-                                        a.grad_inputs[0].accumulate, a.accumulate_parameters};
-  norm_.backward(*a.kernels->batch_norm2d, pass, lines.inverse, uses_running(a.training), gradients,
-                 a.threads, a.scratch);
+  const BatchNormGradients<Element> gradients = {
+      elements_of<Element>(a.grad_inputs[0].values), affine_ ? a.grad_parameters[0] : nullptr,
+      affine_ ? a.grad_parameters[1] : nullptr, a.grad_inputs[0].accumulate,
+      a.accumulate_parameters};
+  norm_.backward(*by_element<Element>(a.kernels->batch_norm2d, a.kernels->batch_norm2d_bfloat16),
+                 pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
   if (!fusion_.add) return;
-  const InputGradient& addend = a.grad_inputs[1];
-  pass_gradient(a.grad_output, addend, norm_.geometry().pixels * norm_.geometry().channels,
-                a.threads);
+  const int64_t count = norm_.geometry().pixels * norm_.geometry().channels;
+  if constexpr (kIsFloat) {
+    pass_gradient(grad_output, a.grad_inputs[1], count, a.threads);
+  } else {
+    pass_bfloat16_gradient(grad_output, a.grad_inputs[1], count, a.threads);
+  }
 }
 
 class BatchNorm2dOp final : public Op {
@@ -166,8 +190,11 @@ class BatchNorm2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const BatchNorm2dGeometry geometry{input[0] * input[1] * input[2], input[3], epsilon_};
-    return std::make_unique<BoundBatchNorm2d>(geometry, momentum_, affine_, fusion);
+    if (fusion.bfloat16)
+      return std::make_unique<BoundBatchNorm2d<uint16_t>>(geometry, momentum_, affine_, fusion);
+    return std::make_unique<BoundBatchNorm2d<float>>(geometry, momentum_, affine_, fusion);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   void scale_and_shift(const float* const* parameters, const float* const* buffers,
                        int64_t channels, float* scale, float* shift) const override {
     for (int64_t c = 0; c < channels; ++c) {
@@ -217,7 +244,7 @@ struct Call {
         scratch(norm.scratch_floats()),
         saved(norm.lines_floats()),
         lines(norm.lines(saved.data())) {}
-  ops::BatchNorm norm;
+  ops::BatchNorm<float> norm;
   runtime::AlignedBuffer scratch, saved;
   ops::BatchNormLines lines;
 };

@@ -3,13 +3,24 @@
 
 #include <cmath>
 
+#include "ops/bfloat16.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx::ops {
+namespace {
 
-void BatchNorm::statistics(const float* x, int threads, float* scratch, float* mean,
-                           float* variance) const {
-  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).moments;
+template <class Element>
+const BatchNorm2dKernelsOf<Element>& kernels_of_elements() {
+  return by_element<Element>(CNNX_KERNELS(batch_norm2d_kernels),
+                             CNNX_KERNELS(batch_norm2d_bfloat16_kernels));
+}
+
+}  // namespace
+
+template <class Element>
+void BatchNorm<Element>::statistics(const Element* x, int threads, float* scratch, float* mean,
+                                    float* variance) const {
+  const auto kernel = kernels_of_elements<Element>().moments;
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const moments = scratch + 2 * chunk * channels_;
     kernel(x + first * g_.channels, pixels, g_.channels, moments, moments + channels_);
@@ -29,8 +40,9 @@ void BatchNorm::statistics(const float* x, int threads, float* scratch, float* m
   }
 }
 
-void BatchNorm::fill(const float* mean, const float* variance, const float* weight,
-                     const float* bias, const BatchNormLines& lines) const {
+template <class Element>
+void BatchNorm<Element>::fill(const float* mean, const float* variance, const float* weight,
+                              const float* bias, const BatchNormLines& lines) const {
   for (int64_t c = 0; c < g_.channels; ++c) {
     lines.mean[c] = mean[c];
     lines.inverse[c] = 1.0f / std::sqrt(variance[c] + g_.epsilon);
@@ -39,9 +51,11 @@ void BatchNorm::fill(const float* mean, const float* variance, const float* weig
   }
 }
 
-BatchNormForward BatchNorm::forward_pass(const BatchNormLines& lines, const float* x,
-                                         float* output) const {
-  BatchNormForward pass = {};
+template <class Element>
+BatchNormForwardOf<Element> BatchNorm<Element>::forward_pass(const BatchNormLines& lines,
+                                                             const Element* x,
+                                                             Element* output) const {
+  BatchNormForwardOf<Element> pass = {};
   pass.x = x;
   pass.pixels = g_.pixels;
   pass.channels = g_.channels;
@@ -50,10 +64,11 @@ BatchNormForward BatchNorm::forward_pass(const BatchNormLines& lines, const floa
   return pass;
 }
 
-void BatchNorm::forward(const BatchNormForward& pass, int threads) const {
-  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).forward;
+template <class Element>
+void BatchNorm<Element>::forward(const BatchNormForwardOf<Element>& pass, int threads) const {
+  const auto kernel = kernels_of_elements<Element>().forward;
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
-    BatchNormForward chunk = pass;
+    BatchNormForwardOf<Element> chunk = pass;
     const int64_t offset = first * g_.channels;
     chunk.x += offset;
     if (chunk.addend) chunk.addend += offset;
@@ -63,9 +78,11 @@ void BatchNorm::forward(const BatchNormForward& pass, int threads) const {
   });
 }
 
-BatchNormBackward BatchNorm::backward_pass(const BatchNormLines& lines, float* grad_output,
-                                           const float* x) const {
-  BatchNormBackward pass = {};
+template <class Element>
+BatchNormBackwardOf<Element> BatchNorm<Element>::backward_pass(const BatchNormLines& lines,
+                                                               Element* grad_output,
+                                                               const Element* x) const {
+  BatchNormBackwardOf<Element> pass = {};
   pass.grad_output = grad_output;
   pass.x = x;
   pass.pixels = g_.pixels;
@@ -76,8 +93,10 @@ BatchNormBackward BatchNorm::backward_pass(const BatchNormLines& lines, float* g
 
 namespace {
 
-BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t pixels) {
-  BatchNormBackward chunk = pass;
+template <class Element>
+BatchNormBackwardOf<Element> chunk_of(const BatchNormBackwardOf<Element>& pass, int64_t first,
+                                      int64_t pixels) {
+  BatchNormBackwardOf<Element> chunk = pass;
   const int64_t offset = first * pass.channels;
   chunk.grad_output += offset;
   chunk.x += offset;
@@ -88,9 +107,12 @@ BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t
 
 }  // namespace
 
-void BatchNorm::backward(const BatchNorm2dGradientKernels& kernels, const BatchNormBackward& pass,
-                         const float* inverse, bool statistics_are_constant,
-                         const BatchNormGradients& gradients, int threads, float* scratch) const {
+template <class Element>
+void BatchNorm<Element>::backward(const BatchNorm2dGradientKernelsOf<Element>& kernels,
+                                  const BatchNormBackwardOf<Element>& pass, const float* inverse,
+                                  bool statistics_are_constant,
+                                  const BatchNormGradients<Element>& gradients, int threads,
+                                  float* scratch) const {
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const sums = scratch + 2 * chunk * channels_;
     kernels.sums(chunk_of(pass, first, pixels), sums, sums + channels_);
@@ -117,7 +139,7 @@ void BatchNorm::backward(const BatchNorm2dGradientKernels& kernels, const BatchN
     bend[c] = static_cast<float>(-mean_factor * products * inverse[c] * inverse[c]);
   }
   if (!gradients.values) return;
-  BatchNormBackward again = pass;
+  BatchNormBackwardOf<Element> again = pass;
   // With an output to read the mask from, the pass of the sums has applied it to grad_output.
   if (again.output) again.output = nullptr, again.relu = false;
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
@@ -125,5 +147,8 @@ void BatchNorm::backward(const BatchNorm2dGradientKernels& kernels, const BatchN
                                                       gradients.values + first * g_.channels});
   });
 }
+
+template class BatchNorm<float>;
+template class BatchNorm<uint16_t>;
 
 }  // namespace cnnx::ops

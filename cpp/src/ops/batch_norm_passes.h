@@ -16,11 +16,15 @@ struct BatchNormLines {
 };
 
 // Null pointers are not computed.
+template <class Element>
 struct BatchNormGradients {
-  float *values, *weight, *bias;
+  Element* values;
+  float *weight, *bias;
   bool accumulate, accumulate_parameters;  // of the values, of the others
 };
 
+// Arrays of floats, or of bfloat16 as uint16_t.
+template <class Element>
 class BatchNorm {
  public:
   explicit BatchNorm(const BatchNorm2dGeometry& geometry)
@@ -40,18 +44,21 @@ class BatchNorm {
   }
 
   // Mean and variance of x.
-  void statistics(const float* x, int threads, float* scratch, float* mean, float* variance) const;
+  void statistics(const Element* x, int threads, float* scratch, float* mean,
+                  float* variance) const;
   // Null weight and bias are ones and zeros.
   void fill(const float* mean, const float* variance, const float* weight, const float* bias,
             const BatchNormLines& lines) const;
-  BatchNormForward forward_pass(const BatchNormLines& lines, const float* x, float* output) const;
-  void forward(const BatchNormForward& pass, int threads) const;
+  BatchNormForwardOf<Element> forward_pass(const BatchNormLines& lines, const Element* x,
+                                           Element* output) const;
+  void forward(const BatchNormForwardOf<Element>& pass, int threads) const;
 
-  BatchNormBackward backward_pass(const BatchNormLines& lines, float* grad_output,
-                                  const float* x) const;
-  void backward(const BatchNorm2dGradientKernels& kernels, const BatchNormBackward& pass,
-                const float* inverse, bool statistics_are_constant,
-                const BatchNormGradients& gradients, int threads, float* scratch) const;
+  BatchNormBackwardOf<Element> backward_pass(const BatchNormLines& lines, Element* grad_output,
+                                             const Element* x) const;
+  void backward(const BatchNorm2dGradientKernelsOf<Element>& kernels,
+                const BatchNormBackwardOf<Element>& pass, const float* inverse,
+                bool statistics_are_constant, const BatchNormGradients<Element>& gradients,
+                int threads, float* scratch) const;
 
  private:
   BatchNorm2dGeometry g_;

@@ -35,6 +35,7 @@ const GradientKernels& gradient_kernels() {
                                           &CNNX_KERNELS(upsample2d_gradient_kernels),
                                           &CNNX_KERNELS(channel_shuffle_gradient_kernels),
                                           &CNNX_KERNELS(batch_norm2d_gradient_kernels),
+                                          &CNNX_KERNELS(batch_norm2d_bfloat16_gradient_kernels),
                                           &CNNX_KERNELS(group_norm_gradient_kernels),
                                           &CNNX_KERNELS(lrn_gradient_kernels),
                                           &CNNX_KERNELS(softmax_gradient_kernels)};

@@ -41,6 +41,7 @@ struct GradientKernels {
   const Upsample2dGradientKernels* upsample2d;
   const ChannelShuffleGradientKernels* channel_shuffle;
   const BatchNorm2dGradientKernels* batch_norm2d;
+  const BatchNorm2dBfloat16GradientKernels* batch_norm2d_bfloat16;
   const GroupNormGradientKernels* group_norm;
   const LrnGradientKernels* lrn;
   const SoftmaxGradientKernels* softmax;
