@@ -8,12 +8,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-void widen(const uint16_t* x, int64_t count, float* output) {
-  for_channel_vectors(count, [&](int64_t i, auto lanes)
-                                 CNNX_INLINED { lanes.store(output + i, lanes.load(x + i)); });
-}
-
-void round(const float* x, int64_t count, uint16_t* output) {
+template <class From, class To>
+void convert(const From* x, int64_t count, To* output) {
   for_channel_vectors(count, [&](int64_t i, auto lanes)
                                  CNNX_INLINED { lanes.store(output + i, lanes.load(x + i)); });
 }
@@ -51,8 +47,8 @@ void relu_gradient(uint16_t* gradient, const uint16_t* relu_output, int64_t coun
 
 }  // namespace
 
-const Bfloat16ArrayKernels bfloat16_array_kernels = {widen,     round, add_floats,
-                                                     add_words, add,   relu_gradient};
+const Bfloat16ArrayKernels bfloat16_array_kernels = {
+    convert<uint16_t, float>, convert<float, uint16_t>, add_floats, add_words, add, relu_gradient};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx
