@@ -39,6 +39,7 @@ from cnnx.model.parameters import Parameters as Parameters
 from cnnx.preprocessing import Preprocessing as Preprocessing
 from cnnx.quantization.quantizing import quantize as quantize
 from cnnx.runtime import get_num_threads as get_num_threads
+from cnnx.runtime import has_native_bfloat16 as has_native_bfloat16
 from cnnx.runtime import has_openmp as has_openmp
 from cnnx.runtime import has_threads as has_threads
 from cnnx.runtime import integer_isa as integer_isa

@@ -81,6 +81,23 @@ def integer_isa() -> str:
     return _core.integer_isa()
 
 
+def has_native_bfloat16() -> bool:
+    """Whether the CPU has instructions for `compute_dtype="bfloat16"`: AMX tiles or AVX-512 BF16.
+
+    `integer_isa` is then "amx" or "avx512_bf16". Without them float32 instructions give the same
+    bits, and take longer than a float32 model.
+
+    Raises:
+        ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.
+
+    Example:
+        >>> import cnnx
+        >>> dtype = "bfloat16" if cnnx.has_native_bfloat16() else "float32"
+        >>> cnnx.models.lenet5().compute_dtype = dtype
+    """
+    return _core.has_native_bfloat16()
+
+
 def has_threads() -> bool:
     """Whether the library can use several threads; without, `get_num_threads` is always 1.
 

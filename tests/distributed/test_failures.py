@@ -120,6 +120,7 @@ def test_a_difference_gives_one_traceback(tmp_path: Path, failure: str, sentence
         ("count", "fit: x is uint8 of shape (39, 32, 32, 1) with the hash "),
         ("seed", "Trainer: seed is 1 in process 1 on "),
         ("model", "Trainer: the model is Model(2 layers, 3,075 parameters"),
+        ("compute dtype", "Trainer: the model's compute_dtype is bfloat16 in process 1 on "),
         ("epochs", "fit: epochs is 4 in process 1 on "),
         ("batch size", "fit: batch_size is 9 in process 1 on "),
         ("no checkpoint", "fit: checkpoint is None in process 1 on "),

@@ -57,7 +57,7 @@ if failure == "version" and fails:
     cnnx._core.__version__ = "0.0.1"
 communicator = cnnx.distributed.world()
 x, y = cnnx.data.xo(40, seed=1)
-seed, layers, epochs, size = 0, 2, 3, 8
+seed, layers, epochs, size, dtype = 0, 2, 3, 8, "float32"
 if fails:
     if failure == "images":
         x = x.copy()
@@ -71,6 +71,8 @@ if fails:
         seed = 1
     elif failure == "model":
         layers = 3
+    elif failure == "compute dtype":
+        dtype = "bfloat16"
     elif failure == "epochs":
         epochs = 4
     elif failure == "batch size":
@@ -87,6 +89,7 @@ if resumes:
     trainer = cnnx.Trainer.resume(checkpoint, communicator=communicator)
 else:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(layers)], input_shape=(32, 32, 1))
+    model._core.compute_dtype = dtype
     shards = 3 if failure == "shards" else 4
     trainer = cnnx.Trainer(model, seed=seed, shards=shards, communicator=communicator)
 try:

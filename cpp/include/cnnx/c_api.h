@@ -136,6 +136,11 @@ CNNX_API void cnnx_model_destroy(cnnx_model* model);
 // Frees the memory that a model keeps between calls; the next call allocates it again.
 CNNX_API cnnx_status cnnx_model_release(cnnx_model* model);
 
+// What the model computes with, "float32" or "bfloat16"; see ComputeDtype in cnnx/model.h. The text
+// is valid for ever.
+CNNX_API cnnx_status cnnx_model_compute_dtype(const cnnx_model* model, const char** dtype);
+CNNX_API cnnx_status cnnx_model_set_compute_dtype(cnnx_model* model, const char* dtype);
+
 CNNX_API cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height,
                                             int64_t* width, int64_t* channels);
 // The number of outputs for one image, over all axes of the output.

@@ -31,6 +31,11 @@ CNNX_API std::string isa();
 // is isa().
 CNNX_API std::string integer_isa();
 
+// Whether models with ComputeDtype::bfloat16 use instructions for bfloat16, AMX tiles or AVX-512
+// BF16, as integer_isa() says. Without them float32 instructions give the same bits and take longer
+// than a float32 model.
+CNNX_API bool has_native_bfloat16();
+
 // False when the library was built serial (CMake's CNNX_OPENMP=OFF). Then all code runs on the
 // calling thread.
 CNNX_API bool has_threads();

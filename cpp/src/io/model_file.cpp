@@ -43,10 +43,12 @@ namespace {
 
 template <class Value, std::size_t count>
 Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
+  std::string known;
   for (const auto& word : words) {
     if (view.string() == word.text) return word.value;
+    known += (known.empty() ? "" : ", ") + in_quotes(word.text);
   }
-  view.fail("unknown word " + in_quotes(view.string()));
+  view.fail("unknown word " + in_quotes(view.string()) + ", expected one of " + known);
 }
 
 // Each function reads its part and records the tensors that it used.

@@ -167,6 +167,11 @@ namespace cnnx {
 
 std::string integer_isa() { return runtime::active_level().name; }
 
+bool has_native_bfloat16() {
+  const std::string level = integer_isa();
+  return level == "amx" || level == "avx512_bf16";
+}
+
 std::string isa() {
   for (const runtime::Level& level : runtime::kLevels) {
     if (level.isa == runtime::active_isa() && level.dot_products == runtime::DotProducts::none)

@@ -28,15 +28,20 @@ using training::TrainerState;
 
 namespace {
 
-// The model with the averaged weights; before the first average, the trained model itself.
+// The model with the averaged weights, which computes as the trained one does now; before the first
+// average, the trained model itself.
 const graph::ModelState& averaged_state(const TrainerState& state, const char* function) {
   if (!state.average) {
     throw std::invalid_argument(
         std::string(function) +
         ": the trainer averages no weights, expected one made with averaging");
   }
-  const bool begun = state.average->has_begun(state.optimizer.state().step);
-  return begun ? *state.average->model() : *state.model;
+  if (!state.average->has_begun(state.optimizer.state().step)) return *state.model;
+  graph::ModelState& average = *state.average->model();
+  const std::shared_lock<graph::ModelMutex> lock(state.model->mutex);
+  const std::unique_lock<graph::ModelMutex> average_lock(average.mutex);
+  average.set_compute_dtype(state.model->graph.compute_dtype());
+  return average;
 }
 
 // How predict and probabilities interpret the outputs of a model that is trained with this loss.

@@ -10,7 +10,7 @@ from cnnx.cli.parser import Commands
 
 _EPILOG = """\
 examples:
-  cnnx info                 the version, instruction set and threads that cnnx uses here
+  cnnx info                 the version, instructions and threads that cnnx uses here
   cnnx info model.cnnx      the layers, classes and preprocessing of a model
 """
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def installation() -> list[str]:
-    """Lines on this installation: version, instruction set, threads."""
+    """Lines on this installation: version, instructions, threads."""
     import platform
 
     import numpy as np
@@ -51,10 +51,37 @@ def installation() -> list[str]:
     return [
         f"cnnx             {cnnx.__version__}",
         f"instruction set  {cnnx.isa()}",
-        f"in integers      {cnnx.integer_isa()}",
+        f"int8             {_int8_support(cnnx.integer_isa())}",
+        f"bfloat16         {bfloat16_support()}",
         f"threads          {cnnx.get_num_threads()}, {threads}",
         f"Python           {platform.python_version()}, NumPy {np.__version__}",
     ]
+
+
+_INT8_INSTRUCTIONS = {
+    "amx": "AMX tiles",
+    "avx512_bf16": "AVX-512 VNNI",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx2_vnni": "AVX-VNNI",
+    "neon_dotprod": "NEON dot products",
+}
+
+
+def _int8_support(level: str) -> str:
+    """How this CPU computes quantized models, with the instruction set as CNNX_ISA names it."""
+    native = _INT8_INSTRUCTIONS.get(level)
+    if native is None:
+        return f"{level}, without dot products of bytes: same bits, slower"
+    return f"{level}, native: {native}"
+
+
+def bfloat16_support() -> str:
+    """How this CPU computes with `compute_dtype="bfloat16"`."""
+    import cnnx
+
+    if not cnnx.has_native_bfloat16():
+        return "emulated: same bits, slower than float32"
+    return f"native: {'AMX tiles' if cnnx.integer_isa() == 'amx' else 'AVX-512 BF16'}"
 
 
 def contents(path: Path) -> list[str]:
@@ -69,6 +96,8 @@ def contents(path: Path) -> list[str]:
     temperature = (
         [] if model.temperature == 1 else [f"temperature    {model.temperature:.4f}, calibrated"]
     )
+    bfloat16 = model.compute_dtype == "bfloat16"
+    computes = [f"computes in    bfloat16, {bfloat16_support()}"] if bfloat16 else []
     return [
         model.summary(),
         "",
@@ -77,5 +106,6 @@ def contents(path: Path) -> list[str]:
         f"preprocessing  resize {preprocessing.resize}, mean {preprocessing.mean}, "
         f"standard deviation {preprocessing.std}",
         *temperature,
+        *computes,
         f"file           {path}, {path.stat().st_size:,} bytes",
     ]

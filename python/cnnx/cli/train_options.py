@@ -26,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "init": None,
     "from_file": None,
     "freeze": [],
+    "compute_dtype": None,
     "recipe": None,
     "size": None,
     "mean": None,
@@ -118,6 +119,12 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         type=types.positive_integer,
         metavar="N",
         help="images per step (default: 64)",
+    )
+    parser.add_argument(
+        "--compute-dtype",
+        choices=("float32", "bfloat16"),
+        help="numbers to compute with; bfloat16 halves the memory of activations, and is faster on "
+        "the CPUs that cnnx info calls native (default: float32, or that of --init and --from)",
     )
     parser.add_argument(
         "--seed",

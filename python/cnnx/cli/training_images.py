@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -39,12 +40,14 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         raise UserError(f"{train.name}: has a single class, expected at least two")
     if arguments.from_file is not None:
         model = base_for(train.classes, arguments)
+        _choose_compute_dtype(model, arguments)
         images = load_described(source, model, arguments, str(arguments.from_file))
         return _normalised(model, images, arguments), images
     shape = train.input_shape
     if arguments.size is not None:
         shape = (*arguments.size, shape[2])
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
+    _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, arguments.model)
     model = _normalised(model, images, arguments)
     initialise_from_images(arguments.model, model, images.x)
@@ -71,10 +74,11 @@ def load_described(
     height, width, channels = model.input_shape
     colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     count = sum(array.size for array in model.parameters.values())
+    computes = "" if model.compute_dtype == "float32" else f", computes in {model.compute_dtype}"
     print(
         f"{arguments.path}: {', '.join(sets)}; "
         f"{counted(count_classes(train.classes), 'class')}\n"
-        f"{network}: {count:,} parameters, input {height} x {width} {colour}",
+        f"{network}: {count:,} parameters, input {height} x {width} {colour}{computes}",
         flush=True,
     )
     images = source.load(model.input_shape, model.preprocessing.resize)
@@ -190,6 +194,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             f"--init {arguments.init}: has outputs of shape {model.output_shape}, expected one "
             "per class"
         )
+    _choose_compute_dtype(model, arguments)
     images = load_for(model, arguments, str(arguments.init))
     missing = [name for name, count in images.class_counts.items() if count == 0]
     if missing:
@@ -198,6 +203,24 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             f"of --init {arguments.init}; for other classes type --from {arguments.init}"
         )
     return model, images
+
+
+def _choose_compute_dtype(model: Model, arguments: argparse.Namespace) -> None:
+    """Set what the model computes with to --compute-dtype, whose default is the model's own."""
+    import cnnx
+
+    if arguments.compute_dtype is None:
+        arguments.compute_dtype = model.compute_dtype
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cnnx.Warning)  # it names a line of Python
+        model.compute_dtype = arguments.compute_dtype
+    if model.compute_dtype == "bfloat16" and not cnnx.has_native_bfloat16():
+        caution(
+            arguments.command,
+            "--compute-dtype is bfloat16, but this CPU has no instructions for it: the model gets "
+            "the same bits as on other CPUs, and its training takes longer than in float32; for "
+            "speed type --compute-dtype float32",
+        )
 
 
 def _normalised(model: Model, images: Dataset, arguments: argparse.Namespace) -> Model:

@@ -14,7 +14,8 @@ class ModelDisplay:
     def summary(self) -> str:
         """Table of the layers, their output shapes and their numbers of parameters.
 
-        Frozen parameters are marked, and counted in the last line. `print(model)` prints the table.
+        Frozen parameters are marked, and counted below. A model whose `compute_dtype` is bfloat16
+        says so in the last line. `print(model)` prints the table.
         """
         return summary_of(self._core)
 

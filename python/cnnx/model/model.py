@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, above_zero, one_of, path_of, shown
+from cnnx.arguments import FloatArray, above_zero, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, in_graph, input_shape_of
 from cnnx.model.build import built
+from cnnx.model.compute_dtype import set_compute_dtype
 from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
 from cnnx.model.layer_results import LayerResults
@@ -204,7 +205,8 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
         the memory, and products take weights rounded to 16 bits. Parameters, sums, batch norms, the
         loss and updates stay float32. CPUs with AMX or AVX-512 BF16 compute such products several
         times faster; on others the same bits take longer than float32. It can be assigned, and is
-        saved with the model. `layer_outputs` and `explain` compute in float32.
+        saved with the model. `layer_outputs` and `explain` compute in float32. A `cnnx.Warning`
+        tells that this CPU has no such instructions, as `has_native_bfloat16` does.
 
         Raises:
             ValueError: for another word, and for `"bfloat16"` if the model is quantized.
@@ -220,8 +222,7 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
 
     @compute_dtype.setter
     def compute_dtype(self, value: str) -> None:
-        words = ("float32", "bfloat16")
-        self._core.compute_dtype = one_of(value, words, "model", "compute_dtype")
+        set_compute_dtype(self._core, value, "model")
 
     @property
     def layers(self) -> tuple[ModelLayer, ...]:

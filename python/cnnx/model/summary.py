@@ -7,7 +7,10 @@ from cnnx.model.parameter_sizes import int8_counts, parameter_total
 
 
 def summary_of(core: _core.Model) -> str:
-    """Layers, output shapes and numbers of parameters, with marks at frozen and int8 ones."""
+    """Layers, output shapes and numbers of parameters, with marks at frozen and int8 ones.
+
+    The last line is that of a `compute_dtype` other than float32.
+    """
     frozen = {name for _, _, name, _, trainable in core.layers if not trainable}
     rows = [
         ("layer", "kind", "output", "parameters", ""),
@@ -31,4 +34,7 @@ def summary_of(core: _core.Model) -> str:
         f"{number:>{number_width}}  {mark}".rstrip()
         for name, kind, shape, number, mark in rows
     ]
-    return "\n".join([*lines, parameter_total(total, sum(int8.values()), frozen_total)])
+    lines.append(parameter_total(total, sum(int8.values()), frozen_total))
+    if core.compute_dtype != "float32":
+        lines.append(f"computes in {core.compute_dtype}")
+    return "\n".join(lines)

@@ -154,7 +154,9 @@ class ModelVariants(NamedAttributes):
         height, width, channels = own.input_shape
         shape = (height, width, channels)
         how = preprocessing_of(own)
-        return self._of(built(every_layer(own), shape, own.classes, how, seed))
+        new = built(every_layer(own), shape, own.classes, how, seed)
+        new.compute_dtype = own.compute_dtype
+        return self._of(new)
 
     @checked_call
     def until(self: _Model, layer: str) -> _Model:

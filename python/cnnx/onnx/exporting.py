@@ -153,6 +153,8 @@ def _metadata(core: _core.Model) -> dict[str, str]:
     }
     if core.temperature != 1:
         texts["cnnx.temperature"] = json.dumps(core.temperature)
+    if core.compute_dtype != "float32":
+        texts["cnnx.compute_dtype"] = json.dumps(core.compute_dtype)
     if core.classes:
         texts["names"] = repr(dict(enumerate(core.classes)))  # as Ultralytics writes it
     return texts

@@ -20,6 +20,7 @@ from cnnx.onnx.input_layout import InputLayout
 from cnnx.onnx.input_scale import begin_at, input_scales
 from cnnx.onnx.metadata import (
     class_names,
+    exported_compute_dtype,
     exported_preprocessing,
     exported_probabilities,
     exported_temperature,
@@ -100,6 +101,7 @@ def _model(
         model._core.probability_kind = probabilities
     if probabilities in ("softmax", "sigmoid") and outputs is None:
         model.temperature = exported_temperature(graph.metadata)
+    model._core.compute_dtype = exported_compute_dtype(graph.metadata)
     return model
 
 

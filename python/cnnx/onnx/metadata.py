@@ -13,6 +13,7 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.advice import warn
 from cnnx.arguments import shown
+from cnnx.model.compute_dtype import COMPUTE_DTYPES
 from cnnx.preprocessing import Preprocessing
 
 _MOST_CHARACTERS = 1 << 22
@@ -115,6 +116,21 @@ def exported_temperature(metadata: Mapping[str, str]) -> float:
     if not isinstance(value, (int, float)) or not 0 < value < float(np.finfo(np.float32).max):
         raise FormatError(f"its cnnx.temperature is {shown(text)}")
     return float(value)
+
+
+def exported_compute_dtype(metadata: Mapping[str, str]) -> str:
+    """What cnnx computes the model with, which no other program reads.
+
+    "float32" in files that cnnx did not write.
+
+    Raises:
+        FormatError: if the text is malformed.
+    """
+    text = metadata.get("cnnx.compute_dtype", '"float32"')
+    value = _parsed(text)
+    if value not in COMPUTE_DTYPES:
+        raise FormatError(f"its cnnx.compute_dtype is {shown(text)}")
+    return str(value)
 
 
 def _numbers(value: Any) -> float | tuple[float, ...]:

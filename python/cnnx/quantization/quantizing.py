@@ -36,7 +36,8 @@ def quantize(
 
     Batch norms become part of the convolutions before them. Weights get a scale per output channel,
     activations a scale and a zero point per array, chosen on the images. The predictions have the
-    same bits on every CPU. The copy cannot be trained.
+    same bits on every CPU. The copy cannot be trained. A model whose `compute_dtype` is bfloat16 is
+    quantized from its float32 weights, and compared with its predictions in float32.
 
     With `check`, layers stay in float32 as needed, so that the accuracy falls by at most
     `max_accuracy_drop`. Without it nothing is proved: the copy predicts other classes for some
@@ -119,6 +120,9 @@ def quantize_with_report(
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
     _refuse_unless_quantizable(model)
+    if model.compute_dtype != "float32":
+        model = model.clone()
+        model.compute_dtype = "float32"
     labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)
     network = calibrated_network(model, calibration_images(images, model, _FUNCTION), calibration)
     if not network.candidates:

@@ -62,6 +62,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
             class. They multiply sample_weight.
         augmentation: random augmentation of the training images.
         standardize: whether to standardise values that are not uint8.
+        compute_dtype: "float32" or "bfloat16", as `cnnx.Model.compute_dtype`; None keeps that of a
+            Model as network, and is float32 otherwise.
         validation_fraction: fraction of the images to hold out, whose loss and accuracy `history_`
             has. None holds out none, or 0.1 for early stopping.
         early_stopping: whether to stop when the loss of the held-out images has not improved for
@@ -109,6 +111,7 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         augmentation: Augmentation | None = None,
         standardize: bool = True,
+        compute_dtype: str | None = None,
         validation_fraction: float | None = None,
         early_stopping: bool = False,
         patience: int = 5,
@@ -129,6 +132,7 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
             schedule=schedule,
             augmentation=augmentation,
             standardize=standardize,
+            compute_dtype=compute_dtype,
             validation_fraction=validation_fraction,
             early_stopping=early_stopping,
             patience=patience,

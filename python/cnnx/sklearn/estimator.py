@@ -21,6 +21,7 @@ from cnnx.arguments import FloatArray, at_least, boolean, shown
 from cnnx.batch_arguments import any_float_range
 from cnnx.callbacks import Callback, EarlyStopping
 from cnnx.data.augmentation import Augmentation
+from cnnx.model.compute_dtype import set_compute_dtype
 from cnnx.model.model import Model
 from cnnx.preprocessing import Preprocessing
 from cnnx.sklearn.networks import Network, built_network
@@ -69,6 +70,7 @@ class CNNEstimator(BaseEstimator):
         schedule: str | Schedule | None,
         augmentation: Augmentation | None,
         standardize: bool,
+        compute_dtype: str | None,
         validation_fraction: float | None,
         early_stopping: bool,
         patience: int,
@@ -88,6 +90,7 @@ class CNNEstimator(BaseEstimator):
         self.schedule = schedule
         self.augmentation = augmentation
         self.standardize = standardize
+        self.compute_dtype = compute_dtype
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience
@@ -221,6 +224,8 @@ class CNNEstimator(BaseEstimator):
             trainer = self._new_trainer(model, seed, None if partial else self.schedule)
         elif self.learning_rate is not None:
             trainer.learning_rate = self.learning_rate
+        if self.compute_dtype is not None:
+            set_compute_dtype(trainer.model._core, self.compute_dtype, self._name)
         if is_new:
             self.history_ = History()
         finished = len(trainer.history)

@@ -48,6 +48,7 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         loss: "mse", "l1", "huber", or a loss such as ``cnnx.Huber(0.5)``.
         augmentation: random augmentation of the training images.
         standardize: whether to standardise values of X that are not uint8, and the targets.
+        compute_dtype: as for `CNNClassifier`.
         validation_fraction: fraction of the images to hold out, whose loss `history_` has. None
             holds out none, or 0.1 for early stopping.
         early_stopping: whether to stop when the loss of the held-out images has not improved for
@@ -92,6 +93,7 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         loss: str | RegressionLoss = "mse",
         augmentation: Augmentation | None = None,
         standardize: bool = True,
+        compute_dtype: str | None = None,
         validation_fraction: float | None = None,
         early_stopping: bool = False,
         patience: int = 5,
@@ -112,6 +114,7 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
             schedule=schedule,
             augmentation=augmentation,
             standardize=standardize,
+            compute_dtype=compute_dtype,
             validation_fraction=validation_fraction,
             early_stopping=early_stopping,
             patience=patience,

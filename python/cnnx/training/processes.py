@@ -152,6 +152,7 @@ class Processes:
         if communicator is None:
             return
         communicator.check_same("Trainer: the model", _described(model))
+        communicator.check_same("Trainer: the model's compute_dtype", model.compute_dtype)
         for arrays in (model.parameters, model.buffers):
             for name in arrays:
                 arrays[name] = communicator.first_bytes_of(arrays[name])
@@ -179,7 +180,11 @@ class Processes:
             return
         position = {name: getattr(run, name) for name in ("epoch", "number", "position", "stopped")}
         settings = {**run.settings, "checkpoint": "given" if saves else None}
-        trainer = {"the model": _described(model), "the learning rate": core.learning_rate}
+        trainer = {
+            "the model": _described(model),
+            "the model's compute_dtype": model.compute_dtype,
+            "the learning rate": core.learning_rate,
+        }
         values = {**settings, **position, **trainer, **_described_data(data)}
         self.communicator.check_same_each({f"fit: {name}": values[name] for name in values})
 
