@@ -84,6 +84,8 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_clone": (lambda w: [w.model, a_handle()], set()),
     "model_resized": (lambda w: [w.model, 4, 4, a_handle()], set()),
     "model_release": (lambda w: [w.model], set()),
+    "model_compute_dtype": (lambda w: [w.model, a_text()], set()),
+    "model_set_compute_dtype": (lambda w: [w.model, "float32"], set()),
     "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
     "model_output_count": (lambda w: [w.model, a_number()], set()),
     "model_output_shape": (lambda w: [w.model, INTEGERS, 8, a_number()], set()),
