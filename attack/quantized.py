@@ -8,7 +8,7 @@ from typing import NamedTuple
 from attack.case import HEADER, Case, Draw, lines, paste
 from attack.set_ups import IN_PROCESS
 
-ISAS = ("baseline", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "amx")
+ISAS = ("baseline", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx")
 BYTES = 74  # standard deviation of evenly distributed bytes
 SETUP = '''
 def with_whole_numbers(model, rng):

@@ -39,7 +39,7 @@ DEPTHWISE_IMAGES = 32
 GOAL, MOST_TIMES_THE_TRAFFIC = 0.8, 1.3
 LEVELS = (
     *("baseline", "neon", "neon_dotprod"),
-    *("avx2", "avx2_vnni", "avx512", "avx512_vnni", "amx"),
+    *("avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"),
 )
 MEASURED = "measured"
 # A turn in which the thread had the CPU for a smaller fraction of the time is repeated so often.

@@ -66,9 +66,9 @@ def isa() -> str:
 def integer_isa() -> str:
     """Name of the instruction set of the computations in integers, those of quantized layers.
 
-    It is `isa`, or one with instructions for dot products of bytes besides: "avx2_vnni",
-    "avx512_vnni", "amx" or "neon_dotprod". All of them give the same bits. CNNX_ISA
-    may name these too.
+    It is `isa`, or one with instructions for dot products besides: "avx2_vnni",
+    "avx512_vnni", "avx512_bf16" (the former and dot products of bfloat16), "amx" or
+    "neon_dotprod". All of them give the same bits. CNNX_ISA may name these too.
 
     Raises:
         ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.

@@ -18,8 +18,8 @@ import pytest
 from cpp_build import CppBuild, run
 
 LEVELS = {"baseline", "avx2", "avx512", "neon"}
-# Of kernels of integers alone.
-INTEGER_LEVELS = {"avx2_vnni", "avx512_vnni", "amx", "neon_dotprod"}
+# Of kernels of integers and bfloat16 alone.
+DOT_PRODUCT_LEVELS = {"avx2_vnni", "avx512_vnni", "avx512_bf16", "amx", "neon_dotprod"}
 ADDED_TO_EVERY_CPU = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -27,7 +27,13 @@ ADDED_TO_EVERY_CPU = {
 }
 ADDED_TO_EVERY_CPU["avx2_vnni"] = sorted([*ADDED_TO_EVERY_CPU["avx2"], "-mavxvnni"])
 ADDED_TO_EVERY_CPU["avx512_vnni"] = sorted([*ADDED_TO_EVERY_CPU["avx512"], "-mavx512vnni"])
-ADDED_TO_EVERY_CPU["amx"] = sorted([*ADDED_TO_EVERY_CPU["avx512_vnni"], "-mamx-int8", "-mamx-tile"])
+ADDED_TO_EVERY_CPU["avx512_bf16"] = sorted([*ADDED_TO_EVERY_CPU["avx512"], "-mavx512bf16"])
+ADDED_TO_EVERY_CPU["amx"] = sorted(
+    [
+        *ADDED_TO_EVERY_CPU["avx512_vnni"],
+        *("-mavx512bf16", "-mamx-bf16", "-mamx-int8", "-mamx-tile"),
+    ]
+)
 # Functions that a compiler may call on its own, and those of a distribution's compiler checks.
 ALLOWED_UNDEFINED = {
     *("memcpy", "memmove", "memset", "memcmp"),
@@ -84,12 +90,12 @@ def violations(path: Path, level: str) -> Iterator[str]:
 def test_kernel_objects(cpp_build: CppBuild) -> None:
     objects = cpp_build.kernel_objects()
     assert "baseline" in objects
-    assert set(objects) <= LEVELS | INTEGER_LEVELS
+    assert set(objects) <= LEVELS | DOT_PRODUCT_LEVELS
     names = {path.name for path in objects["baseline"]}
     assert {"conv2d.cpp.o", "dense.cpp.o", "activations.cpp.o"} <= names
     for level, paths in objects.items():
         of_level = {path.name for path in paths}
-        assert of_level == names or (level in INTEGER_LEVELS and of_level < names)
+        assert of_level == names or (level in DOT_PRODUCT_LEVELS and of_level < names)
         for path in paths:
             assert list(violations(path, level)) == []
 

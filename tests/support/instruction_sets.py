@@ -23,13 +23,14 @@ CPU_FLAGS = {
     "avx512": {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"},
     "neon": {"asimd"},
 }
-# Integer kernels have more levels.
+# Integer and bfloat16 kernels have more levels.
 INTEGER_CPU_FLAGS = {
     **CPU_FLAGS,
     "neon_dotprod": CPU_FLAGS["neon"] | {"asimddp"},
     "avx2_vnni": CPU_FLAGS["avx2"] | {"avx_vnni"},
     "avx512_vnni": CPU_FLAGS["avx512"] | {"avx512_vnni"},
-    "amx": CPU_FLAGS["avx512"] | {"avx512_vnni", "amx_tile", "amx_int8"},
+    "avx512_bf16": CPU_FLAGS["avx512"] | {"avx512_vnni", "avx512_bf16"},
+    "amx": CPU_FLAGS["avx512"] | {"avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"},
 }
 every_isa = pytest.mark.parametrize("isa", CPU_FLAGS)
 

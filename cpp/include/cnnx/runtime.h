@@ -27,8 +27,8 @@ CNNX_API void set_num_threads(int count);
 CNNX_API std::string isa();
 
 // The instruction set of the kernels of integers, which may have one more: "avx2_vnni",
-// "avx512_vnni", "amx" or "neon_dotprod", with instructions for dot products of bytes. Otherwise it
-// is isa().
+// "avx512_vnni", "avx512_bf16" (the former and dot products of bfloat16), "amx" or "neon_dotprod",
+// with instructions for dot products of bytes. Otherwise it is isa().
 CNNX_API std::string integer_isa();
 
 // Whether models with ComputeDtype::bfloat16 use instructions for bfloat16, AMX tiles or AVX-512

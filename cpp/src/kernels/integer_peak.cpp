@@ -3,6 +3,9 @@
 
 #include "kernels/dot_products.h"
 #include "kernels/simd.h"
+#if defined(CNNX_TILES)
+#include "kernels/amx_tiles.h"
+#endif
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -10,21 +13,9 @@ namespace {
 
 #if defined(CNNX_TILES)
 
-constexpr int64_t kTileRows = 16, kTileBytes = 64;
-
-struct alignas(64) TileConfiguration {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
 // Four sums, as many as a product of 32 windows and 32 columns has.
 int64_t run(int64_t rounds, int32_t* result) {
-  TileConfiguration whole;
-  for (int tile = 0; tile < 8; ++tile) {
-    whole.rows[tile] = kTileRows;
-    whole.row_bytes[tile] = kTileBytes;
-  }
+  const TileConfiguration whole(kTileWindows);
   _tile_loadconfig(&whole);
   alignas(64) int32_t values[kTileRows * kTileBytes / 4] = {};
   _tile_zero(0);

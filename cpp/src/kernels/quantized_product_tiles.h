@@ -2,33 +2,14 @@
 // only.
 #pragma once
 
+#include "kernels/amx_tiles.h"
+
 namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-constexpr int64_t kTileRows = 16, kTileBytes = 64;
-constexpr int64_t kBlock = 2 * kTileRows;  // windows
 // The weights of a block are read from here on while earlier ones are multiplied.
 constexpr int64_t kPrefetchedBytes = 8 * 1024;
-
-// Tiles: sums 0 to 3, pixels 4 and 5, weights 6 and 7.
-struct alignas(64) TileConfiguration {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-
-  // For pixels of so many windows, at most 32.
-  explicit TileConfiguration(int64_t windows) {
-    const auto first = static_cast<uint8_t>(lesser(windows, kTileRows));
-    const auto second = static_cast<uint8_t>(windows - first);
-    for (int tile = 0; tile < 8; ++tile) {
-      const bool weights = tile == 6 || tile == 7;
-      const bool of_second = tile == 2 || tile == 3 || tile == 5;
-      rows[tile] = weights ? kTileRows : of_second ? second : first;
-      row_bytes[tile] = rows[tile] > 0 ? kTileBytes : 0;
-    }
-  }
-};
 
 // The place of a window's output, as windows go by.
 struct Place {
@@ -85,12 +66,8 @@ class TileOutputs {
   int64_t column_, windows_ = 0, stored_ = 0;
   int current_ = 0;
   Place place_;
-  alignas(64) int32_t sums_[2][kBlock][vectors * kLanes];
+  alignas(64) int32_t sums_[2][kTileWindows][vectors * kLanes];
 };
-
-CNNX_INLINE void prefetch(const uint8_t* memory, int64_t bytes) {
-  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(memory + at);
-}
 
 // The weights of `vectors` tiles of columns, in a panel with so many bytes per quad.
 struct TileWeights {
@@ -129,7 +106,7 @@ CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source,
         _tile_dpbusd(2, 5, 6);
         if (vectors > 1) _tile_dpbusd(3, 5, 7);
       }
-      if (first_block) prefetch(values + kPrefetchedBytes, weight_bytes);
+      if (first_block) prefetch_lines(values + kPrefetchedBytes, weight_bytes);
       outputs.store(stored += share);
     }
   }
@@ -148,8 +125,8 @@ void run_columns(const QuantizedProduct& a, const Panels& panels, const TileWeig
   const Finish finish(a.epilogue, panels.multiplier);
   TileOutputs<vectors> outputs(a, finish, column);
   int64_t window = 0;
-  for (; window + kBlock <= a.windows; window += kBlock) {
-    run_tiles<2, vectors>(a, a.source + window * a.window_step, weights, kBlock, window == 0,
+  for (; window + kTileWindows <= a.windows; window += kTileWindows) {
+    run_tiles<2, vectors>(a, a.source + window * a.window_step, weights, kTileWindows, window == 0,
                           outputs);
   }
   if (const int64_t rest = a.windows - window; rest > 0) {
@@ -161,15 +138,15 @@ void run_columns(const QuantizedProduct& a, const Panels& panels, const TileWeig
     } else {
       run_tiles<1, vectors>(a, source, weights, rest, window == 0, outputs);
     }
-    const TileConfiguration whole(kBlock);
+    const TileConfiguration whole(kTileWindows);
     _tile_loadconfig(&whole);
   }
-  outputs.store(kBlock);
+  outputs.store(kTileWindows);
 }
 
 void run(const QuantizedProduct& a) {
   const Panels panels(a.packed, a.run_count, a.run_bytes, a.columns);
-  const TileConfiguration whole(kBlock);
+  const TileConfiguration whole(kTileWindows);
   _tile_loadconfig(&whole);
   for (int64_t panel = a.first_panel; panel < a.last_panel; ++panel) {
     const int64_t first = panel * kPanelColumns;

@@ -5,22 +5,18 @@
 
 #include "kernels/quantized_product.h"
 #include "ops/conv2d_quantized_depthwise.h"
+#include "ops/product_shares.h"
 #include "ops/quantization.h"
 #include "ops/quantized_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
-#include "runtime/parallel.h"
 
 namespace cnnx::ops {
 namespace {
 
-// Products of bytes in the time of one of floats.
-constexpr int64_t kProductsAtOnce = 8;
 // A band's copied rows stay in a second-level cache, beside the weights.
 constexpr int64_t kBandBytes = 64 * 1024;
-// Windows of a band that use its weights while they are in a cache.
-constexpr int64_t kLeastWindows = 256;
 
 class BoundQuantizedConvolution final : public InferenceOp {
  public:
@@ -78,9 +74,7 @@ class BoundQuantizedConvolution final : public InferenceOp {
     const int64_t copied = reads_in_place_ ? 0 : copy_.bytes(band_rows()) + kSlack;
     return runs_bytes() + runtime::round_up_to_line(copied / kBytesOfFloat + 1) * kBytesOfFloat;
   }
-  bool shares_panels(int threads, int64_t parts) const;
-  template <class Body>
-  void for_each_share(int threads, int64_t parts, const Body& body) const;
+  ProductShares shares(int64_t parts) const;
   void run_pixels(const ForwardArguments& a, int64_t begin, int64_t end, int64_t first_panel,
                   int64_t last_panel, int64_t* runs) const;
   void run_band(const ForwardArguments& a, int64_t image, int64_t first, int64_t last,
@@ -151,41 +145,23 @@ void BoundQuantizedConvolution::run_band(const ForwardArguments& a, int64_t imag
   kernels().run(product);
 }
 
-// Whether threads share the panels of weights, and each computes all outputs of its own: of so many
-// parts of the image there are too few, or the weights are what takes time to read.
-bool BoundQuantizedConvolution::shares_panels(int threads, int64_t parts) const {
-  if (threads == 1) return false;
-  const int64_t weights = weight_rows() * g_.out_channels;
+// Of so many parts of the images.
+ProductShares BoundQuantizedConvolution::shares(int64_t parts) const {
   const int64_t images =
       g_.batch * g_.in_height * g_.in_width * g_.in_channels + pixels() * g_.out_channels;
-  return parts < threads || (weights > images && panels() % threads == 0);
-}
-
-// Calls body(first part, last part, first panel, last panel, slot) for each thread's share.
-template <class Body>
-void BoundQuantizedConvolution::for_each_share(int threads, int64_t parts, const Body& body) const {
-  const bool of_panels = shares_panels(threads, parts);
-  const int64_t count = of_panels ? panels() : parts;
-  const int64_t work = multiply_adds() / count + 1;
-  runtime::parallel_for(threads, count, kGrainMultiplyAdds / work + 1,
-                        [&](int64_t begin, int64_t end, int slot) {
-                          if (of_panels) {
-                            body(0, parts, begin, end, slot);
-                          } else {
-                            body(begin, end, 0, panels(), slot);
-                          }
-                        });
+  return {parts, panels(), multiply_adds(), weight_rows() * g_.out_channels, images};
 }
 
 void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
   const auto slot_of = [&](int slot) { return bytes_of(a.scratch) + slot * slot_bytes(); };
   if (reads_in_place_) {
     constexpr int64_t kBlock = 64;
-    for_each_share(a.threads, divide_up(pixels(), kBlock),
-                   [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-                     run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), first, last,
-                                reinterpret_cast<int64_t*>(slot_of(slot)));
-                   });
+    shares(divide_up(pixels(), kBlock))
+        .for_each(a.threads,
+                  [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
+                    run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), first, last,
+                               reinterpret_cast<int64_t*>(slot_of(slot)));
+                  });
     return;
   }
   // Bands of equal size, as many for each thread if there is one image.
@@ -193,14 +169,14 @@ void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
   if (g_.batch == 1) bands = std::min(divide_up(bands, a.threads) * a.threads, g_.out_height);
   const int64_t rows = divide_up(g_.out_height, bands);
   bands = divide_up(g_.out_height, rows);
-  for_each_share(a.threads, g_.batch * bands,
-                 [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-                   for (int64_t band = begin; band < end; ++band) {
-                     const int64_t row = band % bands * rows;
-                     run_band(a, band / bands, row, std::min(row + rows, g_.out_height), first,
-                              last, slot_of(slot));
-                   }
-                 });
+  shares(g_.batch * bands)
+      .for_each(a.threads, [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
+        for (int64_t band = begin; band < end; ++band) {
+          const int64_t row = band % bands * rows;
+          run_band(a, band / bands, row, std::min(row + rows, g_.out_height), first, last,
+                   slot_of(slot));
+        }
+      });
 }
 
 }  // namespace

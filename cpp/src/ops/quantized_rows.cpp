@@ -8,11 +8,12 @@
 
 namespace cnnx::ops {
 
-RowCopy::RowCopy(const Conv2dGeometry& g) : g_(g) {
+RowCopy::RowCopy(const Conv2dGeometry& g, int64_t element_bytes)
+    : g_(g), pixel_bytes_(g.in_channels * element_bytes) {
   const int64_t extent = (g.kernel_size.width - 1) * g.dilation.width + 1;
   const int64_t width = (g.out_width - 1) * g.stride.width + extent;
-  row_windows_ = divide_up(std::max(width, g.left + g.in_width), g.stride.width);
-  row_bytes_ = row_windows_ * g.stride.width * g.in_channels;
+  row_windows_ = divide_up(width, g.stride.width);
+  row_bytes_ = row_windows_ * g.stride.width * pixel_bytes_;
   const int64_t stride = g.stride.height;
   const int64_t last_tap = (g.kernel_size.height - 1) * g.dilation.height;
   phases_.assign(static_cast<std::size_t>(std::min(stride, last_tap + 1)), 0);
@@ -57,10 +58,18 @@ void RowCopy::copy_row(const uint8_t* image, int64_t row, int zero, uint8_t* tar
     fill(0, row_bytes_);
     return;
   }
-  const int64_t before = g_.left * g_.in_channels, within = g_.in_width * g_.in_channels;
-  fill(0, before);
-  std::memcpy(target + before, image + row * within, static_cast<std::size_t>(within));
-  fill(before + within, row_bytes_ - before - within);
+  const int64_t first = std::max<int64_t>(0, -g_.left), before = std::max<int64_t>(0, g_.left);
+  const int64_t width = row_bytes_ / pixel_bytes_;
+  const int64_t pixels =
+      std::clamp<int64_t>(std::min(g_.in_width - first, width - before), 0, width);
+  const int64_t begin = std::min(before, width) * pixel_bytes_;
+  const int64_t end = begin + pixels * pixel_bytes_;
+  fill(0, begin);
+  if (pixels > 0) {
+    std::memcpy(target + begin, image + (row * g_.in_width + first) * pixel_bytes_,
+                static_cast<std::size_t>(end - begin));
+  }
+  fill(end, row_bytes_ - end);
 }
 
 }  // namespace cnnx::ops

@@ -10,7 +10,8 @@
 //
 //   CNNX_KERNELS(relu_kernels).forward(...).
 //
-// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS.
+// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS, and
+// one of kernels of bfloat16, CNNX_DECLARE_BFLOAT16_KERNELS, by CNNX_BFLOAT16_KERNELS.
 #pragma once
 
 #include "kernels/declare.h"
@@ -37,11 +38,22 @@
 #elif defined(CNNX_DOT_PRODUCT_LEVELS)
 #define CNNX_INTEGER_KERNELS(name)                                                          \
   (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
-   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_vnni           \
+   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_bf16 ||        \
+           ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_vnni     \
        ? ::cnnx::avx512_vnni::name                                                          \
    : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx2_vnni             \
        ? ::cnnx::avx2_vnni::name                                                            \
        : CNNX_KERNELS(name))
 #else
 #define CNNX_INTEGER_KERNELS(name) CNNX_KERNELS(name)
+#endif
+
+#if defined(CNNX_DOT_PRODUCT_LEVELS) && !defined(__aarch64__)
+#define CNNX_BFLOAT16_KERNELS(name)                                                         \
+  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
+   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_bf16           \
+       ? ::cnnx::avx512_bf16::name                                                          \
+       : CNNX_KERNELS(name))
+#else
+#define CNNX_BFLOAT16_KERNELS(name) CNNX_KERNELS(name)
 #endif

@@ -36,6 +36,7 @@ struct Level {
 constexpr Level kLevels[] = {
 #if defined(CNNX_DOT_PRODUCT_LEVELS)
     {Isa::avx512, DotProducts::amx, "amx"},
+    {Isa::avx512, DotProducts::avx512_bf16, "avx512_bf16"},
     {Isa::avx512, DotProducts::avx512_vnni, "avx512_vnni"},
 #endif
     {Isa::avx512, DotProducts::none, "avx512"},
@@ -87,21 +88,23 @@ bool may_use_tiles() {
 }
 
 // On a CPU that runs the level's other instructions.
-bool cpu_multiplies_bytes(DotProducts dot_products) {
+bool cpu_has(DotProducts dot_products) {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  constexpr unsigned kAvx512Vnni = 1u << 11, kTiles = 1u << 24, kTilesOfBytes = 1u << 25;
-  const bool vnni = (c & kAvx512Vnni) != 0;
+  constexpr unsigned kAvx512Vnni = 1u << 11;
+  constexpr unsigned kTiles = (1u << 22) | (1u << 24) | (1u << 25);  // of bfloat16 and of bytes
+  const bool vnni = (c & kAvx512Vnni) != 0, tiles = (d & kTiles) == kTiles;
   if (dot_products == DotProducts::avx512_vnni) return vnni;
-  if (dot_products == DotProducts::amx)
-    return vnni && (d & kTiles) && (d & kTilesOfBytes) && may_use_tiles();
-  constexpr unsigned kAvxVnni = 1u << 4;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & kAvxVnni);
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d)) return false;
+  constexpr unsigned kAvxVnni = 1u << 4, kAvx512Bf16 = 1u << 5;
+  if (dot_products == DotProducts::avx2_vnni) return (a & kAvxVnni) != 0;
+  const bool bf16 = vnni && (a & kAvx512Bf16);
+  return dot_products == DotProducts::amx ? bf16 && tiles && may_use_tiles() : bf16;
 }
 #endif
 
 #if defined(__aarch64__)
-bool cpu_multiplies_bytes(DotProducts) {
+bool cpu_has(DotProducts) {
 #if defined(__linux__)
   constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
   return (getauxval(AT_HWCAP) & kDotProducts) != 0;
@@ -128,8 +131,7 @@ bool cpu_runs(Isa isa) {
 
 bool cpu_runs(const Level& level) {
 #if defined(CNNX_X86) || defined(__aarch64__)
-  if (level.dot_products != DotProducts::none && !cpu_multiplies_bytes(level.dot_products))
-    return false;
+  if (level.dot_products != DotProducts::none && !cpu_has(level.dot_products)) return false;
 #endif
   return cpu_runs(level.isa);
 }

@@ -1,5 +1,5 @@
 // The instruction set of this process: the best that the CPU has, unless CNNX_ISA sets one. Kernels
-// of integers may use one more, with instructions for dot products of bytes.
+// of integers and of bfloat16 may use one more, with instructions for their dot products.
 #pragma once
 
 namespace cnnx::runtime {
@@ -10,7 +10,7 @@ enum class Isa { baseline, avx2, avx512, neon };
 Isa active_isa();
 
 // none: those of active_isa().
-enum class DotProducts { none, avx2_vnni, avx512_vnni, amx, neon_dotprod };
+enum class DotProducts { none, avx2_vnni, avx512_vnni, avx512_bf16, amx, neon_dotprod };
 
 DotProducts dot_products();
 

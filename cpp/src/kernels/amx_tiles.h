@@ -1,0 +1,42 @@
+// AMX tiles of products of windows with weights. Included by kernel files only.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "kernels/simd.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+constexpr int64_t kTileRows = 16, kTileBytes = 64;
+constexpr int64_t kTileWindows = 2 * kTileRows;
+
+// Tiles: sums 0 to 3, pixels 4 and 5, weights 6 and 7.
+struct alignas(64) TileConfiguration {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+
+  // For pixels of so many windows, at most kTileWindows.
+  explicit TileConfiguration(int64_t windows) {
+    const auto first = static_cast<uint8_t>(windows < kTileRows ? windows : kTileRows);
+    const auto second = static_cast<uint8_t>(windows - first);
+    for (int tile = 0; tile < 8; ++tile) {
+      const bool weights = tile == 6 || tile == 7;
+      const bool of_second = tile == 2 || tile == 3 || tile == 5;
+      rows[tile] = weights ? kTileRows : of_second ? second : first;
+      row_bytes[tile] = rows[tile] > 0 ? kTileBytes : 0;
+    }
+  }
+};
+
+CNNX_INLINE void prefetch_lines(const void* memory, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += 64)
+    __builtin_prefetch(static_cast<const char*>(memory) + at);
+}
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx

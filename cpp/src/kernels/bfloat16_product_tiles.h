@@ -1,0 +1,141 @@
+// Products of bfloat16 in AMX tiles: 32 windows times 32 columns. Included by bfloat16_product.cpp
+// only.
+#pragma once
+
+#include "kernels/amx_tiles.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// The weights of a panel are read from here on while earlier ones are multiplied.
+constexpr int64_t kPrefetchedFloats = 2 * 1024;
+
+struct ProductState {
+  ProductState() { use_tiles(kTileWindows); }
+  ~ProductState() { _tile_release(); }
+  static void use_tiles(int64_t windows) {
+    const TileConfiguration configuration(windows);
+    _tile_loadconfig(&configuration);
+  }
+};
+
+// The sums of some windows, from which outputs are made while the tiles compute the next ones.
+template <int vectors>
+class TileOutputs {
+ public:
+  TileOutputs(const Bfloat16Product& product, int64_t column)
+      : row_windows_(product.row_windows),
+        row_outputs_(product.row_outputs),
+        finish_(product.epilogue, column, product.columns) {}
+
+  float* next_sums(int64_t windows) {
+    store(windows_);
+    windows_ = windows;
+    stored_ = 0;
+    current_ = 1 - current_;
+    return sums_[current_][0];
+  }
+  int64_t windows() const { return windows_; }
+  // Stores the outputs of windows up to number `end`.
+  CNNX_INLINE void store(int64_t end) {
+    const int64_t last = lesser(end, windows_);
+    for (; stored_ < last; ++stored_) {
+      if (in_row_ < row_outputs_) {
+        const float* const sums = sums_[current_][stored_];
+        Vector loaded[vectors];
+        CNNX_UNROLL for (int v = 0; v < vectors; ++v) loaded[v] = load(sums + v * kLanes);
+        finish_.store_window(loaded, row_, in_row_);
+      }
+      if (++in_row_ == row_windows_) in_row_ = 0, ++row_;
+    }
+  }
+
+ private:
+  int64_t row_windows_, row_outputs_, row_ = 0, in_row_ = 0, windows_ = 0, stored_ = 0;
+  int current_ = 0;
+  Bfloat16Finish<vectors> finish_;
+  alignas(64) float sums_[2][kTileWindows][vectors * kLanes];
+};
+
+// The last elements of a run, which are no whole block, and zeros.
+typedef uint16_t TailRows[kTileWindows][kBlock];
+
+CNNX_INLINE void copy_tails(const uint16_t* source, int64_t window_step, int64_t windows,
+                            __mmask32 elements, TailRows& tails) {
+  for (int64_t i = 0; i < windows; ++i, source += window_step)
+    _mm512_store_si512(tails[i], _mm512_maskz_loadu_epi16(elements, source));
+}
+
+// Computes `tiles` tiles of windows, and stores the outputs of those before.
+template <int tiles, int vectors>
+CNNX_INLINE void run_tiles(const Bfloat16Product& a, const float* weights, int64_t first,
+                           int64_t windows, TileOutputs<vectors>& outputs) {
+  _tile_zero(0);
+  if (vectors > 1) _tile_zero(1);
+  if (tiles > 1) _tile_zero(2);
+  if (tiles > 1 && vectors > 1) _tile_zero(3);
+  const uint16_t* const source = a.source + first * a.window_step;
+  const int64_t blocks = blocks_of(a.run_length), tail = a.run_length % kBlock;
+  const int64_t share = a.run_count > 0 ? outputs.windows() / (blocks * a.run_count) + 1 : 0;
+  const auto tail_mask = static_cast<__mmask32>((1u << tail) - 1u);
+  alignas(64) TailRows tails;
+  int64_t stored = 0;
+  for (int64_t run = 0; run < a.run_count; ++run) {
+    const uint16_t* block_source = source + a.runs[run];
+    for (int64_t block = 0; block < blocks; ++block, block_source += kBlock) {
+      const uint16_t* pixels = block_source;
+      int64_t step = a.window_step;
+      if (tail > 0 && block == blocks - 1) {
+        copy_tails(pixels, step, windows, tail_mask, tails);
+        pixels = tails[0];
+        step = kBlock;
+      }
+      _tile_loadd(6, weights, kTileBytes);
+      _tile_loadd(4, pixels, 2 * step);
+      _tile_dpbf16ps(0, 4, 6);
+      if (vectors > 1) {
+        _tile_loadd(7, weights + block_floats(1), kTileBytes);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if (tiles > 1) {
+        _tile_loadd(5, pixels + kTileRows * step, 2 * step);
+        _tile_dpbf16ps(2, 5, 6);
+        if (vectors > 1) _tile_dpbf16ps(3, 5, 7);
+      }
+      if (first == 0) prefetch_lines(weights + kPrefetchedFloats, 4 * block_floats(vectors));
+      weights += block_floats(vectors);
+      outputs.store(stored += share);
+    }
+  }
+  float* const sums = outputs.next_sums(windows);
+  constexpr int64_t kRowBytes = vectors * kTileBytes;
+  _tile_stored(0, sums, kRowBytes);
+  if (vectors > 1) _tile_stored(1, sums + kLanes, kRowBytes);
+  float* const second_sums = sums + kTileRows * vectors * kLanes;
+  if (tiles > 1) _tile_stored(2, second_sums, kRowBytes);
+  if (tiles > 1 && vectors > 1) _tile_stored(3, second_sums + kLanes, kRowBytes);
+}
+
+template <int vectors>
+__attribute__((noinline)) void run_panel(const Bfloat16Product& a, const float* weights,
+                                         int64_t column) {
+  TileOutputs<vectors> outputs(a, column);
+  int64_t window = 0;
+  for (; window + kTileWindows <= a.windows; window += kTileWindows)
+    run_tiles<2, vectors>(a, weights, window, kTileWindows, outputs);
+  if (const int64_t rest = a.windows - window; rest > 0) {
+    ProductState::use_tiles(rest);
+    if (rest > kTileRows) {
+      run_tiles<2, vectors>(a, weights, window, rest, outputs);
+    } else {
+      run_tiles<1, vectors>(a, weights, window, rest, outputs);
+    }
+    ProductState::use_tiles(kTileWindows);
+  }
+  outputs.store(kTileWindows);
+}
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx
