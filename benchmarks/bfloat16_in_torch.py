@@ -7,6 +7,7 @@ autocast does. If "converted" follows, the weights are converted once, and the i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from benchmarks.network_description import NetworkTask, draw_batch
 from benchmarks.network_in_torch import build, in_layout, inference, versions
 from benchmarks.networks import network_named
 
-__all__ = ["prepare", "versions"]
+__all__ = ["own_stepper", "prepare", "versions"]
 
 
 class Converted(nn.Module):
@@ -36,6 +37,9 @@ class Converted(nn.Module):
 def autocast() -> torch.autocast:
     """The context of mixed precision, for forward and loss."""
     return torch.autocast("cpu", torch.bfloat16)
+
+
+own_stepper = partial(network_in_torch.own_stepper, context=autocast)
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:

@@ -22,7 +22,7 @@ from benchmarks.libraries import (
     check_agreement,
     show_neighbours,
 )
-from benchmarks.network_description import NetworkTask
+from benchmarks.network_description import FLOAT32, NetworkTask
 from benchmarks.options import (
     ContestOptions,
     add_peer_python,
@@ -30,7 +30,7 @@ from benchmarks.options import (
     contest_parser,
     numbers,
 )
-from benchmarks.peers import FLOAT32, PEERS, Entry, Task, entries, start
+from benchmarks.peers import PEERS, Entry, Task, entries, start
 from benchmarks.timing import geometric_mean
 
 BEST, BEST_OF_ALL = "best", "best of all"

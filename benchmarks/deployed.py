@@ -40,15 +40,8 @@ from benchmarks.comparison import (
     run,
 )
 from benchmarks.deployed_networks import DEPLOYED
-from benchmarks.peers import (
-    BFLOAT16,
-    BFLOAT16_PEERS,
-    FLOAT32,
-    INT8,
-    PEERS,
-    QUANTIZED_PEERS,
-    Task,
-)
+from benchmarks.network_description import BFLOAT16, FLOAT32, INT8
+from benchmarks.peers import BFLOAT16_PEERS, PEERS, QUANTIZED_PEERS, Task
 
 TASKS = {
     "inference1": Task("inference, one image", False, 1),

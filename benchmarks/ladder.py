@@ -36,8 +36,9 @@ from benchmarks.comparison import (
     quantized_goals,
     run,
 )
+from benchmarks.network_description import BFLOAT16, FLOAT32, INT8
 from benchmarks.networks import NETWORKS
-from benchmarks.peers import BFLOAT16, BFLOAT16_PEERS, FLOAT32, INT8, QUANTIZED_PEERS, Task
+from benchmarks.peers import BFLOAT16_PEERS, QUANTIZED_PEERS, Task
 
 PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
 TASKS = {

@@ -20,6 +20,7 @@ CLASSES = 10
 # is so small that the network hardly changes: after thousands of steps on the same images its
 # gradients would be denormal numbers.
 CHECKED_STEPS, CHECKED_RATE, TIMED_RATE, MOMENTUM = 5, 0.01, 1e-6, 0.9
+FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"  # precisions
 SHARDS = 8  # of a batch that is trained in shards
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.network_description import (
+    BFLOAT16,
     CHECKED_RATE,
+    FLOAT32,
     MOMENTUM,
     SHARDS,
     TIMED_RATE,
@@ -83,14 +85,14 @@ def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
     return [_layer(layer) for layer in layers]
 
 
-def new_model(network: Network, compute_dtype: str = "float32") -> cnnx.Model:
+def new_model(network: Network, compute_dtype: str = FLOAT32) -> cnnx.Model:
     """The network with the library's own initial weights."""
     model = cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
     model.compute_dtype = compute_dtype
     return model
 
 
-def build(network: Network, compute_dtype: str = "float32") -> cnnx.Model:
+def build(network: Network, compute_dtype: str = FLOAT32) -> cnnx.Model:
     """The network with its weights."""
     model = new_model(network, compute_dtype)
     drawn = [array for parameters in draw_parameters(network) for array in parameters.arrays()]
@@ -122,7 +124,7 @@ def own_stepper(
     """
     cnnx.set_num_threads(threads)
     shards = SHARDS if mode == "shards" else 1
-    model = new_model(network, "bfloat16" if mode == "bfloat16" else "float32")
+    model = new_model(network, BFLOAT16 if mode == BFLOAT16 else FLOAT32)
     return stepper(model, x, y, TIMED_RATE, recompute=mode == "recompute", shards=shards)
 
 
@@ -132,7 +134,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     cnnx.set_num_threads(threads)
     network = network_named(network_name)
     x, y = draw_batch(network, batch)
-    model = build(network, mode or "float32")
+    model = build(network, mode or FLOAT32)
     if not training:
         return lambda: model(x), {"logits": model(x).ravel().tolist()}
     checked = stepper(model, x, y, CHECKED_RATE)

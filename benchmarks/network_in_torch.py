@@ -162,12 +162,17 @@ def stepper(
 
 
 def own_stepper(
-    network: Network, images: FloatArray, labels: NDArray[np.int64], threads: int, mode: str
+    network: Network,
+    images: FloatArray,
+    labels: NDArray[np.int64],
+    threads: int,
+    mode: str,
+    context: Context = nullcontext,
 ) -> Callable[[], float]:
     """A train step of a model that has no other arrays than the library's."""
     torch.set_num_threads(threads)
     model, x = in_layout(new_model(network), images, mode)
-    return stepper(model, x, torch.from_numpy(labels), TIMED_RATE)
+    return stepper(model, x, torch.from_numpy(labels), TIMED_RATE, context)
 
 
 def prepare(

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.libraries import Library
+from benchmarks.network_description import BFLOAT16, FLOAT32, INT8
 from benchmarks.tile_permission import FORBID_TILES
 
 COMPILED = "compile"  # the mode of PyTorch that is shown, but does not count
-FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 # The largest difference of quantized logits from those of float32.
 QUANTIZED_WITHIN = {"logits": 0.15}
 # The same of bfloat16, and of the losses of its first steps. A rounding changes a value by up to

@@ -1,14 +1,16 @@
 """The memory of a train step of large images against PyTorch: the peak resident set.
 
     python -m benchmarks.training_memory --peer-python /path/to/venv/bin/python
-    [--networks resnet18,mobilenet_v2] [--batch 8] [--threads 2]
+    [--networks resnet18,mobilenet_v2] [--batch 8] [--threads 2] [--precision bfloat16]
 
 Each network is trained for a few steps in a process of its own. The resident set after the library
 has been loaded is subtracted from its peak, which so includes the parameters, the gradients, the
 momentum, and the images. The peak of the whole process is shown beside it. PyTorch runs eagerly in
 both of its layouts, and the better one counts. The step with `recompute` has a goal for its time,
 too. A batch eight times as large is trained as eight shards, of images in bytes, and compared with
-a plain step of such images. Linux only. Exits 1 when a goal is missed.
+a plain step of such images. With --precision bfloat16, a step that computes in it is compared with
+one of float32, both of cnnx, and with PyTorch's autocast. Linux only. Exits 1 when a goal is
+missed.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.deployed_networks import DEPLOYED
-from benchmarks.network_description import SHARDS, draw_batch
+from benchmarks.network_description import BFLOAT16, FLOAT32, SHARDS, draw_batch
 from benchmarks.options import add_peer_python, names_from
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +37,9 @@ ROOT = Path(__file__).parents[1]
 GOALS = {"resnet18": 0.40, "mobilenet_v2": 0.35}
 RECOMPUTE_GOAL, RECOMPUTE_TIME_GOAL = 0.25, 1.35
 SHARDS_GOALS = {"resnet18": 1.2}  # the most of a plain step's memory, for a batch in shards
+BFLOAT16_GOAL = 0.65  # the most of the memory in float32
 STEPS = 4
+OURS = "benchmarks.network_in_cnnx"
 LAYOUTS = ("nchw", "channels_last")
 TRAINED = ("resnet18", "resnet50", "mobilenet_v2")
 
@@ -47,6 +51,7 @@ class Options(argparse.Namespace):
     networks: list[str]
     batch: int
     threads: int
+    precision: str
     measure: list[str] | None
 
 
@@ -70,9 +75,9 @@ class Training(NamedTuple):
         return f"{self.beyond_library / 1e6:.0f} MB ({self.whole / 1e6:.0f})"
 
 
-def train_here(library: str, mode: str, network: str, options: Options) -> Training:
+def train_here(name: str, mode: str, network: str, options: Options) -> Training:
     """Train in this process."""
-    module = importlib.import_module(f"benchmarks.network_in_{library}")
+    module = importlib.import_module(name)
     x, y = draw_batch(DEPLOYED[network], options.batch * (SHARDS if mode == "shards" else 1))
     if mode in ("bytes", "shards"):
         x = (255 * x).astype(np.uint8)
@@ -88,13 +93,13 @@ def train_here(library: str, mode: str, network: str, options: Options) -> Train
     return Training(whole - loaded, whole, statistics.median(samples[1:]))
 
 
-def train(library: str, mode: str, network: str, options: Options) -> Training:
+def train(module: str, mode: str, network: str, options: Options) -> Training:
     """Train in a process of its own."""
-    python = options.peer_python if library == "torch" else sys.executable
+    python = sys.executable if module == OURS else options.peer_python
     command = [str(python), "-m", "benchmarks.training_memory"]
     command += ["--batch", str(options.batch), "--threads", str(options.threads)]
     found = subprocess.run(
-        [*command, "--measure", library, mode, network],
+        [*command, "--measure", module, mode, network],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
         stdout=subprocess.PIPE,
@@ -115,7 +120,7 @@ def judge(figure: str, ratio: float, most: float | None) -> bool:
 
 def compare_shards(network: str, options: Options) -> bool:
     """Print the memory of a batch in shards; returns whether it meets its goal."""
-    plain, sharded = (train("cnnx", mode, network, options) for mode in ("bytes", "shards"))
+    plain, sharded = (train(OURS, mode, network, options) for mode in ("bytes", "shards"))
     print(f"    images in bytes: cnnx {plain}  {SHARDS} times as many, {SHARDS} shards {sharded}")
     ratio = sharded.beyond_library / plain.beyond_library
     met = judge("batch in shards / one shard", ratio, SHARDS_GOALS.get(network))
@@ -125,9 +130,29 @@ def compare_shards(network: str, options: Options) -> bool:
     return met
 
 
+def compare_precisions(network: str, options: Options) -> bool:
+    """Print the memory in bfloat16; returns whether it meets its goal."""
+    ours, lower = (train(OURS, mode, network, options) for mode in ("", BFLOAT16))
+    print(f"  {network}: cnnx {ours}  cnnx in bfloat16 {lower}", flush=True)
+    ratio = lower.beyond_library / ours.beyond_library
+    met = judge("bfloat16 / float32", ratio, BFLOAT16_GOAL)
+    judge("bfloat16 / float32, processes", lower.whole / ours.whole, None)
+    if options.peer_python:
+        best = best_of_torch("benchmarks.bfloat16_in_torch", network, options)
+        judge("cnnx / torch, both in bfloat16", lower.beyond_library / best.beyond_library, None)
+    return met
+
+
+def best_of_torch(module: str, network: str, options: Options) -> Training:
+    """Print PyTorch's memory in both of its layouts; returns the better one."""
+    found = {layout: train(module, layout, network, options) for layout in LAYOUTS}
+    print("    " + "  ".join(f"torch {layout} {memory}" for layout, memory in found.items()))
+    return min(found.values())
+
+
 def compare(network: str, options: Options) -> bool:
     """Print a network's rows; returns whether it meets its goals."""
-    ours, again = (train("cnnx", mode, network, options) for mode in ("", "recompute"))
+    ours, again = (train(OURS, mode, network, options) for mode in ("", "recompute"))
     print(f"  {network}: cnnx {ours}  cnnx with recompute {again}", flush=True)
     judged = network in GOALS
     slower = again.seconds / ours.seconds
@@ -135,9 +160,7 @@ def compare(network: str, options: Options) -> bool:
     met &= compare_shards(network, options)
     if not options.peer_python:
         return met
-    theirs = {layout: train("torch", layout, network, options) for layout in LAYOUTS}
-    print("    " + "  ".join(f"torch {layout} {memory}" for layout, memory in theirs.items()))
-    best = min(theirs.values())
+    best = best_of_torch("benchmarks.network_in_torch", network, options)
     for what, memory, most in (
         ("cnnx / torch", ours, GOALS.get(network)),
         ("cnnx with recompute / torch", again, RECOMPUTE_GOAL if judged else None),
@@ -154,15 +177,16 @@ def main() -> int:
     parser.add_argument("--networks", type=names_from(TRAINED), default=list(TRAINED))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=(FLOAT32, BFLOAT16), default=FLOAT32)
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(namespace=Options())
     if options.measure:
-        library, mode, network = options.measure
-        print(*train_here(library, mode, network, options))
+        print(*train_here(*options.measure, options))
         return 0
     print(machine.headline())
     print(f"peak of a train step beyond the library (of the process), batch {options.batch}")
-    verdicts = [compare(network, options) for network in options.networks]
+    comparison = compare_precisions if options.precision == BFLOAT16 else compare
+    verdicts = [comparison(network, options) for network in options.networks]
     return 0 if all(verdicts) else 1
 
 
