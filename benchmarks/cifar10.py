@@ -24,17 +24,15 @@ from pathlib import Path
 
 import cnnx
 import numpy as np
-from cnnx.data.split import split
 from numpy.typing import NDArray
 
 from benchmarks import machine
-from benchmarks.cifar10_training import BATCH, fit, stages, take_weights
+from benchmarks.cifar10_training import BATCH, fit_both, read_images, stages
 from benchmarks.libraries import Library, all_closed, alternate, best_ratio, show_neighbours
 from benchmarks.network_description import NetworkTask
 from benchmarks.networks import AIRBENCH94
 from benchmarks.options import ContestOptions, add_peer_python, contest_parser
 
-VALIDATED, SPLIT_SEED = 5000, 0
 SMALL_EPOCHS, WHOLE_EPOCHS = 9, 16
 ACCURACY_AT_LEAST, SECONDS_AT_MOST, FASTER_AT_LEAST = 0.925, 20 * 60, 2.0
 QUICK_IMAGES = 2000  # with --quick, for one epoch of each size
@@ -66,16 +64,10 @@ def parse() -> Options:
 def train(options: Options) -> tuple[dict[str, float], float, list[cnnx.History]]:
     """The averaged network's validation accuracies, the seconds it took, and every epoch."""
     begun = time.perf_counter()
-    data = cnnx.data.load(options.folder)
-    print(f"read {len(data.x)} images in {time.perf_counter() - begun:.1f} s", flush=True)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x)).tolist()
-    fraction = VALIDATED / len(order)
-    small_epochs = SMALL_EPOCHS
-    if options.quick:
-        order, small_epochs, options.epochs = order[:QUICK_IMAGES], 1, 1
-    held_out, trained = split(order, fraction, data.y)
-    x, y, validation = data.x[trained], data.y[trained], (data.x[held_out], data.y[held_out])
-    assert isinstance(data.classes, tuple), "folders have names"
+    images = read_images(options.folder, QUICK_IMAGES if options.quick else None)
+    count = len(images.training[1]) + len(images.validation[1])
+    print(f"read {count} images in {time.perf_counter() - begun:.1f} s", flush=True)
+    epochs = (1, 1) if options.quick else (SMALL_EPOCHS, options.epochs)
 
     def show(epoch: int, figures: dict[str, float]) -> None:
         print(
@@ -85,20 +77,17 @@ def train(options: Options) -> tuple[dict[str, float], float, list[cnnx.History]
             flush=True,
         )
 
-    small, whole = stages(data.classes, (x, y), validation, options.seed)
-    earlier = fit(small, passed=0, epochs=small_epochs, seed=options.seed, show=show)
-    take_weights(whole.model, small.model)
-    later = fit(whole, passed=small_epochs, epochs=options.epochs, seed=options.seed, show=show)
-    averaged = later.averaged_model()
-    views = {"one view": averaged(validation[0]), "six views": six_views(averaged, validation[0])}
+    trainers = fit_both(*stages(*images, options.seed), epochs=epochs, seed=options.seed, show=show)
+    averaged = trainers[1].averaged_model()
+    x, y = images.validation
+    views = {"one view": averaged(x), "six views": six_views(averaged, x)}
     accuracy = {
-        name: cnnx.metrics.top_k_accuracy(outputs, validation[1], k=1)
-        for name, outputs in views.items()
+        name: cnnx.metrics.top_k_accuracy(outputs, y, k=1) for name, outputs in views.items()
     }
     seconds = time.perf_counter() - begun
     if options.save:
         averaged.save(options.save)
-    return accuracy, seconds, [earlier.history, later.history]
+    return accuracy, seconds, [each.history for each in trainers]
 
 
 def six_views(model: cnnx.Model, x: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import cnnx
 import numpy as np
+from cnnx.data.split import split
 from numpy.typing import NDArray
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -21,8 +23,17 @@ Show: TypeAlias = Callable[[int, dict[str, float]], object]
 
 BATCH = 1024
 SHIFTED, CUT_OUT = 3, 8  # pixels of a whole image: random shifts, side of the cutout
+VALIDATED, SPLIT_SEED = 5000, 0
 WHITENING_EPOCHS = 3  # its bias is frozen afterwards too, which saves the first input gradient
 WHITENED = 5000  # images whose patches give the first layer's filters
+
+
+class Images(NamedTuple):
+    """A data set, of which a fixed seed holds out some images."""
+
+    classes: tuple[str, ...]
+    training: Labelled
+    validation: Labelled
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,17 @@ class Stage:
     augmentation: cnnx.data.Augmentation
     training: Labelled
     validation: Labelled
+
+
+def read_images(folder: Path, most: int | None = None) -> Images:
+    """The images of a folder, held out with the same fraction of every class; at most so many."""
+    data = cnnx.data.load(folder)
+    assert isinstance(data.classes, tuple), "folders have names"
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x)).tolist()
+    held_out, trained = split(order[:most], VALIDATED / len(order), data.y)
+    return Images(
+        data.classes, (data.x[trained], data.y[trained]), (data.x[held_out], data.y[held_out])
+    )
 
 
 def halved(images: Pixels) -> Pixels:
@@ -68,6 +90,15 @@ def take_weights(model: cnnx.Model, of: cnnx.Model) -> None:
     """Copy the weights from a model of another input size."""
     for name, values in of.parameters.items():
         model.parameters[name] = values
+
+
+def fit_both(
+    small: Stage, whole: Stage, *, epochs: tuple[int, int], seed: int, show: Show
+) -> tuple[cnnx.Trainer, cnnx.Trainer]:
+    """Train with small images, then with whole ones, each for its number of passes."""
+    earlier = fit(small, passed=0, epochs=epochs[0], seed=seed, show=show)
+    take_weights(whole.model, small.model)
+    return earlier, fit(whole, passed=epochs[0], epochs=epochs[1], seed=seed, show=show)
 
 
 def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnnx.Trainer:

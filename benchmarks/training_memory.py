@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.deployed_networks import DEPLOYED
-from benchmarks.network_description import BFLOAT16, FLOAT32, SHARDS, draw_batch
+from benchmarks.network_description import BFLOAT16, FLOAT32, SHARDS, draw_batch, draw_parameters
 from benchmarks.options import add_peer_python, names_from
 
 ROOT = Path(__file__).parents[1]
@@ -137,6 +137,11 @@ def compare_precisions(network: str, options: Options) -> bool:
     ratio = lower.beyond_library / ours.beyond_library
     met = judge("bfloat16 / float32", ratio, BFLOAT16_GOAL)
     judge("bfloat16 / float32, processes", lower.whole / ours.whole, None)
+    parameters = draw_parameters(DEPLOYED[network])
+    values = sum(array.nbytes for each in parameters for array in each.arrays())
+    constant = 3 * values  # the parameters, their gradients and the momentum are float32
+    others = (lower.beyond_library - constant) / (ours.beyond_library - constant)
+    judge("beyond parameters and optimizer", others, None)
     if options.peer_python:
         best = best_of_torch("benchmarks.bfloat16_in_torch", network, options)
         judge("cnnx / torch, both in bfloat16", lower.beyond_library / best.beyond_library, None)
