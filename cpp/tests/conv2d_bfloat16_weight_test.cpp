@@ -68,17 +68,17 @@ struct Level {
 };
 
 std::vector<Level> levels() {
+  const auto isa = cnnx::runtime::active_isa();
   std::vector<Level> all = {{"baseline", &cnnx::baseline::bfloat16_weight_kernels, false}};
 #if defined(__x86_64__)
-  const auto isa = cnnx::runtime::active_isa();
   const bool avx512 = isa == cnnx::runtime::Isa::avx512;
   if (avx512 || isa == cnnx::runtime::Isa::avx2)
     all.push_back({"avx2", &cnnx::avx2::bfloat16_weight_kernels, true});
   if (avx512) all.push_back({"avx512", &cnnx::avx512::bfloat16_weight_kernels, true});
-#elif defined(__aarch64__)
-  if (cnnx::runtime::active_isa() == cnnx::runtime::Isa::neon)
-    all.push_back({"neon", &cnnx::neon::bfloat16_weight_kernels, true});
 #endif
+  // With products of bfloat16, or of another CPU.
+  all.push_back({"active", cnnx::ops::gradient_kernels().bfloat16_weight,
+                 isa != cnnx::runtime::Isa::baseline});
   return all;
 }
 

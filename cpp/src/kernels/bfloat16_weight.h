@@ -44,12 +44,12 @@ struct Bfloat16WeightBand {
   // Of each block of the gradient: the position of the input that its first one reads.
   const int64_t* offsets;
   int64_t blocks;
-  // A tap reads the input so many positions further on.
-  const int64_t* shifts;
+  // Of each tap: how many positions further on it reads the input, and where its sums are, which
+  // are (channels, columns), both with padding. The first band starts from 0.
+  const int64_t *shifts, *sums_offsets;
   int64_t taps;
-  // Sums of a tap are (channels, columns), both with padding; the first band starts from 0.
   float* sums;
-  int64_t sums_tap_step, sums_step;
+  int64_t sums_step;
   bool first;
 };
 
@@ -69,6 +69,6 @@ struct Bfloat16WeightKernels {
                  float* target);
 };
 
-CNNX_DECLARE_KERNELS(Bfloat16WeightKernels, bfloat16_weight_kernels)
+CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16WeightKernels, bfloat16_weight_kernels)
 
 }  // namespace cnnx

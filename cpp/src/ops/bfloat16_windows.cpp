@@ -89,9 +89,11 @@ void WindowPlanes::find_row_positions() {
     plane.columns.resize(static_cast<std::size_t>(row_positions_), kOutside);
   for (int64_t tap = 0; tap < tap_count(); ++tap) {
     const TapPlace from = place(tap);
-    taps_.push_back({plane_of(from), from.row * row_positions_ + from.column});
+    taps_.push_back({plane_of(from), from.row * row_positions_ + from.column, tap});
     longest_shift_ = std::max(longest_shift_, taps_.back().shift);
   }
+  std::stable_sort(taps_.begin(), taps_.end(),
+                   [](const Tap& a, const Tap& b) { return a.plane < b.plane; });
 }
 
 int64_t WindowPlanes::copied_row_elements() const {

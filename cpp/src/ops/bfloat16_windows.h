@@ -23,8 +23,9 @@ class WindowPlanes {
   explicit WindowPlanes(const Conv2dGeometry& geometry);
 
   struct Tap {
-    int64_t plane, shift;
+    int64_t plane, shift, number;
   };
+  // Those of a plane follow one another.
   const std::vector<Tap>& taps() const { return taps_; }
   int64_t plane_count() const { return static_cast<int64_t>(planes_.size()); }
   // Of a plane's pixel.

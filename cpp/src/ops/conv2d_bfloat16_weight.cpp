@@ -64,7 +64,7 @@ class Bfloat16WeightGradient final : public Conv2dWeightGradient {
     uint16_t *zeros, *copies;
     const uint16_t** pixels;
     BandPart* parts;
-    int64_t *offsets, *shifts;
+    int64_t *offsets, *shifts, *sums_offsets;
     float *input, *gradient;
     int64_t part_count = 0, blocks = 0, input_positions = 0;
   };
@@ -132,7 +132,7 @@ void Bfloat16WeightGradient::arrange_slot() {
   copies_ = reserve<uint16_t>(planes * band_parts_ * planes_.copied_elements(part_positions));
   parts_ = reserve<BandPart>(band_parts_);
   offsets_ = reserve<int64_t>(band_blocks_);
-  shifts_ = reserve<int64_t>(taps());
+  shifts_ = reserve<int64_t>(2 * taps());
   input_ = reserve<float>(bfloat16_input_floats(planes * band_input, planes_.channels()));
   gradient_ = reserve<float>(bfloat16_gradient_floats(positions, g.out_channels));
   bias_ = reserve<float>(bias_rows_ * g.out_width * g.out_channels);
@@ -146,6 +146,7 @@ Bfloat16WeightGradient::Band Bfloat16WeightGradient::band_in(float* slot) const 
   band.parts = reinterpret_cast<BandPart*>(slot + parts_);
   band.offsets = reinterpret_cast<int64_t*>(slot + offsets_);
   band.shifts = reinterpret_cast<int64_t*>(slot + shifts_);
+  band.sums_offsets = band.shifts + taps();
   band.input = slot + input_;
   band.gradient = slot + gradient_;
   std::fill_n(band.zeros, std::max(planes_.channels(), geometry_.out_channels), uint16_t{0});
@@ -211,9 +212,9 @@ void Bfloat16WeightGradient::pack(const WeightGradientArguments& a, const Share&
   band.input_positions = planes_.plane_count() * plane_positions;
   kernel.pack_input({band.pixels, band.input_positions, share.first, share.last - share.first},
                     band.input);
-  for (int64_t tap = 0; tap < taps(); ++tap) {
-    const WindowPlanes::Tap& from = planes_.taps()[static_cast<std::size_t>(tap)];
-    band.shifts[tap] = from.plane * plane_positions + from.shift;
+  for (int64_t i = 0; i < taps(); ++i) {
+    const WindowPlanes::Tap& tap = planes_.taps()[static_cast<std::size_t>(i)];
+    band.shifts[i] = tap.plane * plane_positions + tap.shift;
   }
 }
 
@@ -226,7 +227,9 @@ void Bfloat16WeightGradient::add_weights(const WeightGradientArguments& a,
   arguments.columns = geometry_.out_channels;
   arguments.sums_step =
       in_place ? geometry_.out_channels : with_tile_padding(geometry_.out_channels);
-  arguments.sums_tap_step = in_place ? planes_.channels() * geometry_.out_channels : tap_sums();
+  const int64_t tap_step = in_place ? planes_.channels() * geometry_.out_channels : tap_sums();
+  for (int64_t i = 0; i < taps(); ++i)
+    band.sums_offsets[i] = planes_.taps()[static_cast<std::size_t>(i)].number * tap_step;
   arguments.sums = (in_place ? a.grad_weight : a.scratch + share.chunk * chunk_floats()) +
                    share.first * arguments.sums_step;
   arguments.first = true;
@@ -240,6 +243,7 @@ void Bfloat16WeightGradient::add_weights(const WeightGradientArguments& a,
     arguments.offsets = band.offsets;
     arguments.blocks = band.blocks;
     arguments.shifts = band.shifts;
+    arguments.sums_offsets = band.sums_offsets;
     arguments.taps = taps();
     a.kernels->bfloat16_weight->add(arguments);
     arguments.first = false;

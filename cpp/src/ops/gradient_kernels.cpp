@@ -18,7 +18,7 @@ const Conv2dGradientKernels& conv2d_half_vectors() {
 const GradientKernels& gradient_kernels() {
   static const GradientKernels kernels = {&CNNX_KERNELS(conv2d_gradient_kernels),
                                           &conv2d_half_vectors(),
-                                          &CNNX_KERNELS(bfloat16_weight_kernels),
+                                          &CNNX_BFLOAT16_KERNELS(bfloat16_weight_kernels),
                                           &CNNX_KERNELS(depthwise_gradient_kernels),
                                           &CNNX_KERNELS(lane_groups_gradient_kernels),
                                           &CNNX_KERNELS(winograd2_weight_kernels),
