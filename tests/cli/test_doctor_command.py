@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import cnnx
 import numpy as np
 import pytest
 from cnnx.data import xo
@@ -91,3 +92,17 @@ def test_names_that_are_no_utf8(run: Run, classes: Path, tmp_path: Path) -> None
     assert outcome.status == 1
     assert "train/X/\\udcff.png" in outcome.out
     assert "train/X/\\udcff.png" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_model_is_examined_in_bfloat16(run: Run, idx: Path) -> None:
+    layers = [cnnx.Conv2d(8, 3), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(16, 16, 1), seed=1)
+    model.parameters["conv2d_1.bias"] = [1000.0] * 8
+    weight = model.parameters["dense_1.weight"]
+    model.parameters["dense_1.weight"] = weight - weight.mean(axis=0)
+    model.save("model.cnnx")
+    assert "bfloat16" not in run("doctor", "model.cnnx", idx).out
+    outcome = run("doctor", "model.cnnx", idx, "--compute-dtype", "bfloat16")
+    assert "warning  bfloat16-precision  bfloat16 changes the outputs by " in outcome.out
+    outcome = run("doctor", idx, "--compute-dtype", "bfloat16")
+    outcome.refused(f"--compute-dtype needs a model; type .* doctor MODEL {idx} --compute-dtype bf")

@@ -23,7 +23,8 @@ _EPILOG = """\
 PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
 
 With PATH alone the images are examined. With a MODEL, its outputs for 64 of the images are: NaN,
-dead channels, layers that explode or vanish, preprocessing that does not fit.
+dead channels, layers that explode or vanish, preprocessing that does not fit, and in bfloat16
+layers whose outputs need more than its 8 bits.
 
 --train compares the first loss with that of equal probabilities, learns one batch by heart, and
 suggests a learning rate, on copies of MODEL or of the network that `cnnx train` uses by default.
@@ -40,6 +41,7 @@ examples:
   cnnx doctor pets
   cnnx doctor pets --labels --html findings.html
   cnnx doctor pets.cnnx pets --train
+  cnnx doctor pets.cnnx pets --compute-dtype bfloat16
 """
 
 
@@ -56,6 +58,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("path", metavar="PATH", help="the images, see below")
     parser.add_argument("--train", action="store_true", help="try a training, see below")
     parser.add_argument("--labels", action="store_true", help="find wrong labels, see below")
+    parser.add_argument(
+        "--compute-dtype",
+        choices=("float32", "bfloat16"),
+        help="examine MODEL as if it computed with these numbers (default: its own)",
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page with the images of the findings"
@@ -101,6 +108,11 @@ def _check_places(arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"{path} is a model, expected its images, too; type {program()} doctor {path} PATH"
             )
+        if arguments.compute_dtype is not None:
+            raise UserError(
+                f"--compute-dtype needs a model; type {program()} doctor MODEL {shlex.quote(path)} "
+                f"--compute-dtype {arguments.compute_dtype}"
+            )
         return
     refuse_exchanged("doctor", model, path)
     if arguments.labels:
@@ -118,7 +130,9 @@ def _examine(arguments: argparse.Namespace) -> Examination:
     if arguments.model is None:
         examined = examine(path, "doctor")
     else:
-        found = doctor_trials.model_findings(arguments.model, path, train=arguments.train)
+        found = doctor_trials.model_findings(
+            arguments.model, path, train=arguments.train, compute_dtype=arguments.compute_dtype
+        )
         examined = Examination(found, lambda name: None)
     findings = list(examined.findings)
     if arguments.train and arguments.model is None:

@@ -19,13 +19,16 @@ _NETWORK = "small"  # the default of `cnnx train`
 _IMAGES = 1024  # of a folder that are decoded for a model or a trial
 
 
-def model_findings(file: Path, path: str, *, train: bool) -> list[Finding]:
+def model_findings(
+    file: Path, path: str, *, train: bool, compute_dtype: str | None
+) -> list[Finding]:
     """Findings on a saved model and the images that it is for.
 
     Args:
         file: file that cnnx saved.
         path: images as for `cnnx train`.
         train: whether to try a training of a copy, too.
+        compute_dtype: what the model is to compute with, or None for its own.
 
     Raises:
         UserError: if the file is a folder, or with `train` the model is no classifier.
@@ -35,6 +38,8 @@ def model_findings(file: Path, path: str, *, train: bool) -> list[Finding]:
 
     require_file(file)
     model = cnnx.load(file)
+    if compute_dtype is not None:
+        model._core.compute_dtype = compute_dtype  # a trial, which needs no warning of a slow CPU
     loss = _loss(model)
     if train and loss is None:
         raise UserError(f"{file}: predicts no single class per image, which --train needs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,15 +67,20 @@ class LayerStatistics:
         return int((~self._is_alive).sum())
 
 
-def layer_statistics(model: Model, x: NDArray[Any]) -> Sequence[LayerStatistics]:
-    """Statistics of every layer, in order, over images in the form of a call of the model."""
-    layers = model.layers
-    statistics = {
-        each.name: LayerStatistics(each.name, each.kind, each.output_shape) for each in layers
-    }
-    image_bytes = 4 * sum(math.prod(each.output_shape) for each in layers)
+def grouped_outputs(model: Model, x: NDArray[Any]) -> Iterator[dict[str, FloatArray]]:
+    """Outputs of every layer for some images at a time, by name."""
+    image_bytes = 4 * sum(math.prod(each.output_shape) for each in model.layers)
     group = max(1, _GROUP_BYTES // image_bytes)
     for start in range(0, len(x), group):
-        for name, outputs in model.layer_outputs(x[start : start + group]).items():
+        yield model.layer_outputs(x[start : start + group])
+
+
+def layer_statistics(model: Model, x: NDArray[Any]) -> Sequence[LayerStatistics]:
+    """Statistics of every layer, in order, over images in the form of a call of the model."""
+    statistics = {
+        each.name: LayerStatistics(each.name, each.kind, each.output_shape) for each in model.layers
+    }
+    for group in grouped_outputs(model, x):
+        for name, outputs in group.items():
             statistics[name].add(outputs)
     return list(statistics.values())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, real_array
+from cnnx.arguments import FloatArray, one_of, real_array
 from cnnx.batch_arguments import any_float_range, class_labels, images
+from cnnx.doctor.bfloat16_checks import check_bfloat16
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.input_checks import check_input
 from cnnx.doctor.layer_statistics import LayerStatistics, layer_statistics
 from cnnx.doctor.sample import spread
 from cnnx.model import model_argument
+from cnnx.model.compute_dtype import COMPUTE_DTYPES
 from cnnx.model.model import Model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
@@ -33,26 +36,37 @@ _CONSTANT = 1e-4  # deviation of an output over images, relative to the outputs
 
 
 @checked_call
-def check_model(model: Model, x: ArrayLike, y: ArrayLike | None = None) -> list[Finding]:
+def check_model(
+    model: Model,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    compute_dtype: Literal["float32", "bfloat16"] | None = None,
+) -> list[Finding]:
     """Examine a model by its outputs for some images, 64 at most.
 
     The checks look for parameters and outputs that are NaN or infinite, channels that are 0 for
     every image, layers whose outputs explode or vanish, predictions that do not depend on the
-    image, a saturated softmax, and preprocessing that does not fit the images. The scale of layers
-    is not checked in a new model with batch norms, which normalise nothing before training.
+    image, a saturated softmax, and preprocessing that does not fit the images. In bfloat16 they
+    also look for layers whose outputs need more than 8 bits, so that the model computes something
+    else than in float32. The scale of layers is not checked in a new model with batch norms, which
+    normalise nothing before training.
 
     Args:
         model: trained or untrained model. It is not changed.
         x: images, an array as for a call of the model; the more different, the better.
         y: labels of the images, with which a classifier that predicts one class for all is found;
             None leaves this check out.
+        compute_dtype: what the model is to compute with, as `Model.compute_dtype`; None is the
+            model's own.
 
     Returns:
         The findings, errors first.
 
     Raises:
         TypeError: if `model` is no model.
-        ValueError: if `x` does not fit the model or holds no images, or `y` does not fit `x`.
+        ValueError: if `x` does not fit the model or holds no images, `y` does not fit `x`, or the
+            model cannot compute in `compute_dtype`.
 
     Example:
         >>> import cnnx
@@ -79,6 +93,10 @@ def check_model(model: Model, x: ArrayLike, y: ArrayLike | None = None) -> list[
     if y is not None:
         labels = class_labels(y, len(pixels), model.classes or (), _classes(model), "check_model")
         labels = labels[rows]
+    if compute_dtype is not None:
+        model = model.clone()
+        words = COMPUTE_DTYPES
+        model._core.compute_dtype = one_of(compute_dtype, words, "check_model", "compute_dtype")
     return by_severity(_findings(model, chosen, labels))
 
 
@@ -120,6 +138,8 @@ def _findings(
         yield from _scales(statistics)
     if (pixels != pixels[0]).any():
         yield from _constant_outputs(outputs)
+    if model.compute_dtype == "bfloat16" and not _has_untrained_norms(model):
+        yield from check_bfloat16(model, pixels, outputs)
     if not outputs_are_values(model._core) and outputs.ndim == 2:
         yield from _classifier(model, outputs, labels)
 
