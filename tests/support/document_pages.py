@@ -64,6 +64,7 @@ PAGES = {
     "docs/reproducing.md": Page(files=("pets",), slow=True),
     "docs/serving.md": Page(files=("pets.cnnx", "photos", "photo.jpg"), programs=("curl",)),
     "docs/memory.md": Page(files=("pets",)),
+    "docs/bfloat16.md": Page(files=("pets",)),
     "docs/report.md": Page(files=("mnist", "lenet.cnnx", "run.csv")),
     "docs/sklearn.md": Page(modules=("sklearn", "dask"), slow=True),
     "docs/weights.md": Page(files=("resnet18.pth",)),

@@ -170,8 +170,8 @@ namespace cnnx {
 std::string integer_isa() { return runtime::active_level().name; }
 
 bool has_native_bfloat16() {
-  const std::string level = integer_isa();
-  return level == "amx" || level == "avx512_bf16";
+  const runtime::DotProducts level = runtime::dot_products();
+  return level == runtime::DotProducts::amx || level == runtime::DotProducts::avx512_bf16;
 }
 
 std::string isa() {
