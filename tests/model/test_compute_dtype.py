@@ -154,6 +154,8 @@ def test_quantization_works_from_the_float32_weights(model: cnnx.Model) -> None:
 def test_the_summary_says_it(model: cnnx.Model) -> None:
     assert model.summary().splitlines()[-1] == "computes in bfloat16"
     assert "bfloat16" not in in_float32(model).summary()
+    assert "bytes, computes in bfloat16" in model._repr_html_()
+    assert "bfloat16" not in in_float32(model)._repr_html_()
 
 
 def test_a_warning_where_the_cpu_emulates_it(

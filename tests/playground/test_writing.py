@@ -57,6 +57,16 @@ def test_the_page_holds_module_model_and_images(model: cnnx.Model) -> None:
     assert not re.search(r"\{(title|style|page_style|module|model|samples|worker|script)\}", text)
 
 
+def test_the_page_computes_in_float32(model: cnnx.Model) -> None:
+    rounded = model.clone()
+    rounded._core.compute_dtype = "bfloat16"
+    cnnx.playground.write("page.html", rounded)
+    text = Path("page.html").read_text(encoding="utf-8")
+    content = gzip.decompress(base64.b64decode(embedded(text, "model")))
+    assert content == model._core.to_bytes()
+    assert rounded.compute_dtype == "bfloat16"
+
+
 def test_the_same_model_gives_the_same_bytes(model: cnnx.Model) -> None:
     for name in ("a.html", "b.html"):
         cnnx.playground.write(name, model)

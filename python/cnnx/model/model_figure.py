@@ -43,9 +43,10 @@ def model_sentence(core: _core.Model) -> str:
     total = sum(layer.parameters for layer in described)
     frozen = sum(layer.parameters for layer in described if layer.is_frozen)
     int8 = sum(int8_counts(core).values())
+    computes = "" if core.compute_dtype == "float32" else f", computes in {core.compute_dtype}"
     return (
         f"Model of {len(described) - 1} layers from {size_text(core.input_shape)} to "
-        f"{size_text(core.output_shape)}, {parameter_total(total, int8, frozen)}"
+        f"{size_text(core.output_shape)}, {parameter_total(total, int8, frozen)}{computes}"
     )
 
 

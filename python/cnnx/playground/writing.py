@@ -40,8 +40,8 @@ def write(
 
     On the page readers draw or drop an image and see what every layer computes, the arithmetic of
     any cell, and which regions decide. They change filters by hand, train the model on their own
-    images and classes, and download it as a file that `cnnx.load` reads. The page computes the bits
-    of the instruction set "baseline".
+    images and classes, and download it as a file that `cnnx.load` reads. The page computes in
+    float32, with the bits of the instruction set "baseline".
 
     Args:
         path: HTML file to write; an existing one is replaced.
@@ -80,6 +80,9 @@ def write_page(path: str, model: Model, title: str, samples: list[Sample]) -> No
         title: title of the page.
         samples: images to begin with.
     """
+    if model.compute_dtype != "float32":  # browsers emulate others, more slowly
+        model = model.clone()
+        model.compute_dtype = "float32"
     content = model._core.to_bytes()
     _warn_of_large_file(len(content))
     page = playground_page(content, title, samples)
