@@ -119,6 +119,12 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
     if (keep != Keep::everything)
       id = fuser.fuse(id, keep == Keep::nothing, bytes, step.fusion, inputs);
     step.last_node = id;
+    // The caller's result.
+    if (step.fusion.bfloat16 && id + 1 == static_cast<int>(graph.nodes().size()) &&
+        node.op->has_float_output()) {
+      step.fusion.float_output = true;
+      step.storage.bfloat16 = false;
+    }
     const int64_t elements = element_count(with_batch(batch, graph.node(id).output_shape));
     if (keep == Keep::for_backward && !step.fusion.bfloat16 &&
         leaves_to_reader(graph, step.first_node, batch)) {

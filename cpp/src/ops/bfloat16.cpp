@@ -24,11 +24,6 @@ void widen(const uint16_t* words, int64_t count, int threads, float* floats) {
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(words + begin, part, floats + begin); });
 }
-void round(const float* floats, int64_t count, int threads, uint16_t* words) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).round;
-  for_words(threads, count,
-            [&](int64_t begin, int64_t part) { kernel(floats + begin, part, words + begin); });
-}
 void add_words(const uint16_t* words, int64_t count, int threads, float* floats) {
   const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).add_words;
   for_words(threads, count,
@@ -39,6 +34,15 @@ void add_floats(const float* floats, int64_t count, int threads, uint16_t* words
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(floats + begin, part, words + begin); });
 }
+
+}  // namespace
+
+void round_to_bfloat16(const float* floats, int64_t count, int threads, uint16_t* words) {
+  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).round;
+  for_words(threads, count,
+            [&](int64_t begin, int64_t part) { kernel(floats + begin, part, words + begin); });
+}
+namespace {
 
 class Widening final : public BoundOp {
  public:
@@ -55,7 +59,7 @@ class Widening final : public BoundOp {
   void backward(const BackwardArguments& a) const override {
     const InputGradient& input = a.grad_inputs[0];
     if (!input.values) return;
-    const auto convert = input.accumulate ? add_floats : round;
+    const auto convert = input.accumulate ? add_floats : round_to_bfloat16;
     convert(a.grad_output, count_, a.threads, bfloat16_of(input.values));
   }
 
@@ -73,7 +77,7 @@ class Rounding final : public BoundOp {
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    round(a.inputs[0], count_, a.threads, bfloat16_of(a.output));
+    round_to_bfloat16(a.inputs[0], count_, a.threads, bfloat16_of(a.output));
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& input = a.grad_inputs[0];

@@ -46,6 +46,8 @@ constexpr int64_t floats_of_bfloat16(int64_t count) { return (count + 1) / 2; }
 std::unique_ptr<const BoundOp> bind_floats_to_bfloat16(int64_t count);
 std::unique_ptr<const BoundOp> bind_bfloat16_to_floats(int64_t count);
 
+void round_to_bfloat16(const float* floats, int64_t count, int threads, uint16_t* words);
+
 // As add_arrays and pass_gradient of ops/add.h, and relu_gradient of ops/activations.h.
 void add_bfloat16_arrays(const uint16_t* a, const uint16_t* b, int64_t count, bool relu,
                          int threads, uint16_t* output);

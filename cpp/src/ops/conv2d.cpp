@@ -37,12 +37,17 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Conv2dGeometry g = geometry(input);
+    if (fusion.bfloat16) return bind_bfloat16_convolution(g, bias_, fusion);
     return bind_convolution(
         {g, false, bias_},
         choose_conv2d_plan(g, method_,
                            fusion.training ? Conv2dUse::training : Conv2dUse::inference),
         fusion);
   }
+  bool runs_in_bfloat16(const Shape& input) const override {
+    return !int8_weight_ && has_bfloat16_plan(geometry(input));
+  }
+  bool has_float_output() const override { return true; }
   bool can_normalise_input(const Shape& input) const override {
     const Conv2dPlan plan = choose_conv2d_plan(geometry(input), method_, Conv2dUse::training);
     return plan.forward->normalised_floats(1) > 0 && plan.weight_gradient->normalised_floats(1) > 0;

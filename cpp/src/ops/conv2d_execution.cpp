@@ -8,6 +8,8 @@
 #include "ops/activations.h"
 #include "ops/add.h"
 #include "ops/bfloat16.h"
+#include "ops/conv2d_bfloat16.h"
+#include "ops/conv2d_bfloat16_weight.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -80,7 +82,7 @@ class BoundConvolution final : public BoundOp {
   int64_t backward_scratch_floats(int threads) const override {
     const int64_t normalised =
         fusion_.normalises_input ? plan_.weight_gradient->normalised_floats(threads) : 0;
-    return unpooled_floats() +
+    return unpooled_floats() + rounded_floats() +
            std::max(pack_and_run_floats(*plan_.input_gradient, threads),
                     normalised + plan_.weight_gradient->scratch_floats(threads));
   }
@@ -114,9 +116,12 @@ class BoundConvolution final : public BoundOp {
   }
 
   void backward(const BackwardArguments& a) const override {
-    float* const scratch = a.scratch + unpooled_floats();
+    float* const scratch = a.scratch + unpooled_floats() + rounded_floats();
     const float* gradient = a.grad_output;
-    if (fusion_.max_pool) {
+    if (fusion_.float_output) {
+      round_gradient(a);
+      gradient = a.scratch;
+    } else if (fusion_.max_pool) {
       unpool(a.grad_output, a.saved, a.threads, a.scratch);
       gradient = a.scratch;
     } else if (has_relu() && !a.grad_output_relu_masked) {
@@ -150,6 +155,18 @@ class BoundConvolution final : public BoundOp {
     } else {
       relu_gradient(gradient, output, count, threads, ceiling());
     }
+  }
+  // The gradient of an output in floats.
+  int64_t rounded_floats() const {
+    return fusion_.float_output
+               ? runtime::round_up_to_line(floats_of_bfloat16(element_count(output_)))
+               : 0;
+  }
+  void round_gradient(const BackwardArguments& a) const {
+    const int64_t count = element_count(output_);
+    if (has_relu() && !a.grad_output_relu_masked)
+      relu_gradient(a.grad_output, a.output, count, a.threads, ceiling());
+    round_to_bfloat16(a.grad_output, count, a.threads, bfloat16_of(a.scratch));
   }
   void pass_to_addend(const float* gradient, const InputGradient& addend, int threads) const {
     const int64_t count = element_count(output_);
@@ -231,6 +248,17 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* argmax, i
 }
 
 }  // namespace
+
+bool has_bfloat16_plan(const Conv2dGeometry& geometry) { return geometry.groups == 1; }
+
+std::unique_ptr<const BoundOp> bind_bfloat16_convolution(const Conv2dGeometry& geometry, bool bias,
+                                                         const Fusion& fusion) {
+  const TargetType output = fusion.float_output ? TargetType::float32 : TargetType::bfloat16;
+  Conv2dPlan plan = {make_bfloat16_pass(geometry, PassDirection::forward, output),
+                     make_bfloat16_pass(geometry, PassDirection::input_gradient),
+                     make_bfloat16_weight_gradient(geometry)};
+  return bind_convolution({geometry, /*transposed=*/false, bias}, std::move(plan), fusion);
+}
 
 std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer, Conv2dPlan plan,
                                                 const Fusion& fusion) {

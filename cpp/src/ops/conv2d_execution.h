@@ -17,6 +17,12 @@ struct ConvolutionLayer {
   bool bias;
 };
 
+// With Fusion::bfloat16, of a layer that has_bfloat16_plan. A dense layer is a convolution of an
+// image of one row, whose pixels are the rows of the batch.
+bool has_bfloat16_plan(const Conv2dGeometry& geometry);
+std::unique_ptr<const BoundOp> bind_bfloat16_convolution(const Conv2dGeometry& geometry, bool bias,
+                                                         const Fusion& fusion);
+
 std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer, Conv2dPlan plan,
                                                 const Fusion& fusion);
 

@@ -7,6 +7,7 @@
 #include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
+#include "ops/conv2d_execution.h"
 #include "ops/conv2d_quantized.h"
 #include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
@@ -227,8 +228,14 @@ class DenseOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
-    return std::make_unique<BoundDense>(geometry(input), bias_, fusion.relu);
+    const DenseGeometry g = geometry(input);
+    if (!fusion.bfloat16) return std::make_unique<BoundDense>(g, bias_, fusion.relu);
+    const Conv2dGeometry of_one_row =
+        conv2d_geometry({1, 1, g.batch, g.in_features}, {1, 1, g.in_features, g.out_features});
+    return bind_bfloat16_convolution(of_one_row, bias_, fusion);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return !int8_weight_; }
+  bool has_float_output() const override { return true; }
   void check_weight(const Shape& input, const Shape& weight) const override {
     dense_geometry(input, weight);
   }

@@ -62,6 +62,7 @@ struct Fusion {
   bool normalises_input = false;
   // Nor is this: inputs, output and their gradients are arrays of bfloat16 (ops/bfloat16.h).
   bool bfloat16 = false;
+  bool float_output = false;  // but the output and its gradient are floats
 };
 
 // The role in which a layer can be fused into the op before it.
@@ -237,6 +238,8 @@ class Op {
 
   // Whether the op may be bound with Fusion::bfloat16. Otherwise the graph converts its arrays.
   virtual bool runs_in_bfloat16(const Shape& /*input*/) const { return false; }
+  // Whether it may then be bound with Fusion::float_output.
+  virtual bool has_float_output() const { return false; }
 
   // Of a quantize layer.
   virtual const Quantization* quantization() const { return nullptr; }
