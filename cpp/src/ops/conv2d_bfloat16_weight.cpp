@@ -18,19 +18,19 @@ namespace cnnx::ops {
 namespace {
 
 // Packed by a thread at a time, unless that is less than the fewest positions.
-constexpr int64_t kBandFloats = 512 * 1024;
+constexpr int64_t kBlockBandFloats = 512 * 1024;
 constexpr int64_t kLeastBandBlocks = 8, kMostBandBlocks = 32;
 // The cost of a sum's way to memory and back, in products.
-constexpr int64_t kLeastChunkPixels = 4096;
+constexpr int64_t kLeastWeightPixels = 4096;
 // Of the sums of all chunks, unless there is only one.
 constexpr int64_t kMostChunkFloats = 1024 * 1024;
-constexpr int64_t kSharesPerThread = 4;
+constexpr int64_t kWeightShares = 4;
 // Products that take about 20 microseconds, with packing.
 constexpr int64_t kGrainProducts = 4 * kGrainMultiplyAdds;
 // Channels that threads do not divide: two tiles.
 constexpr int64_t kShareChannels = 2 * kBfloat16Tile;
 // Sums of chunks that take about 20 microseconds.
-constexpr int64_t kGrainSums = 32 * 1024;
+constexpr int64_t kGrainBiasSums = 32 * 1024;
 constexpr int64_t kBiasFloats = 8 * 1024;
 
 // Blocks of a run.
@@ -106,7 +106,7 @@ Bfloat16WeightGradient::Bfloat16WeightGradient(const Conv2dGeometry& g)
     : geometry_(g), planes_(g), chunks_(bfloat16_weight_chunks(g)) {
   const int64_t floats = planes_.plane_count() * planes_.channels() + g.out_channels;
   band_blocks_ =
-      std::clamp(kBandFloats / (floats * kBfloat16Block), kLeastBandBlocks, kMostBandBlocks);
+      std::clamp(kBlockBandFloats / (floats * kBfloat16Block), kLeastBandBlocks, kMostBandBlocks);
   // Several images, if they fit.
   const int64_t image_blocks = divide_up(g.out_height * planes_.row_positions(), kBfloat16Block);
   band_parts_ = planes_.spans_images() ? 1 : std::max<int64_t>(1, band_blocks_ / image_blocks);
@@ -283,7 +283,7 @@ void Bfloat16WeightGradient::run(const WeightGradientArguments& a) const {
   const int64_t units = divide_up(planes_.channels(), kShareChannels);
   const bool even = chunks * least_parts % a.threads == 0;
   const int64_t parts = std::clamp<int64_t>(
-      even ? least_parts : divide_up(kSharesPerThread * a.threads, chunks), 1, units);
+      even ? least_parts : divide_up(kWeightShares * a.threads, chunks), 1, units);
   const int64_t multiply_adds = g.batch * g.out_height / chunks * g.out_width * taps() *
                                 planes_.channels() * g.out_channels / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, multiply_adds) + 1;
@@ -307,7 +307,7 @@ void Bfloat16WeightGradient::reduce(const WeightGradientArguments& a) const {
   if (a.grad_weight && !sums_in_place(a)) {
     const Bfloat16WeightSums sums = {a.scratch, chunks_.count(), chunk_floats(), planes_.channels(),
                                      g.out_channels};
-    const int64_t grain = kGrainSums / (chunks_.count() * g.out_channels) + 1;
+    const int64_t grain = kGrainBiasSums / (chunks_.count() * g.out_channels) + 1;
     runtime::parallel_for(
         a.threads, taps() * planes_.channels(), grain, [&](int64_t begin, int64_t end, int) {
           a.kernels->bfloat16_weight->reduce(sums, begin, end, a.accumulate, a.grad_weight);
@@ -325,7 +325,7 @@ void Bfloat16WeightGradient::reduce(const WeightGradientArguments& a) const {
 GradientChunks bfloat16_weight_chunks(const Conv2dGeometry& g) {
   const int64_t weights =
       g.kernel_size.height * g.kernel_size.width * g.in_channels * g.out_channels;
-  return GradientChunks(g, weights, kLeastChunkPixels, kMostChunkFloats);
+  return GradientChunks(g, weights, kLeastWeightPixels, kMostChunkFloats);
 }
 
 std::unique_ptr<const Conv2dWeightGradient> make_bfloat16_weight_gradient(
