@@ -9,7 +9,7 @@ from typing import TypeAlias
 from attack.calls import calls
 from attack.case import Case, Draw
 from attack.files import files
-from attack.graphs import graphs
+from attack.graphs import bfloat16, graphs
 from attack.kills import kills
 from attack.linear_ops import conv, dense, pools, resampling
 from attack.nonlinear_ops import activations, losses, norms
@@ -24,7 +24,19 @@ Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
 OTHERS: tuple[Attack, ...] = (
-    *(graphs, optimizers, bits, quantized, processes, kills, files, calls, threads, onnx_files),
+    *(
+        graphs,
+        bfloat16,
+        optimizers,
+        bits,
+        quantized,
+        processes,
+        kills,
+        files,
+        calls,
+        threads,
+        onnx_files,
+    ),
 )
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
 # Packages that an attack needs in addition to the tests' own.

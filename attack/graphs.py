@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cnnx
 from graph_networks import with_random_values
 
@@ -11,6 +14,7 @@ from attack.large_networks import large_model
 from attack.networks import drawn_model, in_cnnx, torch_lines
 from attack.op_case import IMPORT_TORCH
 
+WITHIN = 2e-2  # of the norm of an array, in bfloat16
 TORCH_NOISE = '''
 NOISE = 0.0
 
@@ -91,29 +95,12 @@ def graphs(draw: Draw) -> Case:
     model = large_model(draw, images) if large else drawn_model(draw)
     if not any(layer.trainable and layer.parameter_count for layer in model.layers):
         return graphs(draw)
-    frozen = {layer.name for layer in model.layers if not layer.trainable}
-    skipped = [
-        f"gradient of {name}" for name in model.parameters if name.rsplit(".", 1)[0] in frozen
-    ]
-    dropouts = [layer.name for layer in model.layers if layer.kind == "dropout"]
-    setup = [
-        '"""A network in float64 and in cnnx, on three batches."""',
-        HEADER,
-        snippets.draw,
-        with_random_values,
-        lines(in_cnnx(model, draw.integer(0, 99))),
-        "model = with_random_values(model)",
-        f"rng = np.random.default_rng({draw.seed})",
-        f"x = draw(rng, {(inputs, images, *model.input_shape)})",
-        f"y = draw(rng, {(inputs, images, *model.output_shape)})",
-        'arrays = {"x": x, "y": y, **model.parameters, **model.buffers}',
-    ]
-    if draw.in_torch and dropouts:
-        setup.append(dropout_factors(draw, dropouts))
+    title = '"""A network in float64 and in cnnx, on three batches."""'
+    setup = set_up(draw, title, model, images, "float32")
     expected = in_torch(model, images) if draw.in_torch else in_numpy(draw, shards)
     # The sums over large maps are long.
     noise = 2.0**-15 if large else 2.0**-19
-    ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped}, {noise})"
+    ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped(model)}, {noise})"
     check = paste(
         snippets.compare,
         network_snippets.results_of,
@@ -127,6 +114,72 @@ def graphs(draw: Draw) -> Case:
         "compare_most(compare, actual, expected, bounds)",
     )
     return Case(paste(*setup), paste(*expected, network_snippets.with_bounds, ending), check)
+
+
+def bfloat16(draw: Draw) -> Case:
+    """A random graph or a network of large maps that computes in bfloat16.
+
+    The results of a train step are within 2 % in the norm of each array, or within the effect of
+    such errors in all layers where that is more.
+    """
+    images, inputs = draw.integer(2, 5), network_snippets.INPUTS
+    model = large_model(draw, images) if draw.chance(0.2) else drawn_model(draw)
+    if not any(layer.trainable and layer.parameter_count for layer in model.layers):
+        return bfloat16(draw)
+    shards = 1 if draw.in_torch else draw.integer(1, images + 1)
+    title = '"""A network in float64 and in cnnx in bfloat16, on three batches."""'
+    setup = set_up(draw, title, model, images, "bfloat16")
+    expected = in_torch(model, images) if draw.in_torch else in_numpy(draw, shards)
+    expected += [
+        network_snippets.of_a_step,
+        network_snippets.with_norms,
+        f"SKIPPED = {skipped(model)}",
+        f"expected, bounds = with_norms(compute, {inputs}, SKIPPED, {2.0**-8}, {WITHIN})",
+    ]
+    check = paste(
+        network_snippets.of_a_step,
+        network_snippets.compare_norms,
+        network_snippets.results_of,
+        network_snippets.compare_most,
+        f"cnnx.set_num_threads({draw.integer(1, 4)})",
+        "def actual(index):\n"
+        f"    settings = dict(shards={shards}, recompute={draw.chance(0.4)})\n"
+        f"    results = results_of(model, x[index], y[index], {draw.seed}, **settings)\n"
+        f"    return of_a_step(results, {skipped(model)})",
+        "compare_most(compare_norms, actual, expected, bounds)",
+    )
+    return Case(paste(*setup), paste(*expected), check)
+
+
+def skipped(model: cnnx.Model) -> list[str]:
+    """Results that cnnx does not compute: the gradients of frozen layers."""
+    frozen = {layer.name for layer in model.layers if not layer.trainable}
+    return [f"gradient of {name}" for name in model.parameters if name.rsplit(".", 1)[0] in frozen]
+
+
+def set_up(
+    draw: Draw, title: str, model: cnnx.Model, images: int, compute_dtype: str
+) -> list[Callable[..., Any] | str]:
+    """Parts of the source that defines a model, batches `x` and `y`, and `arrays`."""
+    inputs = network_snippets.INPUTS
+    dropouts = [layer.name for layer in model.layers if layer.kind == "dropout"]
+    setup = [
+        title,
+        HEADER,
+        snippets.draw,
+        with_random_values,
+        lines(in_cnnx(model, draw.integer(0, 99))),
+        "model = with_random_values(model)",
+        f"rng = np.random.default_rng({draw.seed})",
+        f"x = draw(rng, {(inputs, images, *model.input_shape)})",
+        f"y = draw(rng, {(inputs, images, *model.output_shape)})",
+        'arrays = {"x": x, "y": y, **model.parameters, **model.buffers}',
+    ]
+    if draw.in_torch and dropouts:
+        setup.append(dropout_factors(draw, dropouts))
+    if compute_dtype != "float32":
+        setup.append(f"model.compute_dtype = {compute_dtype!r}")
+    return setup
 
 
 def dropout_factors(draw: Draw, dropouts: list[str]) -> str:

@@ -117,6 +117,55 @@ def with_bounds(
     return expected, bounds
 
 
+def of_a_step(results: dict[str, Any], skipped: list[str]) -> dict[str, Any]:
+    """The results of a train step, and the gradients of all parameters as one vector."""
+    found = {
+        name: np.asarray(value, np.float64)
+        for name, value in results.items()
+        if name not in skipped and not name.startswith("gradient at ")
+    }
+    own = [found[name].ravel() for name in sorted(found) if name.startswith("gradient of ")]
+    return {**found, "gradient": np.concatenate(own)}
+
+
+def with_norms(
+    compute: Callable[..., dict[str, Any]],
+    inputs: int,
+    skipped: list[str],
+    noise: float,
+    within: float,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Expected results of every input, and bounds of the norms of their errors.
+
+    The bound is a fraction of the norm, or the change by relative errors of `noise` in every output
+    and gradient of the network where that is more. A single array may have the sum of both.
+    """
+    expected, bounds = {}, {}
+    for index in range(inputs):
+        exact, *changed = (
+            of_a_step(compute(index, size, seed), skipped)
+            for size, seed in ((0.0, 0), (noise, 0), (noise, 1), (noise, 2))
+        )
+        for name, value in exact.items():
+            size = within * np.linalg.norm(value)
+            change = max(np.linalg.norm(each[name] - value) for each in changed)
+            bound = max(size, change) if name == "gradient" else size + 2 * change
+            expected[f"{index} {name}"] = value
+            bounds[f"{index} {name}"] = bound + 1e-30
+    return expected, bounds
+
+
+def compare_norms(actual: dict[str, Any], expected: dict[str, Any], bounds: dict[str, Any]) -> None:
+    """Fail if the norm of an error is beyond its bound."""
+    for name, value in expected.items():
+        assert actual[name].shape == value.shape, f"{name}: {actual[name].shape}"
+        error = np.linalg.norm(actual[name] - value)
+        assert error <= bounds[name], (
+            f"the error of {name} has the norm {error:.3g}, more than {bounds[name]:.3g}; "
+            f"the norm of the result is {np.linalg.norm(value):.3g}"
+        )
+
+
 def compare_most(compare: Callable[..., None], compute: Any, expected: Any, bounds: Any) -> None:
     """Fail if the results of two inputs or more are beyond their bounds.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from attack.case import Case, Draw, paste
 from attack.trainings import drawn_training
 
+# Instruction sets of fused multiply-adds, whose bits are equal.
+FUSED = ("avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx")
 DIGEST = '''
 def trained(threads):
     """A model after a fit, and a hash of it, the losses and the predictions."""
@@ -53,8 +55,8 @@ def bits(draw: Draw) -> Case:
     first, *others = map(int, draw.rng.permutation(8)[:4] + 1)
     parts = [(start, start + draw.integer(1, 4)) for start in (0, draw.integer(1, 8))]
     same = draw.chance(0.6)
-    isas = ("avx2", "avx512") if same else ("baseline", "baseline")
-    processes = [(isa, draw.integer(1, 4)) for isa in isas]
+    isas = draw.rng.permutation(FUSED)[:2] if same else ("baseline", "baseline")
+    processes = [(str(isa), draw.integer(1, 4)) for isa in isas]
     check = CHECK.format(first=first, others=others, parts=parts, processes=processes, same=same)
     title = '"""A training in several set-ups, which must give the same bits."""'
     return Case(paste(title, training.setup, training.fitted, DIGEST, IN_PROCESS), "", check)

@@ -137,7 +137,8 @@ def drawn_training(draw: Draw, shards: int | None = None, **more: str) -> Traini
     )
     images = draw.integer(12, 90)
     weights = draw.one_of("None", f"rng.gamma(1.0, size={images}) * (np.arange({images}) % 3)")
-    source = f"{model_source(draw)}\nreturn {trainer}"
+    compute_dtype = draw.one_of("float32", "float32", "bfloat16")
+    source = f"{model_source(draw)}\nmodel.compute_dtype = {compute_dtype!r}\nreturn {trainer}"
     setup = paste(
         HEADER,
         snippets.draw,
