@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -24,6 +25,7 @@
 namespace {
 
 using namespace cnnx::layers;
+using cnnx::ComputeDtype;
 using cnnx::ImageBatch;
 using cnnx::ImageView;
 using cnnx::Model;
@@ -269,6 +271,51 @@ void a_temperature_divides_the_outputs_of_probabilities_only() {
                model.outputs_to_probabilities(nullptr, 1));
 }
 
+void a_model_computes_in_bfloat16() {
+  const Samples samples;
+  Model model = small_model();
+  CHECK(model.compute_dtype() == ComputeDtype::float32);
+  const std::vector<float> exact = model.run(samples.first(kCount));
+  model.set_compute_dtype(ComputeDtype::bfloat16);
+  const std::vector<float> rounded = model.run(samples.first(kCount));
+  CHECK(rounded != exact);
+  CHECK(model.clone().compute_dtype() == ComputeDtype::bfloat16);
+  const std::vector<std::byte> bytes = model.to_bytes();
+  const Model loaded = Model::from_bytes(bytes.data(), bytes.size());
+  CHECK(loaded.compute_dtype() == ComputeDtype::bfloat16);
+  CHECK(loaded.run(samples.first(kCount)) == rounded);
+  model.set_compute_dtype(ComputeDtype::float32);
+  CHECK(model.run(samples.first(kCount)) == exact);
+  Model quantized({Quantize(0.004), Flatten(), Dense(2)}, {kSize, kSize, 1});
+  CHECK_THROWS(std::invalid_argument,
+               "compute_dtype is bfloat16, but layer quantize_1 is quantized",
+               quantized.set_compute_dtype(ComputeDtype::bfloat16));
+}
+
+void threads_predict_while_one_sets_the_dtype() {
+  const Samples samples;
+  Model model = small_model();
+  const std::vector<float> exact = model.run(samples.first(kCount));
+  model.set_compute_dtype(ComputeDtype::bfloat16);
+  const std::vector<float> rounded = model.run(samples.first(kCount));
+  std::vector<char> correct(2, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < correct.size(); ++t) {
+    threads.emplace_back([&, t] {
+      bool either = true;
+      for (int i = 0; i < 50; ++i) {
+        const std::vector<float> outputs = model.run(samples.first(kCount));
+        either = either && (outputs == exact || outputs == rounded);
+      }
+      correct[t] = either;
+    });
+  }
+  for (int i = 0; i < 50; ++i)
+    model.set_compute_dtype(i % 2 ? ComputeDtype::bfloat16 : ComputeDtype::float32);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(correct == std::vector<char>(2, 1));
+}
+
 void a_moved_from_model_says_so() {
   Model from = small_model();
   Model model = std::move(from);
@@ -281,6 +328,7 @@ void a_moved_from_model_says_so() {
   CHECK_THROWS(std::invalid_argument, sentence, from.parameters());
   CHECK_THROWS(std::invalid_argument, sentence, from.layers());
   CHECK_THROWS(std::invalid_argument, sentence, from.clone());
+  CHECK_THROWS(std::invalid_argument, sentence, from.set_compute_dtype(ComputeDtype::bfloat16));
   CHECK_THROWS(std::invalid_argument, sentence, from.save("never-written.cnnx"));
   CHECK_THROWS(std::invalid_argument, sentence, cnnx::Trainer(from));
   from = std::move(model);
@@ -315,11 +363,13 @@ int main() {
     cnnx::set_num_threads(threads);
     threads_share_one_model();
     threads_predict_while_one_trains();
+    threads_predict_while_one_sets_the_dtype();
   }
   wrong_images_are_refused();
   arrays_are_the_models_own();
   a_resized_model_runs_images_of_another_size();
   a_temperature_divides_the_outputs_of_probabilities_only();
+  a_model_computes_in_bfloat16();
   a_moved_from_model_says_so();
   return cnnx::test::finish("model_test");
 }
