@@ -5,6 +5,10 @@
 
 #include "kernels/simd.h"
 
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
 namespace {
 
 typedef uint16_t UnalignedWordVector
@@ -14,6 +18,11 @@ typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
 CNNX_INLINE Vector widened(WordVector words) {
   return reinterpret_cast<Vector>(__builtin_convertvector(words, UnsignedVector) << 16);
 }
+#if defined(__AVX512BF16__)
+CNNX_INLINE WordVector rounded_to_words(Vector value) {
+  return reinterpret_cast<WordVector>(_mm512_cvtneps_pbh(value));
+}
+#else
 CNNX_INLINE WordVector rounded_to_words(Vector value) {
   const UnsignedVector bits = reinterpret_cast<UnsignedVector>(value);
   const UnsignedVector upper = bits >> 16, magnitude = bits & 0x7fffffff;
@@ -23,6 +32,7 @@ CNNX_INLINE WordVector rounded_to_words(Vector value) {
   const UnsignedVector number = is_nan ? upper | 0x40 : nearest;
   return __builtin_convertvector(is_denormal ? upper & 0x8000 : number, WordVector);
 }
+#endif
 
 CNNX_INLINE Vector load_bfloat16(const uint16_t* source) {
   return widened(*reinterpret_cast<const UnalignedWordVector*>(source));

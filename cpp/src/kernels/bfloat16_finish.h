@@ -11,7 +11,7 @@ namespace CNNX_ISA {
 namespace {
 
 CNNX_INLINE Vector load_some(const float* source, int64_t count) {
-  return count == kLanes ? load(source) : load_partial(source, count);
+  return count >= kLanes ? load(source) : load_partial(source, count);
 }
 CNNX_INLINE void store_some(float* target, Vector value, int64_t count) {
   if (count == kLanes) {
@@ -29,31 +29,64 @@ class Bfloat16Finish {
       : e_(epilogue), column_(column) {
     const int64_t count = columns - column - (vectors - 1) * kLanes;
     last_count_ = count < kLanes ? count : kLanes;
+    for (int v = 0; v < vectors; ++v) {
+      // The sum with -0 is the other number.
+      bias_[v] = e_.bias ? load_some(e_.bias + column + v * kLanes, count_of(v)) : broadcast(-0.0f);
+    }
   }
 
-  // The output number `in_row` of a row.
-  CNNX_INLINE void store_window(const Vector* sums, int64_t row, int64_t in_row) const {
-    const int64_t at = row * e_.output_row_step + in_row * e_.output_step + column_;
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-      const int64_t count = v < vectors - 1 ? kLanes : last_count_, element = at + v * kLanes;
-      Vector t = sums[v];
-      if (e_.bias) t += load_some(e_.bias + column_ + v * kLanes, count);
-      if (e_.addend) t += load_some_bfloat16(e_.addend + element, count);
-      if (e_.relu) t = at_most(broadcast(e_.ceiling), positive_part(t));
-      if (e_.relu_output) {
-        t = load_some_bfloat16(e_.relu_output + element, count) > Vector{} ? t : Vector{};
-      }
-      if (e_.output) {
-        store_some_bfloat16(e_.output + element, t, count);
-      } else {
-        store_some(e_.float_output + element, t, count);
+  // Outputs of a row from number `in_row` on, for whose sums there are `vectors` vectors each.
+  __attribute__((noinline)) void store_windows(const float* sums, int64_t count, int64_t row,
+                                               int64_t in_row) const {
+    const Vector floor = relu_floor(e_.relu);
+    const Vector ceiling = broadcast(e_.relu ? e_.ceiling : kNoCeiling);
+    int64_t at = row * e_.output_row_step + in_row * e_.output_step + column_;
+    for (int64_t i = 0; i < count; ++i, at += e_.output_step, sums += vectors * kLanes) {
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+        const int64_t element = at + v * kLanes;
+        Vector t = load(sums + v * kLanes) + bias_[v];
+        if (e_.addend) t += load_some_bfloat16(e_.addend + element, count_of(v));
+        t = at_most(ceiling, at_least(floor, t));
+        if (e_.relu_output) {
+          const Vector output = load_some_bfloat16(e_.relu_output + element, count_of(v));
+          t = output > Vector{} ? t : Vector{};
+        }
+        if (e_.output) {
+          store_some_bfloat16(e_.output + element, t, count_of(v));
+        } else {
+          store_some(e_.float_output + element, t, count_of(v));
+        }
       }
     }
   }
 
  private:
+  CNNX_INLINE int64_t count_of(int v) const { return v < vectors - 1 ? kLanes : last_count_; }
+
   Bfloat16Epilogue e_;
   int64_t column_, last_count_;
+  Vector bias_[vectors];
+};
+
+// The place of a window's output, as windows go by.
+struct OutputPlace {
+  int64_t row = 0, in_row = 0;
+
+  // Stores the outputs of the next `count` windows of a product.
+  template <int vectors>
+  CNNX_INLINE void store(const Bfloat16Finish<vectors>& finish, const Bfloat16Product& product,
+                         const float* sums, int64_t count) {
+    while (count > 0) {
+      const int64_t left = product.row_windows - in_row, windows = count < left ? count : left;
+      const int64_t outputs = product.row_outputs - in_row;
+      if (outputs > 0)
+        finish.store_windows(sums, windows < outputs ? windows : outputs, row, in_row);
+      sums += windows * vectors * kLanes;
+      count -= windows;
+      in_row += windows;
+      if (in_row == product.row_windows) in_row = 0, ++row;
+    }
+  }
 };
 
 }  // namespace

@@ -103,10 +103,17 @@ CNNX_INLINE void run_strip(const Bfloat16Product& a, const Bfloat16Finish<vector
       }
     }
   }
-  for (int p = 0; p < windows; ++p) {
-    const int64_t output = first + p;
-    if (output >= stored)
-      finish.store_window(sums.of[p], output / a.row_outputs, output % a.row_outputs);
+  float finished[windows][vectors * kLanes];
+  CNNX_UNROLL for (int p = 0; p < windows; ++p) {
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) store(finished[p] + v * kLanes, sums.of[p][v]);
+  }
+  // Outputs, not windows.
+  OutputPlace place{stored / a.row_outputs, stored % a.row_outputs};
+  for (int64_t p = stored - first; p < windows;) {
+    const int64_t count = lesser(windows - p, a.row_outputs - place.in_row);
+    finish.store_windows(finished[p], count, place.row, place.in_row);
+    p += count;
+    place = {place.row + 1, 0};
   }
 }
 

@@ -25,9 +25,7 @@ template <int vectors>
 class TileOutputs {
  public:
   TileOutputs(const Bfloat16Product& product, int64_t column)
-      : row_windows_(product.row_windows),
-        row_outputs_(product.row_outputs),
-        finish_(product.epilogue, column, product.columns) {}
+      : product_(product), finish_(product.epilogue, column, product.columns) {}
 
   float* next_sums(int64_t windows) {
     store(windows_);
@@ -40,20 +38,16 @@ class TileOutputs {
   // Stores the outputs of windows up to number `end`.
   CNNX_INLINE void store(int64_t end) {
     const int64_t last = lesser(end, windows_);
-    for (; stored_ < last; ++stored_) {
-      if (in_row_ < row_outputs_) {
-        const float* const sums = sums_[current_][stored_];
-        Vector loaded[vectors];
-        CNNX_UNROLL for (int v = 0; v < vectors; ++v) loaded[v] = load(sums + v * kLanes);
-        finish_.store_window(loaded, row_, in_row_);
-      }
-      if (++in_row_ == row_windows_) in_row_ = 0, ++row_;
-    }
+    if (last <= stored_) return;
+    place_.store(finish_, product_, sums_[current_][stored_], last - stored_);
+    stored_ = last;
   }
 
  private:
-  int64_t row_windows_, row_outputs_, row_ = 0, in_row_ = 0, windows_ = 0, stored_ = 0;
+  const Bfloat16Product& product_;
+  int64_t windows_ = 0, stored_ = 0;
   int current_ = 0;
+  OutputPlace place_;
   Bfloat16Finish<vectors> finish_;
   alignas(64) float sums_[2][kTileWindows][vectors * kLanes];
 };

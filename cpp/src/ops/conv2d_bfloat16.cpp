@@ -293,23 +293,28 @@ void Bfloat16Convolution::run_bands(int threads, float* scratch, const Run& run)
       });
 }
 
-// A window is one pixel, and so is the target's part: the images are one row.
+// A window is one pixel, and so is the target's part: the images are one row. All panels of some
+// pixels at a time, so that these are read from a cache.
 void Bfloat16Convolution::run_columns(const Call& call, int threads) const {
   constexpr int64_t kGroup = 64;
   static constexpr int64_t kRun = 0;
   const int64_t pixels = g_.batch * g_.source_height * g_.source_width;
+  const int64_t bytes = kBytesOfWord * (g_.source_channels + g_.target_channels);
+  const int64_t at_once = std::max(kLeastWindows, kBfloat16BandBytes / bytes / kGroup * kGroup);
   shares(divide_up(pixels, kGroup))
       .for_each(threads, [&](int64_t begin, int64_t end, int64_t first, int64_t last, int) {
-        const int64_t pixel = begin * kGroup;
-        Bfloat16Product product = product_of(call, parts_[0], pixel * g_.target_channels);
-        product.source = call.source + pixel * g_.source_channels;
-        product.window_step = g_.source_channels;
-        product.runs = &kRun;
-        product.windows = std::min(end * kGroup, pixels) - pixel;
-        product.row_windows = product.row_outputs = product.windows;
-        product.first_panel = first;
-        product.last_panel = last;
-        product_kernels().run(product);
+        const int64_t last_pixel = std::min(end * kGroup, pixels);
+        for (int64_t pixel = begin * kGroup; pixel < last_pixel; pixel += at_once) {
+          Bfloat16Product product = product_of(call, parts_[0], pixel * g_.target_channels);
+          product.source = call.source + pixel * g_.source_channels;
+          product.window_step = g_.source_channels;
+          product.runs = &kRun;
+          product.windows = std::min(at_once, last_pixel - pixel);
+          product.row_windows = product.row_outputs = product.windows;
+          product.first_panel = first;
+          product.last_panel = last;
+          product_kernels().run(product);
+        }
       });
 }
 
