@@ -15,14 +15,18 @@ typedef uint16_t UnalignedWordVector
     __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
 
-CNNX_INLINE Vector widened(WordVector words) {
-  return reinterpret_cast<Vector>(__builtin_convertvector(words, UnsignedVector) << 16);
-}
 #if defined(__AVX512BF16__)
+CNNX_INLINE Vector widened(WordVector words) {
+  const __m512i wide = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(words));
+  return reinterpret_cast<Vector>(_mm512_slli_epi32(wide, 16));
+}
 CNNX_INLINE WordVector rounded_to_words(Vector value) {
   return reinterpret_cast<WordVector>(_mm512_cvtneps_pbh(value));
 }
 #else
+CNNX_INLINE Vector widened(WordVector words) {
+  return reinterpret_cast<Vector>(__builtin_convertvector(words, UnsignedVector) << 16);
+}
 CNNX_INLINE WordVector rounded_to_words(Vector value) {
   const UnsignedVector bits = reinterpret_cast<UnsignedVector>(value);
   const UnsignedVector upper = bits >> 16, magnitude = bits & 0x7fffffff;

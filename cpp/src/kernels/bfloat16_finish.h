@@ -31,38 +31,44 @@ class Bfloat16Finish {
     last_count_ = count < kLanes ? count : kLanes;
     for (int v = 0; v < vectors; ++v) {
       // The sum with -0 is the other number.
-      bias_[v] = e_.bias ? load_some(e_.bias + column + v * kLanes, count_of(v)) : broadcast(-0.0f);
+      bias_[v] =
+          e_.bias ? load_some(e_.bias + column + v * kLanes, v < vectors - 1 ? kLanes : last_count_)
+                  : broadcast(-0.0f);
     }
   }
 
-  // Outputs of a row from number `in_row` on, for whose sums there are `vectors` vectors each.
+  // Outputs of a row from number `in_row` on, for whose sums there are `vectors` vectors each. The
+  // copies stay in registers, because no output that is stored can be part of them.
   __attribute__((noinline)) void store_windows(const float* sums, int64_t count, int64_t row,
                                                int64_t in_row) const {
-    const Vector floor = relu_floor(e_.relu);
-    const Vector ceiling = broadcast(e_.relu ? e_.ceiling : kNoCeiling);
-    int64_t at = row * e_.output_row_step + in_row * e_.output_step + column_;
-    for (int64_t i = 0; i < count; ++i, at += e_.output_step, sums += vectors * kLanes) {
+    const Bfloat16Epilogue e = e_;
+    const int64_t last_count = last_count_;
+    const Vector floor = relu_floor(e.relu);
+    const Vector ceiling = broadcast(e.relu ? e.ceiling : kNoCeiling);
+    Vector bias[vectors];
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) bias[v] = bias_[v];
+    int64_t at = row * e.output_row_step + in_row * e.output_step + column_;
+    for (int64_t i = 0; i < count; ++i, at += e.output_step, sums += vectors * kLanes) {
       CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
         const int64_t element = at + v * kLanes;
-        Vector t = load(sums + v * kLanes) + bias_[v];
-        if (e_.addend) t += load_some_bfloat16(e_.addend + element, count_of(v));
+        const int64_t lanes = v < vectors - 1 ? kLanes : last_count;
+        Vector t = load(sums + v * kLanes) + bias[v];
+        if (e.addend) t += load_some_bfloat16(e.addend + element, lanes);
         t = at_most(ceiling, at_least(floor, t));
-        if (e_.relu_output) {
-          const Vector output = load_some_bfloat16(e_.relu_output + element, count_of(v));
+        if (e.relu_output) {
+          const Vector output = load_some_bfloat16(e.relu_output + element, lanes);
           t = output > Vector{} ? t : Vector{};
         }
-        if (e_.output) {
-          store_some_bfloat16(e_.output + element, t, count_of(v));
+        if (e.output) {
+          store_some_bfloat16(e.output + element, t, lanes);
         } else {
-          store_some(e_.float_output + element, t, count_of(v));
+          store_some(e.float_output + element, t, lanes);
         }
       }
     }
   }
 
  private:
-  CNNX_INLINE int64_t count_of(int v) const { return v < vectors - 1 ? kLanes : last_count_; }
-
   Bfloat16Epilogue e_;
   int64_t column_, last_count_;
   Vector bias_[vectors];
