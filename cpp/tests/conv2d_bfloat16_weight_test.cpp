@@ -32,8 +32,8 @@ struct Case {
   Conv2dOptions options;
 };
 
-Conv2dOptions options(int64_t stride, int64_t padding, int64_t dilation = 1) {
-  Conv2dOptions all = {{stride, stride}, {}, {dilation, dilation}, 1};
+Conv2dOptions options(int64_t stride, int64_t padding, int64_t dilation = 1, int64_t groups = 1) {
+  Conv2dOptions all = {{stride, stride}, {}, {dilation, dilation}, groups};
   all.padding = {cnnx::Padding::Rule::explicit_sides, padding, padding, padding, padding};
   return all;
 }
@@ -54,6 +54,8 @@ const std::vector<Case> kCases = {
     {{1, 6, 5, 8}, {3, 3, 8, 16}, options(1, 0, 2)},
     {{1, 4, 9, 30}, {1, 4, 30, 8}, {{1, 3}, {cnnx::Padding::Rule::same, 0, 0, 0, 0}, {1, 2}, 1}},
     {{1, 9, 3, 10}, {4, 1, 10, 8}, {{3, 1}, {cnnx::Padding::Rule::same, 0, 0, 0, 0}, {2, 1}, 1}},
+    {{2, 7, 6, 48}, {3, 3, 16, 96}, options(1, 1, 1, 3)},
+    {{2, 9, 8, 34}, {2, 3, 17, 20}, options(2, 1, 1, 2)},
     // Bands of several images, bands of an image, and several chunks.
     {{40, 4, 5, 10}, {3, 3, 10, 12}, options(1, 1)},
     {{2, 60, 61, 10}, {3, 3, 10, 5}, options(1, 1)},
@@ -126,15 +128,16 @@ float multiply_add(float a, float b, float sum, bool fuses) {
   return flushed(fuses ? std::fma(x, y, sum) : flushed(x * y) + sum);
 }
 
-// The pixel of a tap's window, or 0.
+// The pixel of a tap's window, or 0. `channel` is one of the group of `output`.
 float pixel(const Conv2dGeometry& g, const uint16_t* x, int64_t row, int64_t column, int64_t tap,
-            int64_t channel) {
+            int64_t channel, int64_t output) {
   const int64_t u = tap / g.kernel_size.width, v = tap % g.kernel_size.width;
   const int64_t i = row % g.out_height * g.stride.height + u * g.dilation.height - g.top;
   const int64_t j = column * g.stride.width + v * g.dilation.width - g.left;
   if (i < 0 || i >= g.in_height || j < 0 || j >= g.in_width) return 0;
-  return widened(
-      x[(((row / g.out_height) * g.in_height + i) * g.in_width + j) * g.in_channels + channel]);
+  const int64_t place = (row / g.out_height * g.in_height + i) * g.in_width + j;
+  const int64_t group = output / (g.out_channels / g.groups);
+  return widened(x[place * g.in_channels + group * (g.in_channels / g.groups) + channel]);
 }
 
 // The chunks of one weight, added up.
@@ -159,7 +162,7 @@ float plain_sum(const Conv2dGeometry& g, const uint16_t* x, const uint16_t* grad
           const float gradient =
               widened(grad_output[(i * g.out_width + j) * g.out_channels + output]);
           chain[q % 2] =
-              multiply_add(pixel(g, x, i, j, tap, channel), gradient, chain[q % 2], fuses);
+              multiply_add(pixel(g, x, i, j, tap, channel, output), gradient, chain[q % 2], fuses);
         }
         sum = flushed(sum + flushed(chain[0] + chain[1]));
       }
@@ -174,7 +177,7 @@ std::vector<float> plain_gradient(const Conv2dGeometry& g, const uint16_t* x,
                                   const uint16_t* grad_output, bool fuses) {
   std::vector<float> gradient;
   for (int64_t tap = 0; tap < g.kernel_size.height * g.kernel_size.width; ++tap) {
-    for (int64_t channel = 0; channel < g.in_channels; ++channel) {
+    for (int64_t channel = 0; channel < g.in_channels / g.groups; ++channel) {
       for (int64_t output = 0; output < g.out_channels; ++output) {
         gradient.push_back(plain_sum(g, x, grad_output, tap, channel, output, fuses));
       }
@@ -187,17 +190,22 @@ struct Gradients {
   std::vector<float> weight, bias;
 };
 
-Gradients computed(const Conv2dGeometry& g, Words& x, Words& grad_output, const Level& level,
-                   int threads, bool accumulate = false) {
-  const auto op = cnnx::ops::make_bfloat16_weight_gradient(g);
-  cnnx::runtime::AlignedBuffer scratch(op->scratch_floats(threads));
+Gradients run(const cnnx::ops::Conv2dWeightGradient& op, const Conv2dGeometry& g, Words& x,
+              Words& grad_output, const Level& level, int threads, bool accumulate) {
+  cnnx::runtime::AlignedBuffer scratch(op.scratch_floats(threads));
   std::fill_n(scratch.data(), scratch.size(), NAN);
   cnnx::ops::GradientKernels kernels = cnnx::ops::gradient_kernels();
   kernels.bfloat16_weight = level.kernels;
   GuardedArray weight(cnnx::element_count(g.weight_shape()), 0.5f), bias(g.out_channels, 0.25f);
-  op->run({&kernels, x.array(), grad_output.array(), accumulate, threads, scratch.data(),
-           weight.data(), bias.data()});
+  op.run({&kernels, x.array(), grad_output.array(), accumulate, threads, scratch.data(),
+          weight.data(), bias.data()});
   return {weight.values(), bias.values()};
+}
+
+Gradients computed(const Conv2dGeometry& g, Words& x, Words& grad_output, const Level& level,
+                   int threads, bool accumulate = false) {
+  return run(*cnnx::ops::make_bfloat16_weight_gradient(g), g, x, grad_output, level, threads,
+             accumulate);
 }
 
 Words input_of(const Conv2dGeometry& g, float tiny) {
@@ -290,6 +298,42 @@ void unread_pixels_do_not_matter() {
   CHECK(unread > 0);
 }
 
+// Groups of few channels have the bits of the float32 layer on widened arrays.
+void narrow_groups_have_the_bits_of_float32() {
+  const std::vector<Case> cases = {
+      {{2, 9, 11, 20}, {3, 3, 1, 20}, options(1, 1, 1, 20)},
+      {{3, 30, 28, 40}, {3, 3, 1, 40}, options(2, 1, 1, 40)},
+      {{1, 10, 9, 19}, {5, 3, 1, 38}, options(2, 2, 1, 19)},
+      {{1, 40, 50, 30}, {3, 3, 1, 30}, options(1, 2, 2, 30)},
+      {{2, 5, 17, 10}, {3, 3, 2, 5}, options(1, 1, 1, 5)},
+      {{2, 37, 29, 24}, {3, 3, 8, 24}, options(1, 1, 1, 3)},
+      {{2, 7, 9, 20}, {3, 3, 4, 20}, options(2, 1, 1, 5)},
+  };
+  for (const Case& c : cases) {
+    const Conv2dGeometry g = geometry(c);
+    Words x = input_of(g, 1), grad_output = gradient_of(g, 1);
+    std::vector<float> wide_x, wide_gradient;
+    for (int64_t i = 0; i < x.size(); ++i) wide_x.push_back(widened(x.data()[i]));
+    for (int64_t i = 0; i < grad_output.size(); ++i)
+      wide_gradient.push_back(widened(grad_output.data()[i]));
+    for (const bool accumulate : {false, true}) {
+      std::vector<float> weight(static_cast<std::size_t>(cnnx::element_count(g.weight_shape())));
+      std::vector<float> bias(static_cast<std::size_t>(g.out_channels));
+      std::fill(weight.begin(), weight.end(), 0.5f);
+      std::fill(bias.begin(), bias.end(), 0.25f);
+      conv2d_backward(g, wide_gradient.data(), wide_x.data(), nullptr, nullptr, weight.data(),
+                      bias.data(), accumulate, cnnx::Conv2dMethod::direct);
+      for (const int threads : {1, 3}) {
+        const auto op = cnnx::ops::choose_bfloat16_weight_gradient(g);
+        const Gradients gradients =
+            run(*op, g, x, grad_output, levels().back(), threads, accumulate);
+        CHECK(same_bits(gradients.weight, weight));
+        CHECK(same_bits(gradients.bias, bias));
+      }
+    }
+  }
+}
+
 void an_empty_batch_gives_zeros() {
   const Conv2dGeometry g = conv2d_geometry({0, 5, 5, 16}, {3, 3, 16, 16}, options(1, 1));
   Words x = input_of(g, 1), grad_output = gradient_of(g, 1);
@@ -308,6 +352,7 @@ int main() {
 #endif
   biases_have_the_order_of_float32();
   unread_pixels_do_not_matter();
+  narrow_groups_have_the_bits_of_float32();
   an_empty_batch_gives_zeros();
   return cnnx::test::finish("conv2d_bfloat16_weight_test");
 }

@@ -24,7 +24,7 @@ void reduce(const Bfloat16WeightSums& a, int64_t begin, int64_t end, bool accumu
   const int64_t step = with_tile_padding(a.columns), tap_rows = with_tile_padding(a.rows);
   for (int64_t row = begin; row < end; ++row) {
     const float* const sums = a.sums + (row / a.rows * tap_rows + row % a.rows) * step;
-    float* const to = target + row * a.columns;
+    float* const to = target + row * a.target_step;
     for (int64_t column = 0; column < a.columns; ++column) {
       float total = sums[column];
       for (int64_t chunk = 1; chunk < a.chunks; ++chunk)

@@ -58,6 +58,7 @@ struct Bfloat16WeightSums {
   const float* sums;
   int64_t chunks, chunk_floats;
   int64_t rows, columns;
+  int64_t target_step;  // from a row of the target to the next
 };
 
 struct Bfloat16WeightKernels {

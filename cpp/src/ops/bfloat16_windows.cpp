@@ -26,9 +26,9 @@ std::vector<bool> pixels_read(int64_t size, int64_t outputs, int64_t stride, int
 
 WindowPlanes::WindowPlanes(const Conv2dGeometry& g)
     : g_(g),
-      joins_columns_(g.in_channels <= kMostJoinedChannels && g.kernel_size.width > 1 &&
-                     g.dilation.width == 1),
-      channels_(g.in_channels * (joins_columns_ ? g.kernel_size.width : 1)),
+      joins_columns_(g.groups == 1 && g.in_channels <= kMostJoinedChannels &&
+                     g.kernel_size.width > 1 && g.dilation.width == 1),
+      channels_(g.in_channels / g.groups * (joins_columns_ ? g.kernel_size.width : 1)),
       row_is_read_(pixels_read(g.in_height, g.out_height, g.stride.height, g.kernel_size.height,
                                g.dilation.height, g.top)) {
   find_planes();

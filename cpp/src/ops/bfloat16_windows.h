@@ -28,7 +28,7 @@ class WindowPlanes {
   // Those of a plane follow one another.
   const std::vector<Tap>& taps() const { return taps_; }
   int64_t plane_count() const { return static_cast<int64_t>(planes_.size()); }
-  // Of a plane's pixel.
+  // Of a group in a plane's pixel.
   int64_t channels() const { return channels_; }
   int64_t row_positions() const { return row_positions_; }
   int64_t longest_shift() const { return longest_shift_; }

@@ -8,6 +8,7 @@
 #include "kernels/bfloat16_arrays.h"
 #include "kernels/bfloat16_weight.h"
 #include "kernels/bias_gradient.h"
+#include "ops/bfloat16.h"
 #include "ops/bfloat16_windows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -30,7 +31,7 @@ constexpr int64_t kGrainProducts = 4 * kGrainMultiplyAdds;
 // Channels that threads do not divide: two tiles.
 constexpr int64_t kShareChannels = 2 * kBfloat16Tile;
 // Sums of chunks that take about 20 microseconds.
-constexpr int64_t kGrainBiasSums = 32 * 1024;
+constexpr int64_t kGrainChunkSums = 32 * 1024;
 constexpr int64_t kBiasFloats = 8 * 1024;
 
 // Blocks of a run.
@@ -49,9 +50,9 @@ class Bfloat16WeightGradient final : public Conv2dWeightGradient {
   void run(const WeightGradientArguments& arguments) const override;
 
  private:
-  // Channels [first, last) of one chunk's sums.
+  // Channels [first, last) of a group in one chunk's sums.
   struct Share {
-    int64_t chunk, first, last;
+    int64_t chunk, group, first, last;
     bool with_bias;
     float* slot;
   };
@@ -70,11 +71,15 @@ class Bfloat16WeightGradient final : public Conv2dWeightGradient {
   };
 
   int64_t taps() const { return static_cast<int64_t>(planes_.taps().size()); }
+  int64_t outputs() const { return geometry_.out_channels / geometry_.groups; }
   int64_t tap_sums() const {
-    return with_tile_padding(planes_.channels()) * with_tile_padding(geometry_.out_channels);
+    return with_tile_padding(planes_.channels()) * with_tile_padding(outputs());
   }
-  int64_t chunk_floats() const {
-    return taps() * tap_sums() + bias_sums_floats(geometry_.out_channels);
+  int64_t group_sums() const { return taps() * tap_sums(); }
+  int64_t weight_sums() const { return geometry_.groups * group_sums(); }
+  int64_t chunk_floats() const { return weight_sums() + bias_sums_floats(geometry_.out_channels); }
+  int64_t zero_count() const {
+    return std::max({geometry_.in_channels, planes_.channels(), geometry_.out_channels});
   }
   // Of one plane.
   int64_t input_positions(int64_t blocks) const {
@@ -104,7 +109,7 @@ class Bfloat16WeightGradient final : public Conv2dWeightGradient {
 
 Bfloat16WeightGradient::Bfloat16WeightGradient(const Conv2dGeometry& g)
     : geometry_(g), planes_(g), chunks_(bfloat16_weight_chunks(g)) {
-  const int64_t floats = planes_.plane_count() * planes_.channels() + g.out_channels;
+  const int64_t floats = planes_.plane_count() * planes_.channels() + outputs();
   band_blocks_ =
       std::clamp(kBlockBandFloats / (floats * kBfloat16Block), kLeastBandBlocks, kMostBandBlocks);
   // Several images, if they fit.
@@ -127,14 +132,14 @@ void Bfloat16WeightGradient::arrange_slot() {
   const int64_t positions = band_blocks_ * kBfloat16Block, planes = planes_.plane_count();
   const int64_t part_positions = input_positions(divide_up(band_blocks_, band_parts_));
   const int64_t band_input = input_positions(0) * band_parts_ + positions;
-  zeros_ = reserve<uint16_t>(std::max(planes_.channels(), g.out_channels));
+  zeros_ = reserve<uint16_t>(zero_count());
   pixels_ = reserve<const uint16_t*>(planes * band_input);
   copies_ = reserve<uint16_t>(planes * band_parts_ * planes_.copied_elements(part_positions));
   parts_ = reserve<BandPart>(band_parts_);
   offsets_ = reserve<int64_t>(band_blocks_);
   shifts_ = reserve<int64_t>(2 * taps());
   input_ = reserve<float>(bfloat16_input_floats(planes * band_input, planes_.channels()));
-  gradient_ = reserve<float>(bfloat16_gradient_floats(positions, g.out_channels));
+  gradient_ = reserve<float>(bfloat16_gradient_floats(positions, outputs()));
   bias_ = reserve<float>(bias_rows_ * g.out_width * g.out_channels);
 }
 
@@ -149,14 +154,14 @@ Bfloat16WeightGradient::Band Bfloat16WeightGradient::band_in(float* slot) const 
   band.sums_offsets = band.shifts + taps();
   band.input = slot + input_;
   band.gradient = slot + gradient_;
-  std::fill_n(band.zeros, std::max(planes_.channels(), geometry_.out_channels), uint16_t{0});
+  std::fill_n(band.zeros, zero_count(), uint16_t{0});
   return band;
 }
 
 // Whether the gradient is the sums of the only chunk, in whole tiles.
 bool Bfloat16WeightGradient::sums_in_place(const WeightGradientArguments& a) const {
   return chunks_.count() == 1 && !a.accumulate && planes_.channels() % kBfloat16Tile == 0 &&
-         geometry_.out_channels % kBfloat16Tile == 0;
+         outputs() % kBfloat16Tile == 0;
 }
 
 RowRun Bfloat16WeightGradient::next_run(int64_t row, int64_t end) const {
@@ -183,8 +188,8 @@ void Bfloat16WeightGradient::take_parts(Place& place, int64_t end, Band& band) c
 void Bfloat16WeightGradient::pack(const WeightGradientArguments& a, const Share& share,
                                   Band& band) const {
   const Bfloat16WeightKernels& kernel = *a.kernels->bfloat16_weight;
-  const auto* const x = reinterpret_cast<const uint16_t*>(a.x);
-  const auto* const grad_output = reinterpret_cast<const uint16_t*>(a.grad_output);
+  const uint16_t* const x = bfloat16_of(a.x);
+  const uint16_t* const grad_output = bfloat16_of(a.grad_output);
   int64_t block = 0, plane_positions = 0;
   for (int64_t i = 0; i < band.part_count; ++i) {
     const BandPart& part = band.parts[i];
@@ -196,7 +201,7 @@ void Bfloat16WeightGradient::pack(const WeightGradientArguments& a, const Share&
     block += part.blocks;
     plane_positions += input_positions(part.blocks);
   }
-  kernel.pack_gradient({band.pixels, block * kBfloat16Block, 0, geometry_.out_channels},
+  kernel.pack_gradient({band.pixels, block * kBfloat16Block, share.group * outputs(), outputs()},
                        band.gradient);
   const uint16_t** pixels = band.pixels;
   uint16_t* copies = band.copies;
@@ -210,7 +215,8 @@ void Bfloat16WeightGradient::pack(const WeightGradientArguments& a, const Share&
     }
   }
   band.input_positions = planes_.plane_count() * plane_positions;
-  kernel.pack_input({band.pixels, band.input_positions, share.first, share.last - share.first},
+  kernel.pack_input({band.pixels, band.input_positions,
+                     share.group * planes_.channels() + share.first, share.last - share.first},
                     band.input);
   for (int64_t i = 0; i < taps(); ++i) {
     const WindowPlanes::Tap& tap = planes_.taps()[static_cast<std::size_t>(i)];
@@ -224,15 +230,15 @@ void Bfloat16WeightGradient::add_weights(const WeightGradientArguments& a,
   const bool in_place = sums_in_place(a);
   Bfloat16WeightBand arguments = {};
   arguments.channels = share.last - share.first;
-  arguments.columns = geometry_.out_channels;
-  arguments.sums_step =
-      in_place ? geometry_.out_channels : with_tile_padding(geometry_.out_channels);
+  arguments.columns = outputs();
+  arguments.sums_step = in_place ? geometry_.out_channels : with_tile_padding(outputs());
+  arguments.sums = in_place ? a.grad_weight + share.group * outputs()
+                            : a.scratch + share.chunk * chunk_floats() + share.group * group_sums();
+  arguments.sums += share.first * arguments.sums_step;
+  arguments.first = true;
   const int64_t tap_step = in_place ? planes_.channels() * geometry_.out_channels : tap_sums();
   for (int64_t i = 0; i < taps(); ++i)
     band.sums_offsets[i] = planes_.taps()[static_cast<std::size_t>(i)].number * tap_step;
-  arguments.sums = (in_place ? a.grad_weight : a.scratch + share.chunk * chunk_floats()) +
-                   share.first * arguments.sums_step;
-  arguments.first = true;
   const int64_t end = chunks_.first_row(share.chunk + 1);
   for (Place place = {chunks_.first_row(share.chunk)}; place.row < end;) {
     take_parts(place, end, band);
@@ -254,9 +260,9 @@ void Bfloat16WeightGradient::add_weights(const WeightGradientArguments& a,
 void Bfloat16WeightGradient::add_biases(const WeightGradientArguments& a,
                                         const Share& share) const {
   const Conv2dGeometry& g = geometry_;
-  const auto* const grad_output = reinterpret_cast<const uint16_t*>(a.grad_output);
+  const uint16_t* const grad_output = bfloat16_of(a.grad_output);
   const auto widen = CNNX_KERNELS(bfloat16_array_kernels).widen;
-  float* const sums = a.scratch + share.chunk * chunk_floats() + taps() * tap_sums();
+  float* const sums = a.scratch + share.chunk * chunk_floats() + weight_sums();
   std::fill_n(sums, bias_sums_floats(g.out_channels), 0.0f);
   const int64_t end = chunks_.first_row(share.chunk + 1);
   const int64_t row_elements = g.out_width * g.out_channels;
@@ -277,24 +283,27 @@ void Bfloat16WeightGradient::run(const WeightGradientArguments& a) const {
     return;
   }
   float* const slots = a.scratch + chunks_.count() * chunk_floats();
-  // Threads divide the channels of each chunk if there are more threads than chunks, or if the
-  // chunks alone could not be shared evenly.
-  const int64_t chunks = chunks_.count(), least_parts = divide_up(a.threads, chunks);
+  // Threads divide the channels of each chunk and group if there are more threads than these, or
+  // if they alone could not be shared evenly.
+  const int64_t wholes = chunks_.count() * g.groups, least_parts = divide_up(a.threads, wholes);
   const int64_t units = divide_up(planes_.channels(), kShareChannels);
-  const bool even = chunks * least_parts % a.threads == 0;
+  const bool even = wholes * least_parts % a.threads == 0;
   const int64_t parts = std::clamp<int64_t>(
-      even ? least_parts : divide_up(kWeightShares * a.threads, chunks), 1, units);
-  const int64_t multiply_adds = g.batch * g.out_height / chunks * g.out_width * taps() *
-                                planes_.channels() * g.out_channels / parts;
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, multiply_adds) + 1;
+      even ? least_parts : divide_up(kWeightShares * a.threads, wholes), 1, units);
+  const int64_t products = g.batch * g.out_height * g.out_width * taps() * planes_.channels() *
+                           outputs() / chunks_.count() / parts;
+  const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
   runtime::parallel_for(
-      a.threads, chunks * parts, grain, [&](int64_t begin, int64_t end, int slot) {
+      a.threads, wholes * parts, grain, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t part = i % parts;
+          const int64_t whole = i / parts, part = i % parts, group = whole % g.groups;
           const Share share = {
-              i / parts, units * part / parts * kShareChannels,
+              whole / g.groups,
+              group,
+              units * part / parts * kShareChannels,
               std::min(planes_.channels(), units * (part + 1) / parts * kShareChannels),
-              a.grad_bias && part == 0, slots + slot * slot_floats_};
+              a.grad_bias && part == 0 && group == 0,
+              slots + slot * slot_floats_};
           if (a.grad_weight) add_weights(a, share);
           if (share.with_bias) add_biases(a, share);
         }
@@ -305,16 +314,26 @@ void Bfloat16WeightGradient::run(const WeightGradientArguments& a) const {
 void Bfloat16WeightGradient::reduce(const WeightGradientArguments& a) const {
   const Conv2dGeometry& g = geometry_;
   if (a.grad_weight && !sums_in_place(a)) {
-    const Bfloat16WeightSums sums = {a.scratch, chunks_.count(), chunk_floats(), planes_.channels(),
-                                     g.out_channels};
-    const int64_t grain = kGrainBiasSums / (chunks_.count() * g.out_channels) + 1;
-    runtime::parallel_for(
-        a.threads, taps() * planes_.channels(), grain, [&](int64_t begin, int64_t end, int) {
-          a.kernels->bfloat16_weight->reduce(sums, begin, end, a.accumulate, a.grad_weight);
-        });
+    const int64_t rows = taps() * planes_.channels();
+    const int64_t grain = kGrainChunkSums / (chunks_.count() * outputs()) + 1;
+    runtime::parallel_for(a.threads, g.groups * rows, grain, [&](int64_t begin, int64_t end, int) {
+      while (begin < end) {
+        const int64_t group = begin / rows, first = begin % rows;
+        const int64_t last = std::min(rows, first + end - begin);
+        const Bfloat16WeightSums sums = {a.scratch + group * group_sums(),
+                                         chunks_.count(),
+                                         chunk_floats(),
+                                         planes_.channels(),
+                                         outputs(),
+                                         g.out_channels};
+        a.kernels->bfloat16_weight->reduce(sums, first, last, a.accumulate,
+                                           a.grad_weight + group * outputs());
+        begin += last - first;
+      }
+    });
   }
   if (a.grad_bias) {
-    a.kernels->conv2d->reduce_bias_gradient(a.scratch + taps() * tap_sums(), chunks_.count(),
+    a.kernels->conv2d->reduce_bias_gradient(a.scratch + weight_sums(), chunks_.count(),
                                             chunk_floats(), g.out_channels, a.accumulate,
                                             a.grad_bias);
   }
@@ -324,7 +343,7 @@ void Bfloat16WeightGradient::reduce(const WeightGradientArguments& a) const {
 
 GradientChunks bfloat16_weight_chunks(const Conv2dGeometry& g) {
   const int64_t weights =
-      g.kernel_size.height * g.kernel_size.width * g.in_channels * g.out_channels;
+      g.kernel_size.height * g.kernel_size.width * g.in_channels / g.groups * g.out_channels;
   return GradientChunks(g, weights, kLeastWeightPixels, kMostChunkFloats);
 }
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "ops/conv2d_algorithms.h"
+#include "ops/conv2d_bfloat16_weight.h"
 #include "ops/shares.h"
 
 namespace cnnx::ops {
@@ -295,6 +296,18 @@ Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, Conv
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),
           make_pass(g, choose_input_gradient(g, method, use), PassDirection::input_gradient),
           make_weight_gradient(g, choose(g, Direction::weight_gradient, method))};
+}
+
+std::unique_ptr<const Conv2dWeightGradient> choose_bfloat16_weight_gradient(
+    const Conv2dGeometry& g) {
+  switch (choose_direct(g, Direction::weight_gradient)) {
+    case Algorithm::depthwise:
+      return make_bfloat16_lane_weight_gradient(g, LaneKernels::depthwise);
+    case Algorithm::lane_groups:
+      return make_bfloat16_lane_weight_gradient(g, LaneKernels::lane_groups);
+    default:
+      return make_bfloat16_weight_gradient(g);
+  }
 }
 
 }  // namespace cnnx::ops

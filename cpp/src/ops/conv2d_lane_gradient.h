@@ -28,7 +28,16 @@ class LaneGradient {
   // `most_rows`, to the weight's sums. A thread has at least `grain_multiply_adds`.
   template <class Add>
   void run(const WeightGradientArguments& arguments, int64_t most_rows, int64_t grain_multiply_adds,
-           const Add& add) const;
+           const Add& add) const {
+    const auto image_rows = [&](int64_t image, int64_t, int64_t, int) {
+      return arguments.grad_output + image * g_.out_height * g_.out_width * g_.out_channels;
+    };
+    run(arguments, most_rows, grain_multiply_adds, image_rows, add);
+  }
+  // rows(image, first, last, slot) is row 0 of a gradient of which these rows exist.
+  template <class Rows, class Add>
+  void run(const WeightGradientArguments& arguments, int64_t most_rows, int64_t grain_multiply_adds,
+           const Rows& rows, const Add& add) const;
 
  private:
   // Each sum belongs to one channel, so sums are few and cheap.
@@ -42,9 +51,9 @@ class LaneGradient {
   GradientChunks chunks_;
 };
 
-template <class Add>
+template <class Rows, class Add>
 void LaneGradient::run(const WeightGradientArguments& a, int64_t most_rows,
-                       int64_t grain_multiply_adds, const Add& add) const {
+                       int64_t grain_multiply_adds, const Rows& rows, const Add& add) const {
   const Conv2dGradientKernels& sums_of = *a.kernels->conv2d;
   const int64_t row_floats = g_.out_width * g_.out_channels;
   const int64_t bias_place = runtime::round_up_to_line(weight_floats());
@@ -61,7 +70,7 @@ void LaneGradient::run(const WeightGradientArguments& a, int64_t most_rows,
             const int64_t image = row / g_.out_height, first = row % g_.out_height;
             const int64_t last =
                 std::min({g_.out_height, first + most_rows, first + last_row - row});
-            const float* gradient = a.grad_output + image * g_.out_height * row_floats;
+            const float* gradient = rows(image, first, last, slot);
             if (a.grad_weight) add(image, gradient, first, last, slot, sums);
             if (a.grad_bias) {
               sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
