@@ -134,7 +134,7 @@ def bfloat16(draw: Draw) -> Case:
         network_snippets.of_a_step,
         network_snippets.with_norms,
         f"SKIPPED = {skipped(model)}",
-        f"expected, bounds = with_norms(compute, {inputs}, SKIPPED, {2.0**-8}, {WITHIN})",
+        f"expected, bounds = with_norms(compute, {inputs}, SKIPPED, {2.0**-9}, {WITHIN})",
     ]
     check = paste(
         network_snippets.of_a_step,

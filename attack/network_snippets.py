@@ -37,12 +37,13 @@ def gradients_at(model: cnnx.Model, x: Any, y: Any) -> dict[str, Any]:
 
 
 class RoundedNetwork(ReferenceNetwork):
-    """The reference network with relative errors in all outputs and gradients."""
+    """The reference network with relative errors in all parameters, outputs and gradients."""
 
     def __init__(self, model: cnnx.Model, noise: float, rng: Any) -> None:
         super().__init__(model)
         self.noise = noise
         self.rng = rng
+        self.parameters = {name: self.rounded(each) for name, each in self.parameters.items()}
 
     def rounded(self, array: Any) -> Any:
         """The array with an error in each element."""
@@ -137,8 +138,9 @@ def with_norms(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Expected results of every input, and bounds of the norms of their errors.
 
-    The bound is a fraction of the norm, or the change by relative errors of `noise` in every output
-    and gradient of the network where that is more. A single array may have the sum of both.
+    The bound is a fraction of the norm, or three times the change by relative errors of `noise` in
+    everything that the network computes with where that is more. A single array may have the sum of
+    both.
     """
     expected, bounds = {}, {}
     for index in range(inputs):
@@ -148,8 +150,8 @@ def with_norms(
         )
         for name, value in exact.items():
             size = within * np.linalg.norm(value)
-            change = max(np.linalg.norm(each[name] - value) for each in changed)
-            bound = max(size, change) if name == "gradient" else size + 2 * change
+            change = 3 * max(np.linalg.norm(each[name] - value) for each in changed)
+            bound = max(size, change) if name == "gradient" else size + change
             expected[f"{index} {name}"] = value
             bounds[f"{index} {name}"] = bound + 1e-30
     return expected, bounds

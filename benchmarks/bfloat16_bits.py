@@ -96,8 +96,9 @@ def train(network: str, compute_dtype: str, isa: str, threads: int, options: Opt
     """Train in a process with this instruction set and number of threads."""
     steps = QUICK_STEPS if options.quick else STEPS
     settings = (network, compute_dtype, str(options.epochs), str(steps))
+    quietly = ("-W", "ignore")  # bfloat16 is slow with most instruction sets, which cnnx warns of
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bfloat16_bits", "--measure", *settings],
+        [sys.executable, *quietly, "-m", "benchmarks.bfloat16_bits", "--measure", *settings],
         cwd=ROOT,
         env={**os.environ, "CNNX_ISA": isa, "CNNX_NUM_THREADS": str(threads)},
         stdout=subprocess.PIPE,
