@@ -153,12 +153,13 @@ void add(const Bfloat16WeightBand& a) {
   const TileConfiguration tiles(kTileWindows);
   _tile_loadconfig(&tiles);
   const auto* const packed = reinterpret_cast<const uint16_t*>(a.input);
-  for (int64_t column = 0; column < a.columns; column += 2 * kTileRows) {
-    const float* const gradient = a.gradient + column * a.blocks * kBfloat16Block / 2;
-    const bool both_columns = a.columns - column > kTileRows;
-    for (int64_t row = 0; row < a.channels; row += 2 * kTileRows) {
-      const uint16_t* const input = packed + row * channel_step(a.input_positions);
-      const bool both_rows = a.channels - row > kTileRows;
+  // Columns of the same rows follow one another in memory.
+  for (int64_t row = 0; row < a.channels; row += 2 * kTileRows) {
+    const uint16_t* const input = packed + row * channel_step(a.input_positions);
+    const bool both_rows = a.channels - row > kTileRows;
+    for (int64_t column = 0; column < a.columns; column += 2 * kTileRows) {
+      const float* const gradient = a.gradient + column * a.blocks * kBfloat16Block / 2;
+      const bool both_columns = a.columns - column > kTileRows;
       const auto add_to = both_rows ? (both_columns ? add_taps<2, 2> : add_taps<2, 1>)
                                     : (both_columns ? add_taps<1, 2> : add_taps<1, 1>);
       add_to(a, input, gradient, a.sums + row * a.sums_step + column);

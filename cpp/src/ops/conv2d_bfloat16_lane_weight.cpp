@@ -59,7 +59,7 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
 
  private:
   // Rows of a band stay in a second-level cache.
-  static constexpr int64_t kBandFloats = 32 * 1024;
+  static constexpr int64_t kBandFloats = 64 * 1024;
   // Products that take about 20 microseconds, mostly for memory.
   static constexpr int64_t kGrainProducts = 256 * 1024;
 
