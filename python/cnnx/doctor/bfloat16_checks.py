@@ -15,8 +15,9 @@ from cnnx.doctor.finding import Finding
 from cnnx.doctor.layer_statistics import grouped_outputs
 from cnnx.model.model import Model
 
-# Of the standard deviation over images. Healthy networks stay below a twentieth.
-_CHANGED = 0.1  # of the outputs
+# Of the standard deviation over images. A trained ResNet-20 is at a hundredth, and a MobileNetV2
+# after few epochs, whose outputs hardly differ between images, at a tenth.
+_CHANGED = 0.2  # of the outputs
 _LOST = 0.1  # of the outputs of a layer by the rounding of this layer alone
 
 
