@@ -43,7 +43,7 @@ own_stepper = partial(network_in_torch.own_stepper, context=autocast)
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
-    """A train step or a run of the network, and its logits or first losses."""
+    """A train step or a run of the network, and its logits and first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     layout, _, conversion = mode.partition(" ")
     if not conversion:

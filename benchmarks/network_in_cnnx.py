@@ -129,14 +129,15 @@ def own_stepper(
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
-    """A train step or a run of the network, and its logits or first losses."""
+    """A train step or a run of the network, and its logits and first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     cnnx.set_num_threads(threads)
     network = network_named(network_name)
     x, y = draw_batch(network, batch)
     model = build(network, mode or FLOAT32)
+    figures = {"logits": model(x).ravel().tolist()}
     if not training:
-        return lambda: model(x), {"logits": model(x).ravel().tolist()}
+        return lambda: model(x), figures
     checked = stepper(model, x, y, CHECKED_RATE)
     losses = [checked() for _ in range(network.checked_steps)]
-    return stepper(model, x, y, TIMED_RATE), {"losses": losses}
+    return stepper(model, x, y, TIMED_RATE), {**figures, "losses": losses}

@@ -178,18 +178,20 @@ def own_stepper(
 def prepare(
     task: Sequence[Any], context: Context = nullcontext
 ) -> tuple[Callable[[], object], dict[str, list[float]]]:
-    """A train step or a run of the network, and its logits or first losses."""
+    """A train step or a run of the network, and its logits and first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     torch.set_num_threads(threads)
     network = network_named(network_name)
     images, labels = draw_batch(network, batch)
     model, x = in_layout(build(network), images, mode)
+    run, figures = inference(model, x, context)
     if not training:
-        return inference(model, x, context)
+        return run, figures
+    model.train()
     y = torch.from_numpy(labels)
     checked = stepper(model, x, y, CHECKED_RATE, context)
     losses = [checked() for _ in range(network.checked_steps)]
-    return stepper(model, x, y, TIMED_RATE, context), {"losses": losses}
+    return stepper(model, x, y, TIMED_RATE, context), {**figures, "losses": losses}
 
 
 def inference(
