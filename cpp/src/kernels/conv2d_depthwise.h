@@ -28,15 +28,18 @@ struct DepthwisePass {
   int64_t row_step, column_step;
 };
 
-// Rows [first, last) of the output of one image.
-struct DepthwiseGradient {
+// Rows [first, last) of the output of one image, of floats or of bfloat16 as uint16_t.
+template <class Number>
+struct DepthwiseGradientOf {
   WindowAxis vertical, horizontal;
   int64_t height, width, channels, columns;
-  const float* source;
-  const float* gradient;  // of output row 0
+  const Number* source;
+  const Number* gradient;  // of output row 0
   int64_t first, last;
   float* sums;  // (taps_high, taps_wide, channels)
 };
+
+using DepthwiseGradient = DepthwiseGradientOf<float>;
 
 // The least channels of a pixel at which the CPU prefetches along a row, and at which a first-level
 // cache holds few rows.
@@ -54,6 +57,7 @@ struct DepthwiseKernels {
 
 struct DepthwiseGradientKernels {
   void (*add)(const DepthwiseGradient& gradient);
+  void (*add_bfloat16)(const DepthwiseGradientOf<uint16_t>& gradient);
   // target[i] (+)= sums of all chunks, in order, `chunk_floats` apart.
   void (*reduce)(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
                  bool accumulate, float* target);

@@ -1,5 +1,5 @@
 // The weight gradient of the depthwise convolution: a vector of channels of some taps at a time,
-// each sum one chain over the outputs in row-major order.
+// each sum one chain over the outputs in row-major order. Images are of float32 or bfloat16.
 #include "kernels/channel_lanes.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_rows.h"
@@ -16,7 +16,11 @@ constexpr int kMostColumns = 8;
 constexpr int kMostColumns = 4;
 #endif
 
-constexpr float kZeros[kLanes] = {};
+template <class Number>
+constexpr Number kZeros[kLanes] = {};
+
+template <class Number>
+using Gradient = DepthwiseGradientOf<Number>;
 
 // Kernels 3 taps wide -----------------------------------------------------------------------------
 
@@ -36,16 +40,16 @@ CNNX_INLINE void move(Float*& place, int64_t floats) {
 // A pixel is loaded once for all outputs of the tile that read it. Pixels beside the image are
 // zeros. All channels of a tile follow each other, as in memory. The pixels that the tile below
 // reads first are prefetched meanwhile: each pixel is used too few times to wait for memory.
-template <int kStride, int kHigh, int kCount, class Vectors = TileVectors>
-void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
+template <class Number, int kStride, int kHigh, int kCount, class Vectors = TileVectors>
+void add_tile(const Gradient<Number>& g, const Outputs& outputs) {
   constexpr int kWide = 3, kSpan = (kCount - 1) * kStride + kWide;
   const int64_t channels = g.channels, row_step = g.vertical.dilation * g.width * channels;
   const int64_t top =
       g.vertical.origin + outputs.row * g.vertical.stride + outputs.tap_row * g.vertical.dilation;
   const int64_t left = g.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = g.width - left;
-  const float* const source = g.source + (top * g.width + left) * channels;
-  const float* const gradient = g.gradient + (outputs.row * g.columns + outputs.q) * channels;
+  const Number* const source = g.source + (top * g.width + left) * channels;
+  const Number* const gradient = g.gradient + (outputs.row * g.columns + outputs.q) * channels;
   float* const sums = g.sums + outputs.tap_row * kWide * channels;
   const int64_t pixels_below = g.vertical.stride * g.width * channels;
   const int64_t gradient_below = g.columns * channels;
@@ -58,7 +62,7 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
       sum[k] = lanes.load(tap);
       move(tap, channels);
     }
-    const float *column = source, *output = gradient;
+    const Number *column = source, *output = gradient;
     move(column, channel);
     move(output, channel);
     CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
@@ -69,10 +73,10 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
       }
       const bool outside =
           (j < kWide - 1 && j < inside_first) || (j > kSpan - kWide && j >= inside_last);
-      const float* pixel = column;
+      const Number* pixel = column;
       CNNX_UNROLL for (int u = 0; u < kHigh; ++u) {
         if (u >= first_fetched) __builtin_prefetch(pixel + pixels_below, 0, 2);
-        const Vector value = held(lanes.load(outside ? kZeros : pixel));
+        const Vector value = held(lanes.load(outside ? kZeros<Number> : pixel));
         move(pixel, row_step);
         CNNX_UNROLL for (int v = kWide - 1; v >= 0; --v) {
           const int distance = j - v, i = distance / kStride;
@@ -94,43 +98,49 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
 
 // `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
 // one column; null where tiles leave none.
-using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
+template <class Number>
+using Tile = void (*)(const Gradient<Number>&, const Outputs&);
+template <class Number>
 struct Tiles {
-  Tile of[kMostColumns];
-  Tile rest;
+  Tile<Number> of[kMostColumns];
+  Tile<Number> rest;
 
-  CNNX_INLINE void add(const DepthwiseGradient& g, Outputs outputs, int64_t columns) const {
+  CNNX_INLINE void add(const Gradient<Number>& g, Outputs outputs, int64_t columns) const {
     of[columns - 1](g, outputs);
     if (!tiles_leave_rest(g.channels)) return;
     for (; columns > 0; --columns, ++outputs.q) rest(g, outputs);
   }
 };
-template <int kStride, int kHigh>
-constexpr Tile rest_tile() {
-  if constexpr (kTilesLeaveRest) return add_tile<kStride, kHigh, 1, RestOfChannels>;
+template <class Number, int kStride, int kHigh>
+constexpr Tile<Number> rest_tile() {
+  if constexpr (kTilesLeaveRest) return add_tile<Number, kStride, kHigh, 1, RestOfChannels>;
   return nullptr;
 }
-template <int kStride, int kHigh>
-constexpr Tiles tiles() {
-  return {{add_tile<kStride, kHigh, 1>, add_tile<kStride, kHigh, 2>, add_tile<kStride, kHigh, 3>,
-           add_tile<kStride, kHigh, 4>,
+template <class Number, int kStride, int kHigh>
+constexpr Tiles<Number> tiles() {
+  return {{add_tile<Number, kStride, kHigh, 1>, add_tile<Number, kStride, kHigh, 2>,
+           add_tile<Number, kStride, kHigh, 3>, add_tile<Number, kStride, kHigh, 4>,
 #if defined(CNNX_HAS_FMA)
-           add_tile<kStride, kHigh, 5>, add_tile<kStride, kHigh, 6>, add_tile<kStride, kHigh, 7>,
-           add_tile<kStride, kHigh, 8>
+           add_tile<Number, kStride, kHigh, 5>, add_tile<Number, kStride, kHigh, 6>,
+           add_tile<Number, kStride, kHigh, 7>, add_tile<Number, kStride, kHigh, 8>
 #endif
           },
-          rest_tile<kStride, kHigh>()};
+          rest_tile<Number, kStride, kHigh>()};
 }
 // For strides 1 and 2, and for three rows of taps and one.
-constexpr Tiles kTiles[2][2] = {{tiles<1, 3>(), tiles<1, 1>()}, {tiles<2, 3>(), tiles<2, 1>()}};
+template <class Number>
+constexpr Tiles<Number> kTiles[2][2] = {{tiles<Number, 1, 3>(), tiles<Number, 1, 1>()},
+                                        {tiles<Number, 2, 3>(), tiles<Number, 2, 1>()}};
 
-bool fits_tiles(const DepthwiseGradient& g) {
+template <class Number>
+bool fits_tiles(const Gradient<Number>& g) {
   const WindowAxis& h = g.horizontal;
   return h.taps == 3 && h.stride <= 2 && slides(h, g.columns, g.width);
 }
 
-void add_tiles(const DepthwiseGradient& g) {
-  const Tiles(&tiles)[2] = kTiles[g.horizontal.stride - 1];
+template <class Number>
+void add_tiles(const Gradient<Number>& g) {
+  const Tiles<Number>(&tiles)[2] = kTiles<Number>[g.horizontal.stride - 1];
   for (int64_t row = g.first; row < g.last; ++row) {
     const Range taps = taps_inside(g.vertical, row, g.height);
     int64_t columns;
@@ -153,13 +163,13 @@ constexpr int kMostMapColumns = 0;
 
 // A source row and the gradients of the three output rows that read it, from the one whose first
 // row of taps does; null for rows outside.
-template <int kCount, class Lanes>
-CNNX_INLINE void add_source_row(const float* pixel, int64_t channels, int64_t inside_first,
+template <int kCount, class Number, class Lanes>
+CNNX_INLINE void add_source_row(const Number* pixel, int64_t channels, int64_t inside_first,
                                 int64_t inside_last, const Vector* const (&grads)[3], Lanes lanes,
                                 Vector (&sum)[9]) {
   CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j) {
     const bool outside = (j < 2 && j < inside_first) || (j >= kCount && j >= inside_last);
-    const Vector value = held(lanes.load(outside ? kZeros : pixel));
+    const Vector value = held(lanes.load(outside ? kZeros<Number> : pixel));
     move(pixel, channels);
     CNNX_UNROLL for (int u = 0; u < 3; ++u) {
       if (!grads[u]) continue;
@@ -175,23 +185,23 @@ CNNX_INLINE void add_source_row(const float* pixel, int64_t channels, int64_t in
 // gradient is loaded once. The data of the next vectors are prefetched meanwhile: pixels with many
 // channels are so far apart that they share few sets of a first-level cache, and the CPU does not
 // prefetch them.
-template <int kCount>
-void add_map(const DepthwiseGradient& g) {
+template <class Number, int kCount>
+void add_map(const Gradient<Number>& g) {
   constexpr int64_t kAhead = 4 * kLanes;
   const int64_t channels = g.channels, left = g.horizontal.origin;
   const int64_t row_step = g.width * channels, gradient_step = g.columns * channels;
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[9], grads[3][kCount];
     CNNX_UNROLL for (int k = 0; k < 9; ++k) sum[k] = lanes.load(g.sums + k * channels + channel);
-    const float* gradient = g.gradient + g.first * gradient_step + channel;
-    const float* source =
+    const Number* gradient = g.gradient + g.first * gradient_step + channel;
+    const Number* source =
         g.source + (g.vertical.origin + g.first) * row_step + left * channels + channel;
     int64_t row = g.first;  // the output row whose first row of taps reads the source row
     const auto step = [&](Vector(&newest)[kCount], const Vector(&middle)[kCount],
                           const Vector(&oldest)[kCount]) CNNX_INLINED {
       const bool newest_exists = row < g.last;
       if (newest_exists) {
-        const float* output = gradient;
+        const Number* output = gradient;
         CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
           newest[i] = lanes.load(output);
           __builtin_prefetch(output + kAhead, 0, 2);
@@ -200,7 +210,7 @@ void add_map(const DepthwiseGradient& g) {
       }
       const int64_t source_row = g.vertical.origin + row;
       if (source_row >= 0 && source_row < g.height) {
-        const float* ahead = source + kAhead;
+        const Number* ahead = source + kAhead;
         CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j) {
           __builtin_prefetch(ahead, 0, 2);
           move(ahead, channels);
@@ -229,17 +239,24 @@ void add_map(const DepthwiseGradient& g) {
   });
 }
 
-bool is_small_map(const DepthwiseGradient& g) {
+template <class Number>
+bool is_small_map(const Gradient<Number>& g) {
   return g.columns <= kMostMapColumns && g.horizontal.stride == 1 && g.vertical.taps == 3 &&
          g.vertical.stride == 1 && g.vertical.dilation == 1;
 }
 
 #if defined(CNNX_32_REGISTERS)
-constexpr void (*kMaps[kMostMapColumns])(const DepthwiseGradient&) = {
-    add_map<1>, add_map<2>, add_map<3>, add_map<4>, add_map<5>, add_map<6>, add_map<7>};
-void add_small_map(const DepthwiseGradient& g) { kMaps[g.columns - 1](g); }
+template <class Number>
+constexpr void (*kMaps[kMostMapColumns])(const Gradient<Number>&) = {
+    add_map<Number, 1>, add_map<Number, 2>, add_map<Number, 3>, add_map<Number, 4>,
+    add_map<Number, 5>, add_map<Number, 6>, add_map<Number, 7>};
+template <class Number>
+void add_small_map(const Gradient<Number>& g) {
+  kMaps<Number>[g.columns - 1](g);
+}
 #else
-void add_small_map(const DepthwiseGradient&) {}
+template <class Number>
+void add_small_map(const Gradient<Number>&) {}
 #endif
 
 // Any kernel --------------------------------------------------------------------------------------
@@ -247,9 +264,9 @@ void add_small_map(const DepthwiseGradient&) {}
 // Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that read all of
 // their rows: each sum is one chain over the outputs in row-major order. Not inlined, because it
 // has many callers.
-template <int kHigh, int kWide, class Lanes>
-__attribute__((noinline)) void add_taps(const DepthwiseGradient& g, Range rows, int64_t u,
-                                        int64_t v, int64_t channel, Lanes lanes) {
+template <int kHigh, int kWide, class Number, class Lanes>
+__attribute__((noinline)) void add_taps(const Gradient<Number>& g, Range rows, int64_t u, int64_t v,
+                                        int64_t channel, Lanes lanes) {
   if (rows.first >= rows.last) return;
   const WindowAxis h = {g.horizontal.origin + v * g.horizontal.dilation, g.horizontal.stride, kWide,
                         g.horizontal.dilation};
@@ -263,8 +280,8 @@ __attribute__((noinline)) void add_taps(const DepthwiseGradient& g, Range rows, 
       sum[i][t] = lanes.load(sums + i * sums_row + t * g.channels);
   for (int64_t row = rows.first; row < rows.last; ++row) {
     const int64_t top = g.vertical.origin + row * g.vertical.stride + u * g.vertical.dilation;
-    const float* source = g.source + (top * g.width + h.origin) * g.channels + channel;
-    const float* gradient = g.gradient + row * g.columns * g.channels + channel;
+    const Number* source = g.source + (top * g.width + h.origin) * g.channels + channel;
+    const Number* gradient = g.gradient + row * g.columns * g.channels + channel;
     const auto add_edge = [&](int64_t q) CNNX_INLINED {
       const Range taps = taps_inside(h, q, g.width);
       const Vector grad = lanes.load(gradient + q * g.channels);
@@ -292,8 +309,8 @@ __attribute__((noinline)) void add_taps(const DepthwiseGradient& g, Range rows, 
 
 // kHigh rows of taps share the output rows that all of them read. Before and after, each row of
 // taps processes its own, so that every chain keeps its order.
-template <int kHigh, int kWide, class Lanes>
-CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
+template <int kHigh, int kWide, class Number, class Lanes>
+CNNX_INLINE void add_tap_rows(const Gradient<Number>& g, Range rows, int64_t u, int64_t v,
                               int64_t channel, Lanes lanes) {
   Range own[kHigh];
   Range common = rows;
@@ -315,8 +332,8 @@ CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u,
   }
 }
 
-template <int kWide, class Lanes>
-CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t v, int64_t channel,
+template <int kWide, class Number, class Lanes>
+CNNX_INLINE void add_tap_columns(const Gradient<Number>& g, Range rows, int64_t v, int64_t channel,
                                  Lanes lanes) {
   int64_t u = 0;
   for (; u + 3 <= g.vertical.taps; u += 3) add_tap_rows<3, kWide>(g, rows, u, v, channel, lanes);
@@ -324,7 +341,8 @@ CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t
 }
 
 // source x gradient -> sums (taps_high, taps_wide, channels)
-void add(const DepthwiseGradient& g) {
+template <class Number>
+void add(const Gradient<Number>& g) {
   if (fits_tiles(g)) return is_small_map(g) ? add_small_map(g) : add_tiles(g);
   // Rows of a band: the part that a vector of channels reads fits into a first-level cache, where
   // every group of taps after the first finds it.
@@ -351,7 +369,7 @@ void reduce(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t cou
 
 }  // namespace
 
-const DepthwiseGradientKernels depthwise_gradient_kernels = {add, reduce};
+const DepthwiseGradientKernels depthwise_gradient_kernels = {add<float>, add<uint16_t>, reduce};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

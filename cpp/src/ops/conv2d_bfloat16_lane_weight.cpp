@@ -1,5 +1,5 @@
-// The weight gradient of depthwise convolutions and of narrow groups with arrays of bfloat16: rows
-// are widened for the kernels of float32, whose bits it has.
+// The weight gradient of depthwise convolutions and of narrow groups with arrays of bfloat16, with
+// the bits of the float32 layer. For groups of several channels rows are widened first.
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -28,7 +28,8 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
     const int64_t floats = window.stride * source_row_floats() + g_.target_row_floats();
     rows_ = std::clamp<int64_t>(kBandFloats / floats, 1, g_.target_height);
     const int64_t source_rows = std::min(spanned(window, rows_), g_.source_height);
-    source_floats_ = runtime::round_up_to_line(source_rows * source_row_floats());
+    source_floats_ =
+        reads_words() ? 0 : runtime::round_up_to_line(source_rows * source_row_floats());
     spread_floats_ =
         spreads_ ? runtime::round_up_to_line(source_rows * spread_row_floats() + kSpreadSlackFloats)
                  : 0;
@@ -45,12 +46,15 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
     const auto widen_gradient = [&](int64_t image, int64_t first, int64_t last, int slot) {
       const int64_t row_floats = g_.target_row_floats();
       float* const rows = slots + slot * slot_floats_ + source_floats_ + spread_floats_;
-      widen(a.grad_output, image * g_.target_height + first, last - first, row_floats, rows);
+      if (!reads_words() || a.grad_bias)
+        widen(a.grad_output, image * g_.target_height + first, last - first, row_floats, rows);
       return static_cast<const float*>(rows - first * row_floats);
     };
-    gradient_.run(a, rows_, kGrainProducts, widen_gradient,
+    const int64_t most_rows = reads_words() && !a.grad_bias ? g_.target_height : rows_;
+    gradient_.run(a, most_rows, kGrainProducts, widen_gradient,
                   [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
                       float* sums) {
+                    if (reads_words()) return add_words(a, image, first, last, sums);
                     const float* source =
                         widened_source(a.x, image, first, last, slots + slot * slot_floats_);
                     add(*a.kernels, source, gradient, first, last, sums);
@@ -63,6 +67,8 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
   // Products that take about 20 microseconds, mostly for memory.
   static constexpr int64_t kGrainProducts = 256 * 1024;
 
+  // Whether there is a kernel for images of bfloat16.
+  bool reads_words() const { return !narrow_groups_ && !spreads_; }
   const WindowAxis& vertical() const { return g_.vertical.front().window; }
   int64_t source_row_floats() const { return g_.source_width * g_.source_channels; }
   int64_t spread_row_floats() const {
@@ -90,6 +96,14 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
         .spread(scratch, (end - begin) * g_.source_width, g_.groups, g_.group_inputs,
                 g_.group_outputs, spread);
     return spread - begin * spread_row_floats();
+  }
+
+  void add_words(const WeightGradientArguments& a, int64_t image, int64_t first, int64_t last,
+                 float* sums) const {
+    a.kernels->depthwise->add_bfloat16(
+        {vertical(), g_.horizontal.front().window, g_.source_height, g_.source_width,
+         g_.target_channels, g_.target_width, bfloat16_of(a.x) + image * g_.source_floats(),
+         bfloat16_of(a.grad_output) + image * g_.target_floats(), first, last, sums});
   }
 
   void add(const GradientKernels& kernels, const float* source, const float* gradient,
