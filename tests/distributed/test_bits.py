@@ -14,8 +14,8 @@ pytestmark = needs_mpi
 
 
 @functools.cache
-def hash_of(processes: int, shards: int, threads: int = 1) -> str:
-    outcome = mpiexec(processes, PROGRAM, shards, threads=threads)
+def hash_of(processes: int, shards: int, threads: int = 1, dtype: str = "float32") -> str:
+    outcome = mpiexec(processes, PROGRAM, shards, dtype, threads=threads)
     assert (outcome.status, outcome.err) == (0, "")
     return outcome.out
 
@@ -28,3 +28,8 @@ def test_any_number_of_processes_gives_the_same_bits(processes: int, threads: in
 @pytest.mark.parametrize("processes", [2, 4])
 def test_groups_of_shards_that_processes_divide_anywhere(processes: int) -> None:
     assert hash_of(processes, 20) == hash_of(1, 20) != hash_of(1, 8)
+
+
+def test_any_number_of_processes_gives_the_same_bits_in_bfloat16() -> None:
+    found = hash_of(2, 8, 2, "bfloat16")
+    assert found == hash_of(1, 8, 1, "bfloat16") != hash_of(1, 8)

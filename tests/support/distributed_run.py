@@ -3,7 +3,7 @@
 Not part of the package. Process 0 prints one hash of the weights, the averaged weights and the
 history, which must not depend on the number of processes.
 
-    mpiexec -n 4 python tests/support/distributed_run.py SHARDS
+    mpiexec -n 4 python tests/support/distributed_run.py SHARDS COMPUTE_DTYPE
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import cnnx
 
 
-def main(shards: int) -> None:
+def main(shards: int, compute_dtype: str) -> None:
     """Train and print the hash."""
     communicator = cnnx.distributed.world()
     x, y = cnnx.data.xo(150, seed=1)
@@ -24,6 +24,7 @@ def main(shards: int) -> None:
     layers += [cnnx.Flatten(), cnnx.Dense(2)]
     # The weights of process 0 count.
     model = cnnx.Model(layers, input_shape=(32, 32, 1), seed=communicator.process)
+    model._core.compute_dtype = compute_dtype  # without the warning on a CPU that emulates it
     trainer = cnnx.Trainer(
         model,
         optimizer=cnnx.AdamW(1e-3),
@@ -45,4 +46,4 @@ def main(shards: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])
