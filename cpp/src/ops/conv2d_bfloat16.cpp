@@ -2,6 +2,7 @@
 #include "ops/conv2d_bfloat16.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace {
 
 // A band's copied rows stay in a second-level cache, beside the weights.
 constexpr int64_t kBfloat16BandBytes = 128 * 1024;
+// Larger weights are read from memory for every few bands alone, so many panels at a time.
+constexpr int64_t kLargeWeightBytes = 1024 * 1024, kPanelsAtOnceBytes = 512 * 1024;
+constexpr int64_t kMostBandsAtOnce = 8, kBandsAtOnceBytes = 512 * 1024;
 constexpr int64_t kBytesOfWord = 2, kFloatsOfOffset = 2;
 
 const Bfloat16ProductKernels& product_kernels() {
@@ -124,10 +128,15 @@ class Bfloat16Convolution final : public Conv2dPass {
     const Epilogue& epilogue;
     float* target;
   };
-  // Rows of each phase of an image, panels of weights, and a thread's scratch.
+  // Rows of each phase of an image, and their copy.
+  struct Band {
+    int64_t image, first, last;
+    uint16_t* rows;
+  };
+  // Panels of weights, and a thread's memory for the offsets of runs.
   struct Share {
-    int64_t image, first, last, first_panel, last_panel;
-    float* slot;
+    int64_t first_panel, last_panel;
+    int64_t* runs;
   };
 
   int64_t panels() const { return divide_up(g_.target_channels, product_kernels().panel_columns); }
@@ -135,15 +144,30 @@ class Bfloat16Convolution final : public Conv2dPass {
   int64_t phase_rows() const { return divide_up(g_.target_height, g_.step.height); }
   int64_t band_rows() const;
   int64_t runs_floats() const { return runtime::round_up_to_line(kFloatsOfOffset * most_runs_); }
-  int64_t slot_floats() const {
-    const int64_t copied = reads_in_place_ ? 0 : copy_.bytes(band_rows());
-    return runs_floats() + runtime::round_up_to_line(floats_of_bfloat16(copied / kBytesOfWord));
+  int64_t copied_floats() const {
+    const int64_t bytes = reads_in_place_ ? 0 : copy_.bytes(band_rows());
+    return runtime::round_up_to_line(floats_of_bfloat16(bytes / kBytesOfWord));
   }
+  // Bands that use some panels of large weights one after the other.
+  int64_t bands_at_once() const {
+    if (kBytesOfWord * g_.weight_floats() < kLargeWeightBytes) return 1;
+    const int64_t bytes = copied_floats() * static_cast<int64_t>(sizeof(float)) + 1;
+    return std::clamp<int64_t>(kBandsAtOnceBytes / bytes, 1, kMostBandsAtOnce);
+  }
+  int64_t panels_at_once() const {
+    if (bands_at_once() == 1) return panels();
+    const int64_t panel_bytes = kBytesOfWord * g_.weight_floats() / panels() + 1;
+    return std::max<int64_t>(kPanelsAtOnceBytes / panel_bytes, 1);
+  }
+  int64_t slot_floats() const { return runs_floats() + bands_at_once() * copied_floats(); }
   Bfloat16Product product_of(const Call& call, const PhasePair& part, int64_t target_element) const;
-  void run_band(const Call& call, const Share& share) const;
+  const uint16_t* image_of(const Call& call, const Band& band) const {
+    return call.source + band.image * g_.source_floats();
+  }
+  void copy_band(const Call& call, const Band& band) const;
+  void multiply_band(const Call& call, const Band& band, const Share& share) const;
   ProductShares shares(int64_t parts) const;
-  template <class Run>
-  void run_bands(int threads, float* scratch, const Run& run) const;
+  void run_bands(const Call& call, int threads, float* scratch) const;
   void run_columns(const Call& call, int threads) const;
 
   PassGeometry g_;
@@ -230,26 +254,27 @@ Bfloat16Product Bfloat16Convolution::product_of(const Call& call, const PhasePai
   return product;
 }
 
-void Bfloat16Convolution::run_band(const Call& call, const Share& share) const {
-  const uint16_t* const image = call.source + share.image * g_.source_floats();
-  int64_t* const runs = reinterpret_cast<int64_t*>(share.slot);
-  uint16_t* const rows = bfloat16_of(share.slot + runs_floats());
-  const int64_t channels = g_.source_channels, band = share.last - share.first;
-  if (!reads_in_place_) {
-    copy_.copy(reinterpret_cast<const uint8_t*>(image), share.first, share.last, 0,
-               reinterpret_cast<uint8_t*>(rows));
-  }
+void Bfloat16Convolution::copy_band(const Call& call, const Band& band) const {
+  if (reads_in_place_) return;
+  copy_.copy(reinterpret_cast<const uint8_t*>(image_of(call, band)), band.first, band.last, 0,
+             reinterpret_cast<uint8_t*>(band.rows));
+}
+
+void Bfloat16Convolution::multiply_band(const Call& call, const Band& band,
+                                        const Share& share) const {
+  int64_t* const runs = share.runs;
+  const int64_t channels = g_.source_channels;
   for (const PhasePair& part : parts_) {
     const Phase &v = part.vertical, &h = part.horizontal;
-    const int64_t last = std::min(share.last, v.count);
-    if (last <= share.first || h.count == 0) continue;
-    const int64_t row = share.image * g_.target_height + v.first + share.first * g_.step.height;
+    const int64_t last = std::min(band.last, v.count);
+    if (last <= band.first || h.count == 0) continue;
+    const int64_t row = band.image * g_.target_height + v.first + band.first * g_.step.height;
     Bfloat16Product product =
         product_of(call, part, (row * g_.target_width + h.first) * g_.target_channels);
     product.runs = runs;
     product.row_windows = product.row_outputs = h.count;
     product.window_step = h.window.stride * channels;
-    product.source = image + share.first * g_.source_width * channels;
+    product.source = image_of(call, band) + band.first * g_.source_width * channels;
     if (reads_in_place_) {
       runs[0] = 0;
     } else if (part.run_count > 0) {
@@ -258,12 +283,12 @@ void Bfloat16Convolution::run_band(const Call& call, const Share& share) const {
         const int64_t place = v.window.origin - vertical_.first + run / per_row * v.window.dilation;
         const int64_t column =
             h.window.origin - horizontal_.first + run % per_row * h.window.dilation;
-        runs[run] = copy_.offset(place, band) / kBytesOfWord + column * channels;
+        runs[run] = copy_.offset(place, band.last - band.first) / kBytesOfWord + column * channels;
       }
-      product.source = rows;
+      product.source = band.rows;
       product.row_windows = copy_.row_windows();
     }
-    product.windows = (last - share.first - 1) * product.row_windows + h.count;
+    product.windows = (last - band.first - 1) * product.row_windows + h.count;
     product.first_panel = share.first_panel;
     product.last_panel = share.last_panel;
     product_kernels().run(product);
@@ -277,18 +302,32 @@ ProductShares Bfloat16Convolution::shares(int64_t parts) const {
 }
 
 // Bands of equal size, as many for each thread if there is one image.
-template <class Run>
-void Bfloat16Convolution::run_bands(int threads, float* scratch, const Run& run) const {
+void Bfloat16Convolution::run_bands(const Call& call, int threads, float* scratch) const {
   int64_t bands = divide_up(phase_rows(), band_rows());
   if (g_.batch == 1) bands = std::min(divide_up(bands, threads) * threads, phase_rows());
   const int64_t rows = divide_up(phase_rows(), bands);
   bands = divide_up(phase_rows(), rows);
+  const auto run_some = [&](int64_t begin, int64_t end, int64_t first, int64_t last, float* slot) {
+    std::array<Band, kMostBandsAtOnce> some;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i % bands * rows;
+      Band& band = some[static_cast<std::size_t>(i - begin)];
+      band = {i / bands, row, std::min(row + rows, phase_rows()),
+              bfloat16_of(slot + runs_floats() + (i - begin) * copied_floats())};
+      copy_band(call, band);
+    }
+    for (int64_t panel = first; panel < last; panel += panels_at_once()) {
+      const Share share = {panel, std::min(panel + panels_at_once(), last),
+                           reinterpret_cast<int64_t*>(slot)};
+      for (int64_t i = begin; i < end; ++i)
+        multiply_band(call, some[static_cast<std::size_t>(i - begin)], share);
+    }
+  };
   shares(g_.batch * bands)
       .for_each(threads, [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-        for (int64_t band = begin; band < end; ++band) {
-          const int64_t row = band % bands * rows;
-          run({band / bands, row, std::min(row + rows, phase_rows()), first, last,
-               scratch + slot * slot_floats()});
+        for (int64_t band = begin; band < end; band += bands_at_once()) {
+          run_some(band, std::min(band + bands_at_once(), end), first, last,
+                   scratch + slot * slot_floats());
         }
       });
 }
@@ -324,7 +363,7 @@ void Bfloat16Convolution::run(const float* source, const float*, const float* pa
   const Call call = {bfloat16_of(source), packed, epilogue, target};
   if (reads_in_place_ && parts_.size() == 1 && parts_[0].run_count == 1)
     return run_columns(call, threads);
-  run_bands(threads, scratch, [&](const Share& share) { run_band(call, share); });
+  run_bands(call, threads, scratch);
 }
 
 }  // namespace
