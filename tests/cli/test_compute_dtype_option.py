@@ -121,3 +121,19 @@ def test_info_on_a_model(run: Run, tmp_path: Path) -> None:
     model.save("bfloat16.cnnx")
     assert "\ncomputes in    bfloat16, native: " in run("info", "bfloat16.cnnx").out
     assert "bfloat16" not in run("info", "float32.cnnx").out.replace("bfloat16.cnnx", "")
+
+
+def test_a_warning_of_a_model_that_it_changes(run: Run, idx: Path) -> None:
+    layers = [cnnx.Conv2d(8, 3), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(16, 16, 1), classes=["0", "1"], seed=1)
+    model.parameters["conv2d_1.bias"] = [1000.0] * 8
+    weight = model.parameters["dense_1.weight"]
+    model.parameters["dense_1.weight"] = weight - weight.mean(axis=0)
+    model.save("model.cnnx")
+    words = ("--init", "model.cnnx", *FAST, "--learning-rate", 1e-9, "--out", "out.cnnx")
+    assert "bfloat16-precision" not in run("train", idx, *words).err
+    outcome = run("train", idx, *words, *BFLOAT16, "--overwrite")
+    assert outcome.status == 0
+    assert (
+        "cnnx train: warning: bfloat16-precision: bfloat16 changes the outputs by " in outcome.err
+    )

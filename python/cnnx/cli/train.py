@@ -28,6 +28,7 @@ from cnnx.cli.shared_options import use_threads
 if TYPE_CHECKING:
     from cnnx.callbacks import Callback
     from cnnx.data.dataset import Dataset
+    from cnnx.model.model import Model
     from cnnx.training.fit_progress import TextProgress
     from cnnx.training.trainer import Trainer
 
@@ -71,6 +72,7 @@ a function in your file network.py receives (height, width, channels) and the cl
 """
 
 _NEVER = 10**9  # epochs of patience of a run that keeps its best epoch and never stops early
+_IMAGES_TO_COMPARE = 64  # in bfloat16 and float32
 _STEPS_TO_LEARN = 10  # after fewer steps, a model may well have learned nothing yet
 
 
@@ -122,6 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
         warn_of_finished_run(arguments)
     if progress.steps_done >= _STEPS_TO_LEARN:
         _warn_at_chance(trainer, images, arguments)
+        _warn_of_rounding(trainer.model, images)
     try:
         _measure(trainer, images, arguments)
     except KeyboardInterrupt:
@@ -265,6 +268,18 @@ def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Names
             f"find a learning rate with {program()} lr-find {shlex.quote(arguments.path)}, or "
             "train for more --epochs",
         )
+
+
+def _warn_of_rounding(model: Model, images: Dataset) -> None:
+    """Warn of a model that bfloat16 changes, with the layers that lose most."""
+    if model.compute_dtype != "bfloat16":
+        return
+    from cnnx.doctor.bfloat16_checks import check_bfloat16
+    from cnnx.doctor.sample import spread
+
+    pixels = images.x[spread(len(images.x), _IMAGES_TO_COMPARE)]
+    for finding in check_bfloat16(model, pixels, model(pixels)):
+        caution("train", f"{finding.check}: {finding.sentence}")
 
 
 def _save_unfinished(

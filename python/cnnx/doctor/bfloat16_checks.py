@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class _Rounding:
         return math.sqrt(error / variance) if variance > 0 else 0.0
 
 
-def check_bfloat16(model: Model, pixels: FloatArray, outputs: FloatArray) -> Iterator[Finding]:
+def check_bfloat16(model: Model, pixels: NDArray[Any], outputs: FloatArray) -> Iterator[Finding]:
     """Compare a model in bfloat16 with itself in float32.
 
     Args:
@@ -96,7 +97,7 @@ def check_bfloat16(model: Model, pixels: FloatArray, outputs: FloatArray) -> Ite
     )
 
 
-def _layers_that_lose(model: Model, pixels: FloatArray) -> dict[str, float]:
+def _layers_that_lose(model: Model, pixels: NDArray[Any]) -> dict[str, float]:
     """Layers that lose much of their outputs by rounding, in order, with the part that is lost."""
     sums = {each.name: _Rounding.none(each.output_shape[-1]) for each in model.layers}
     with any_float_range():
