@@ -70,16 +70,29 @@ void pack_input(const Bfloat16Pixels& a, float* packed) {
   }
 }
 
-// Tiles of 16 pairs of positions, those of the same columns one after another.
+constexpr int64_t kTileFloats = kTileRows * kTileRows;
+
+// Floats of a block of packed gradients: an odd number of tiles, so that blocks lie in different
+// sets of a cache.
+CNNX_INLINE int64_t block_step(int64_t columns) {
+  return ((columns + kTileRows - 1) / kTileRows | 1) * kTileFloats;
+}
+
+// Tiles of 16 pairs of positions, all columns of a block after another. Pixels are read in the
+// order of memory.
 void pack_gradient(const Bfloat16Pixels& a, float* packed) {
-  for (int64_t position = 0; position < a.positions; position += kBfloat16Block) {
-    for (int64_t column = 0; column < a.channels; column += kTileRows) {
-      const __mmask16 mask = first_channels(a.channels - column);
-      float* const tile = packed + (column * a.positions + position * kTileRows) / 2;
-      CNNX_UNROLL for (int i = 0; i < 16; ++i) _mm512_store_si512(
-          tile + i * kTileRows,
-          load_pair(a.pixels + position + 2 * i, a.first_channel + column, mask));
-    }
+  const int64_t step = block_step(a.channels);
+  for (int64_t position = 0; position < a.positions; position += 2) {
+    float* const pair =
+        packed + position / kBfloat16Block * step + position % kBfloat16Block / 2 * kTileRows;
+    const uint16_t* const* const pixels = a.pixels + position;
+    int64_t column = 0;
+    for (; column + kTileRows <= a.channels; column += kTileRows)
+      _mm512_store_si512(pair + column * kTileRows,
+                         load_pair(pixels, a.first_channel + column, 0xffff));
+    if (column < a.channels)
+      _mm512_store_si512(pair + column * kTileRows, load_pair(pixels, a.first_channel + column,
+                                                              first_channels(a.channels - column)));
   }
 }
 
@@ -97,7 +110,7 @@ template <int rows, int columns>
 CNNX_INLINE void add_tiles(const Bfloat16WeightBand& a, const Blocks& blocks, const uint16_t* input,
                            const float* gradient, float* sums) {
   const int64_t channel_bytes = 2 * channel_step(a.input_positions);
-  const int64_t column_step = kTileRows * a.blocks * kBfloat16Block / 2;
+  const int64_t gradient_step = block_step(a.columns);
   const int64_t sums_bytes = 4 * a.sums_step;
   float* const lower = sums + kTileRows * a.sums_step;
   if (a.first && blocks.first == 0) {
@@ -112,14 +125,14 @@ CNNX_INLINE void add_tiles(const Bfloat16WeightBand& a, const Blocks& blocks, co
     if (rows > 1 && columns > 1) _tile_loadd(3, lower + kTileRows, sums_bytes);
   }
   const uint16_t* const input_below = input + kTileRows * channel_step(a.input_positions);
-  gradient += blocks.first * kTileRows * kTileRows;
+  gradient += blocks.first * gradient_step;
   for (int64_t block = blocks.first; block < blocks.last; ++block) {
     const int64_t offset = a.offsets[block];
     _tile_loadd(6, gradient, kTileBytes);
     _tile_loadd(4, input + offset, channel_bytes);
     _tile_dpbf16ps(0, 4, 6);
     if (columns > 1) {
-      _tile_loadd(7, gradient + column_step, kTileBytes);
+      _tile_loadd(7, gradient + kTileFloats, kTileBytes);
       _tile_dpbf16ps(1, 4, 7);
     }
     if (rows > 1) {
@@ -127,7 +140,7 @@ CNNX_INLINE void add_tiles(const Bfloat16WeightBand& a, const Blocks& blocks, co
       _tile_dpbf16ps(2, 5, 6);
       if (columns > 1) _tile_dpbf16ps(3, 5, 7);
     }
-    gradient += kTileRows * kTileRows;
+    gradient += gradient_step;
   }
   _tile_stored(0, sums, sums_bytes);
   if (columns > 1) _tile_stored(1, sums + kTileRows, sums_bytes);
@@ -158,7 +171,7 @@ void add(const Bfloat16WeightBand& a) {
     const uint16_t* const input = packed + row * channel_step(a.input_positions);
     const bool both_rows = a.channels - row > kTileRows;
     for (int64_t column = 0; column < a.columns; column += 2 * kTileRows) {
-      const float* const gradient = a.gradient + column * a.blocks * kBfloat16Block / 2;
+      const float* const gradient = a.gradient + column * kTileRows;
       const bool both_columns = a.columns - column > kTileRows;
       const auto add_to = both_rows ? (both_columns ? add_taps<2, 2> : add_taps<2, 1>)
                                     : (both_columns ? add_taps<1, 2> : add_taps<1, 1>);
