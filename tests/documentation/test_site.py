@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import inspect
 import re
@@ -17,6 +18,7 @@ import cnnx
 import pytest
 from chromium import SCHEMES, WIDTHS
 from cpp_build import ROOT
+from example_results import EXPECTED, check_results
 
 pytest.importorskip("sphinx", reason="the site needs the extra docs")
 pytestmark = pytest.mark.slow
@@ -91,6 +93,19 @@ def test_every_page_can_be_reached_from_the_front_page(site: Path, pages: dict[P
         }
         new = {path for path in links if path in pages} - reached
     assert set(pages) - reached == set()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_gallery_shows_the_results_of_its_scripts(
+    name: str, site: Path, pages: dict[Path, str]
+) -> None:
+    blocks = re.findall(
+        r'<div class="sphx-glr-script-out.*?<pre>(.*?)</pre>',
+        pages[site / "gallery" / f"{name}.html"],
+        re.DOTALL,
+    )
+    output = html.unescape(re.sub(r"<[^>]+>", "", "\n".join(blocks)))
+    check_results(name, output, ROOT / "build" / "gallery-output" / f"{name}.png")
 
 
 def test_the_navigation_unfolds_only_around_the_page(site: Path, pages: dict[Path, str]) -> None:
