@@ -55,12 +55,16 @@ CNNX_INLINE void multiply_half(const float* input, const float* gradient,
   }
 }
 
-// The sums of a tile over all blocks of a band.
+// Blocks whose pixels and gradients stay in a first-level cache while all taps read them.
+constexpr int64_t kBlocksOfTaps = 4;
+
+// The sums of a tile over blocks [first, last) of a band.
 template <int vectors>
-CNNX_INLINE void add_tile(const Bfloat16WeightBand& a, const float* input, const float* gradient,
-                          float* sums) {
+CNNX_INLINE void add_tile(const Bfloat16WeightBand& a, int64_t first, int64_t last,
+                          const float* input, const float* gradient, float* sums) {
   Vector even[kRows][vectors], odd[kRows][vectors];
-  for (int64_t block = 0; block < a.blocks; ++block) {
+  gradient += first * kBfloat16Block * kColumns;
+  for (int64_t block = first; block < last; ++block) {
     const float* const pixels = input + a.offsets[block] * kRows;
     multiply_half<vectors>(pixels, gradient, even);
     multiply_half<vectors>(pixels + kRows, gradient + kColumns, odd);
@@ -73,22 +77,25 @@ CNNX_INLINE void add_tile(const Bfloat16WeightBand& a, const float* input, const
   }
 }
 
+template <int vectors>
+void add_taps(const Bfloat16WeightBand& a, const float* input, const float* gradient, float* sums) {
+  for (int64_t block = 0; block < a.blocks; block += kBlocksOfTaps) {
+    const int64_t last = lesser(block + kBlocksOfTaps, a.blocks);
+    for (int64_t tap = 0; tap < a.taps; ++tap) {
+      add_tile<vectors>(a, block, last, input + a.shifts[tap] * kRows, gradient,
+                        sums + a.sums_offsets[tap]);
+    }
+  }
+}
+
 // Not inlined into the function that sets the floating-point mode.
 __attribute__((noinline)) void add_tiles(const Bfloat16WeightBand& a) {
   const int64_t columns = with_tile_padding(a.columns);
   for (int64_t column = 0; column < columns; column += kColumns) {
     const float* const gradient = a.gradient + column * a.blocks * kBfloat16Block;
+    const auto add_to = columns - column >= kColumns ? add_taps<kVectors> : add_taps<1>;
     for (int64_t row = 0; row < a.channels; row += kRows) {
-      const float* const input = a.input + row * a.input_positions;
-      for (int64_t tap = 0; tap < a.taps; ++tap) {
-        const float* const first = input + a.shifts[tap] * kRows;
-        float* const sums = a.sums + a.sums_offsets[tap] + row * a.sums_step + column;
-        if (columns - column >= kColumns) {
-          add_tile<kVectors>(a, first, gradient, sums);
-        } else {
-          add_tile<1>(a, first, gradient, sums);
-        }
-      }
+      add_to(a, a.input + row * a.input_positions, gradient, a.sums + row * a.sums_step + column);
     }
   }
 }
