@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <string>
 #include <type_traits>
 #include <vector>
 
 #include "check.h"
+#include "cnnx/layers.h"
 #include "guarded_array.h"
 #include "ops/bfloat16.h"
 #include "ops/gradient_kernels.h"
@@ -29,10 +29,11 @@ inline float widened(uint16_t word) {
   return value;
 }
 
-// Of numbers without NaN.
+// To nearest, ties to even; a denormal to a zero of its sign.
 inline uint16_t rounded(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
+  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
   if (std::fpclassify(value) == FP_SUBNORMAL) return static_cast<uint16_t>(bits >> 16 & 0x8000);
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
@@ -84,8 +85,7 @@ class ElementArray {
 };
 
 struct Bfloat16Case {
-  std::string kind;
-  Settings settings;
+  Layer layer;
   std::vector<Shape> inputs;
   ops::Fusion fusion = {};
   bool frozen = false;  // of a training step
@@ -126,7 +126,8 @@ inline std::vector<std::vector<float>> arrays_of(const std::vector<ops::Paramete
 template <class Element>
 class LayerRun {
  public:
-  explicit LayerRun(const Bfloat16Case& c) : c_(c), op_(ops::make_op(c.kind, c.settings)) {
+  explicit LayerRun(const Bfloat16Case& c)
+      : c_(c), op_(ops::make_op(c.layer.kind, c.layer.settings)) {
     ops::Fusion fusion = c.fusion;
     fusion.bfloat16 = std::is_same_v<Element, uint16_t>;
     fusion.training = !c.inference;
@@ -244,7 +245,7 @@ inline void check_bfloat16_layer(const Bfloat16Case& c) {
   CHECK(same_arrays(actual.grad_parameters, expected.grad_parameters));
   CHECK(same_arrays(actual.buffers, expected.buffers));
   if (counts().failures == failures) return;
-  std::fprintf(stderr, "of %s, first input %s, %d threads%s%s\n", c.kind.c_str(),
+  std::fprintf(stderr, "of %s, first input %s, %d threads%s%s\n", c.layer.kind.c_str(),
                to_string(c.inputs[0]).c_str(), c.threads, c.accumulate ? ", accumulated" : "",
                c.in_place ? ", in place" : "");
 }

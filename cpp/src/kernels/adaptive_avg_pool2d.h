@@ -12,16 +12,23 @@ struct AdaptivePool {
   int64_t out_height, out_width;
 };
 
+// Arrays are of floats, or of bfloat16 as uint16_t.
 struct AdaptiveAvgPool2dKernels {
   // Output rows [row_begin, row_end) of the image x.
-  void (*forward)(const AdaptivePool& pool, const float* x, int64_t row_begin, int64_t row_end,
-                  float* output);
+  template <class Element>
+  using Forward = void (*)(const AdaptivePool& pool, const Element* x, int64_t row_begin,
+                           int64_t row_end, Element* output);
+  Forward<float> forward;
+  Forward<uint16_t> bfloat16_forward;
 };
 
 struct AdaptiveAvgPool2dGradientKernels {
   // Input rows [row_begin, row_end) of the image's gradient.
-  void (*backward)(const AdaptivePool& pool, const float* grad_output, int64_t row_begin,
-                   int64_t row_end, bool accumulate, float* grad_input);
+  template <class Element>
+  using Backward = void (*)(const AdaptivePool& pool, const Element* grad_output, int64_t row_begin,
+                            int64_t row_end, bool accumulate, Element* grad_input);
+  Backward<float> backward;
+  Backward<uint16_t> bfloat16_backward;
 };
 
 CNNX_DECLARE_KERNELS(AdaptiveAvgPool2dKernels, adaptive_avg_pool2d_kernels)

@@ -39,8 +39,8 @@ CNNX_INLINE bool are_general(const PoolWindows& w, bool real_pixels) {
 
 // One window of `rows` x `columns` pixels and some of its channels: x is its first pixel, and the
 // steps lead to the next row and the next column.
-template <class Lanes>
-CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t row_step,
+template <class Element, class Lanes>
+CNNX_INLINE Vector sum(const Element* x, int64_t rows, int64_t columns, int64_t row_step,
                        int64_t column_step, Lanes lanes) {
   Vector total = lanes.load(x);
   for (int64_t u = 0; u < rows; ++u) {
@@ -52,17 +52,17 @@ CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t ro
   return total;
 }
 
-template <bool general>
-void pool_windows(const PoolWindows& w, bool divide_by_real_pixels, const float* x,
-                  int64_t row_begin, int64_t row_end, float* output) {
+template <bool general, class Element>
+void pool_windows(const PoolWindows& w, bool divide_by_real_pixels, const Element* x,
+                  int64_t row_begin, int64_t row_end, Element* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
   const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
   const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
     const Vector divisor =
         broadcast(divisor_of<general>(w, divide_by_real_pixels, i, rows, j, columns));
-    const float* window = x + rows.begin * row_floats + columns.begin * channels;
-    float* target = output + (i * w.out_width + j) * channels;
+    const Element* window = x + rows.begin * row_floats + columns.begin * channels;
+    Element* target = output + (i * w.out_width + j) * channels;
     const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         lanes.store(target + channel,
@@ -74,8 +74,8 @@ void pool_windows(const PoolWindows& w, bool divide_by_real_pixels, const float*
   for_windows<general>(w, row_begin, row_end, pool);
 }
 
-template <bool general>
-void spread_gradients(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
+template <bool general, class Element>
+void spread_gradients(const PoolWindows& w, bool divide_by_real_pixels, const Element* grad_output,
                       int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
   const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
@@ -84,7 +84,7 @@ void spread_gradients(const PoolWindows& w, bool divide_by_real_pixels, const fl
                           bool add) CNNX_INLINED {
     const Vector divisor =
         broadcast(divisor_of<general>(w, divide_by_real_pixels, i, rows, j, columns));
-    const float* grad = grad_output + (i * w.out_width + j) * channels;
+    const Element* grad = grad_output + (i * w.out_width + j) * channels;
     float* target =
         grad_input + rows.begin * row_floats + written.first * row_step + columns.begin * channels;
     const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
@@ -103,24 +103,26 @@ void spread_gradients(const PoolWindows& w, bool divide_by_real_pixels, const fl
   spread_rows<general>(w, row_begin, row_end, accumulate, grad_input, spread);
 }
 
-void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, int64_t row_begin,
-             int64_t row_end, float* output) {
-  const auto pool =
-      are_general(w, divide_by_real_pixels) ? pool_windows<true> : pool_windows<false>;
+template <class Element>
+void forward(const PoolWindows& w, bool divide_by_real_pixels, const Element* x, int64_t row_begin,
+             int64_t row_end, Element* output) {
+  const auto pool = are_general(w, divide_by_real_pixels) ? pool_windows<true, Element>
+                                                          : pool_windows<false, Element>;
   pool(w, divide_by_real_pixels, x, row_begin, row_end, output);
 }
 
-void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
+template <class Element>
+void backward(const PoolWindows& w, bool divide_by_real_pixels, const Element* grad_output,
               int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
-  const auto spread =
-      are_general(w, divide_by_real_pixels) ? spread_gradients<true> : spread_gradients<false>;
+  const auto spread = are_general(w, divide_by_real_pixels) ? spread_gradients<true, Element>
+                                                            : spread_gradients<false, Element>;
   spread(w, divide_by_real_pixels, grad_output, row_begin, row_end, accumulate, grad_input);
 }
 
 }  // namespace
 
-const AvgPool2dKernels avg_pool2d_kernels = {forward};
-const AvgPool2dGradientKernels avg_pool2d_gradient_kernels = {backward};
+const AvgPool2dKernels avg_pool2d_kernels = {forward<float>, forward<uint16_t>};
+const AvgPool2dGradientKernels avg_pool2d_gradient_kernels = {backward<float>, backward<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

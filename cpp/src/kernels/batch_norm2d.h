@@ -70,8 +70,9 @@ using BatchNorm2dBfloat16Kernels = BatchNorm2dKernelsOf<uint16_t>;
 using BatchNorm2dGradientKernels = BatchNorm2dGradientKernelsOf<float>;
 using BatchNorm2dBfloat16GradientKernels = BatchNorm2dGradientKernelsOf<uint16_t>;
 CNNX_DECLARE_KERNELS(BatchNorm2dKernels, batch_norm2d_kernels)
-CNNX_DECLARE_KERNELS(BatchNorm2dBfloat16Kernels, batch_norm2d_bfloat16_kernels)
+CNNX_DECLARE_BFLOAT16_KERNELS(BatchNorm2dBfloat16Kernels, batch_norm2d_bfloat16_kernels)
 CNNX_DECLARE_KERNELS(BatchNorm2dGradientKernels, batch_norm2d_gradient_kernels)
-CNNX_DECLARE_KERNELS(BatchNorm2dBfloat16GradientKernels, batch_norm2d_bfloat16_gradient_kernels)
+CNNX_DECLARE_BFLOAT16_KERNELS(BatchNorm2dBfloat16GradientKernels,
+                              batch_norm2d_bfloat16_gradient_kernels)
 
 }  // namespace cnnx

@@ -13,28 +13,34 @@ namespace {
 
 typedef uint16_t UnalignedWordVector
     __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
-typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
 
-#if defined(__AVX512BF16__)
-CNNX_INLINE Vector widened(WordVector words) {
-  const __m512i wide = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(words));
-  return reinterpret_cast<Vector>(_mm512_slli_epi32(wide, 16));
+#if defined(__AVX2__)
+CNNX_INLINE UnsignedVector as_numbers(WordVector words) { return x86_as_numbers(words); }
+CNNX_INLINE WordVector upper_words(UnsignedVector numbers) { return x86_upper_words(numbers); }
+#else
+CNNX_INLINE UnsignedVector as_numbers(WordVector words) {
+  return __builtin_convertvector(words, UnsignedVector);
 }
+CNNX_INLINE WordVector upper_words(UnsignedVector numbers) {
+  return __builtin_convertvector(numbers >> 16, WordVector);
+}
+#endif
+
+CNNX_INLINE Vector widened(WordVector words) {
+  return reinterpret_cast<Vector>(as_numbers(words) << 16);
+}
+#if defined(__AVX512BF16__)
 CNNX_INLINE WordVector rounded_to_words(Vector value) {
   return reinterpret_cast<WordVector>(_mm512_cvtneps_pbh(value));
 }
 #else
-CNNX_INLINE Vector widened(WordVector words) {
-  return reinterpret_cast<Vector>(__builtin_convertvector(words, UnsignedVector) << 16);
-}
 CNNX_INLINE WordVector rounded_to_words(Vector value) {
   const UnsignedVector bits = reinterpret_cast<UnsignedVector>(value);
-  const UnsignedVector upper = bits >> 16, magnitude = bits & 0x7fffffff;
-  const UnsignedVector nearest = (bits + 0x7fff + (upper & 1)) >> 16;
-  const IntVector is_nan = reinterpret_cast<IntVector>(magnitude > 0x7f800000);
-  const IntVector is_denormal = reinterpret_cast<IntVector>(magnitude < 0x00800000);
-  const UnsignedVector number = is_nan ? upper | 0x40 : nearest;
-  return __builtin_convertvector(is_denormal ? upper & 0x8000 : number, WordVector);
+  const UnsignedVector nearest = bits + 0x7fff + (bits >> 16 & 1);
+  const UnsignedVector number = value != value ? bits | 0x00400000 : nearest;
+  // Or zero.
+  const auto is_denormal = (bits & 0x7f800000) == 0;
+  return upper_words(is_denormal ? bits & 0x80000000 : number);
 }
 #endif
 

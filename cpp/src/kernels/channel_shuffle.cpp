@@ -1,6 +1,7 @@
 // Channel shuffle: the compiler turns the loops of constant numbers of groups into vectors.
 #include "kernels/channel_shuffle.h"
 
+#include "kernels/bfloat16.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
@@ -21,11 +22,13 @@ CNNX_INLINE void with_constant_groups(int64_t groups, const Body& body) {
   }
 }
 
-void shuffle(const float* x, int64_t rows, int64_t groups, int64_t group_channels, float* output) {
+template <class Element>
+void shuffle(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
+             Element* output) {
   const auto shuffle_rows = [&](int64_t count) CNNX_INLINED {
     for (int64_t row = 0; row < rows; ++row) {
-      const float* __restrict source = x + row * count * group_channels;
-      float* __restrict target = output + row * count * group_channels;
+      const Element* __restrict source = x + row * count * group_channels;
+      Element* __restrict target = output + row * count * group_channels;
       for (int64_t j = 0; j < group_channels; ++j) {
         for (int64_t group = 0; group < count; ++group)
           target[j * count + group] = source[group * group_channels + j];
@@ -35,16 +38,22 @@ void shuffle(const float* x, int64_t rows, int64_t groups, int64_t group_channel
   with_constant_groups(groups, shuffle_rows);
 }
 
-void unshuffle(const float* x, int64_t rows, int64_t groups, int64_t group_channels,
-               bool accumulate, float* output) {
+CNNX_INLINE float sum_of(float a, float b) { return a + b; }
+CNNX_INLINE uint16_t sum_of(uint16_t a, uint16_t b) {
+  return rounded_to_words(widened(WordVector{a}) + widened(WordVector{b}))[0];
+}
+
+template <class Element>
+void unshuffle(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
+               bool accumulate, Element* output) {
   const auto unshuffle_rows = [&](int64_t count) CNNX_INLINED {
     for (int64_t row = 0; row < rows; ++row) {
-      const float* __restrict source = x + row * count * group_channels;
-      float* __restrict target = output + row * count * group_channels;
+      const Element* __restrict source = x + row * count * group_channels;
+      Element* __restrict target = output + row * count * group_channels;
       for (int64_t group = 0; group < count; ++group) {
         for (int64_t j = 0; j < group_channels; ++j) {
-          float& each = target[group * group_channels + j];
-          each = accumulate ? each + source[j * count + group] : source[j * count + group];
+          Element& each = target[group * group_channels + j];
+          each = accumulate ? sum_of(each, source[j * count + group]) : source[j * count + group];
         }
       }
     }
@@ -54,8 +63,9 @@ void unshuffle(const float* x, int64_t rows, int64_t groups, int64_t group_chann
 
 }  // namespace
 
-const ChannelShuffleKernels channel_shuffle_kernels = {shuffle};
-const ChannelShuffleGradientKernels channel_shuffle_gradient_kernels = {unshuffle};
+const ChannelShuffleKernels channel_shuffle_kernels = {shuffle<float>, shuffle<uint16_t>};
+const ChannelShuffleGradientKernels channel_shuffle_gradient_kernels = {unshuffle<float>,
+                                                                        unshuffle<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -7,16 +7,23 @@
 
 namespace cnnx {
 
+// Arrays are of floats, or of bfloat16 as uint16_t.
 struct ChannelShuffleKernels {
   // Channel j of group g becomes channel j * groups + g of each row.
-  void (*shuffle)(const float* x, int64_t rows, int64_t groups, int64_t group_channels,
-                  float* output);
+  template <class Element>
+  using Shuffle = void (*)(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
+                           Element* output);
+  Shuffle<float> shuffle;
+  Shuffle<uint16_t> bfloat16_shuffle;
 };
 
 struct ChannelShuffleGradientKernels {
   // Back again, adding to the result with `accumulate`.
-  void (*unshuffle)(const float* x, int64_t rows, int64_t groups, int64_t group_channels,
-                    bool accumulate, float* output);
+  template <class Element>
+  using Unshuffle = void (*)(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
+                             bool accumulate, Element* output);
+  Unshuffle<float> unshuffle;
+  Unshuffle<uint16_t> bfloat16_unshuffle;
 };
 
 CNNX_DECLARE_KERNELS(ChannelShuffleKernels, channel_shuffle_kernels)

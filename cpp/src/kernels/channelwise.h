@@ -7,17 +7,23 @@
 
 namespace cnnx {
 
-// Pixels are consecutive, `channels` floats each; every parameter has `channels` floats.
-struct ChannelwiseKernels {
+// Pixels are consecutive, `channels` elements each: floats, or bfloat16 as uint16_t. Every
+// parameter has `channels` floats.
+template <class Element>
+struct ChannelwiseLoops {
   // `output` may be x.
-  void (*forward)(const float* x, const float* const* parameters, int64_t pixels, int64_t channels,
-                  float* output);
-  void (*backward)(const float* grad_output, const float* x, const float* const* parameters,
-                   int64_t pixels, int64_t channels, bool accumulate, float* grad_input);
+  void (*forward)(const Element* x, const float* const* parameters, int64_t pixels,
+                  int64_t channels, Element* output);
+  void (*backward)(const Element* grad_output, const Element* x, const float* const* parameters,
+                   int64_t pixels, int64_t channels, bool accumulate, Element* grad_input);
   // sums[i][c] = the gradient of parameter i of channel c, a sum over the pixels.
-  void (*sums)(const float* grad_output, const float* x, int64_t pixels, int64_t channels,
+  void (*sums)(const Element* grad_output, const Element* x, int64_t pixels, int64_t channels,
                float* const* sums);
   int parameters;
+};
+struct ChannelwiseKernels {
+  ChannelwiseLoops<float> floats;
+  ChannelwiseLoops<uint16_t> bfloat16;
 };
 
 constexpr int kMostChannelwiseParameters = 2;

@@ -9,8 +9,8 @@ namespace {
 
 // One window of `rows` x `columns` pixels and some of its channels: x is its first pixel, and the
 // steps lead to the next row and the next column.
-template <class Lanes>
-CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_step,
+template <class Element, class Lanes>
+CNNX_INLINE Vector maximum(const Element* x, int64_t rows, int64_t columns, int64_t row_step,
                            int64_t column_step, Lanes lanes) {
   Vector best = lanes.load(x);
   for (int64_t u = 0; u < rows; ++u) {
@@ -24,8 +24,8 @@ CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_
 }
 
 // The position of that maximum in the window, counted in row-major order.
-template <class Lanes>
-CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t columns,
+template <class Element, class Lanes>
+CNNX_INLINE IntVector place_of_maximum(const Element* x, int64_t rows, int64_t columns,
                                        int64_t row_step, int64_t column_step, Lanes lanes) {
   Vector best = lanes.load(x);
   IntVector place = {};
@@ -41,15 +41,15 @@ CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t col
   return place;
 }
 
-template <bool general>
-void pool_windows(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
-                  float* output) {
+template <bool general, class Element>
+void pool_windows(const PoolWindows& w, const Element* x, int64_t row_begin, int64_t row_end,
+                  Element* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
   const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
   const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
-    const float* window = x + rows.begin * row_floats + columns.begin * channels;
-    float* target = output + (i * w.out_width + j) * channels;
+    const Element* window = x + rows.begin * row_floats + columns.begin * channels;
+    Element* target = output + (i * w.out_width + j) * channels;
     const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         lanes.store(target + channel,
@@ -61,8 +61,8 @@ void pool_windows(const PoolWindows& w, const float* x, int64_t row_begin, int64
   for_windows<general>(w, row_begin, row_end, pool);
 }
 
-template <bool general>
-void spread_gradients(const PoolWindows& w, const float* grad_output, const float* x,
+template <bool general, class Element>
+void spread_gradients(const PoolWindows& w, const Element* grad_output, const Element* x,
                       int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
   const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
@@ -70,9 +70,9 @@ void spread_gradients(const PoolWindows& w, const float* grad_output, const floa
   const auto spread = [&](int64_t i, Taps rows, int64_t j, Taps columns, TapRange written,
                           bool add) CNNX_INLINED {
     const int64_t offset = rows.begin * row_floats + columns.begin * channels;
-    const float* window = x + offset;
+    const Element* window = x + offset;
     float* target = grad_input + offset;
-    const float* grad = grad_output + (i * w.out_width + j) * channels;
+    const Element* grad = grad_output + (i * w.out_width + j) * channels;
     const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const IntVector argmax_index =
@@ -94,22 +94,25 @@ void spread_gradients(const PoolWindows& w, const float* grad_output, const floa
   spread_rows<general>(w, row_begin, row_end, accumulate, grad_input, spread);
 }
 
-void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
-             float* output) {
-  const auto pool = is_dilated(w) ? pool_windows<true> : pool_windows<false>;
+template <class Element>
+void forward(const PoolWindows& w, const Element* x, int64_t row_begin, int64_t row_end,
+             Element* output) {
+  const auto pool = is_dilated(w) ? pool_windows<true, Element> : pool_windows<false, Element>;
   pool(w, x, row_begin, row_end, output);
 }
 
-void backward(const PoolWindows& w, const float* grad_output, const float* x, int64_t row_begin,
+template <class Element>
+void backward(const PoolWindows& w, const Element* grad_output, const Element* x, int64_t row_begin,
               int64_t row_end, bool accumulate, float* grad_input) {
-  const auto spread = is_dilated(w) ? spread_gradients<true> : spread_gradients<false>;
+  const auto spread =
+      is_dilated(w) ? spread_gradients<true, Element> : spread_gradients<false, Element>;
   spread(w, grad_output, x, row_begin, row_end, accumulate, grad_input);
 }
 
 }  // namespace
 
-const MaxPool2dKernels max_pool2d_kernels = {forward};
-const MaxPool2dGradientKernels max_pool2d_gradient_kernels = {backward};
+const MaxPool2dKernels max_pool2d_kernels = {forward<float>, forward<uint16_t>};
+const MaxPool2dGradientKernels max_pool2d_gradient_kernels = {backward<float>, backward<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

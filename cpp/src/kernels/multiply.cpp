@@ -1,6 +1,8 @@
 // Elementwise products of arrays; the lanes are elements or channels.
 #include "kernels/multiply.h"
 
+#include <type_traits>
+
 #include "kernels/channel_lanes.h"
 #include "kernels/simd.h"
 #include "kernels/sixteen_sums.h"
@@ -9,22 +11,33 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-void elements(const float* a, const float* b, int64_t count, bool accumulate, float* target) {
-  if (accumulate) {
-    for (int64_t i = 0; i < count; ++i) target[i] += a[i] * b[i];
-  } else {
-    for (int64_t i = 0; i < count; ++i) target[i] = a[i] * b[i];
+// target = a * b, or target += a * b, for one pixel; factor(channel, lanes) is b.
+template <class Element, class Factor>
+CNNX_INLINE void multiply_pixel(const Element* a, int64_t channels, bool accumulate,
+                                Element* target, const Factor& factor) {
+  const auto multiply = [&](auto adds) CNNX_INLINED {
+    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      Vector product = lanes.load(a + channel) * factor(channel, lanes);
+      if (adds) product = lanes.load(target + channel) + product;
+      lanes.store(target + channel, product);
+    });
+  };
+  accumulate ? multiply(std::true_type{}) : multiply(std::false_type{});
+}
+
+template <class Element>
+void channels(const Element* a, const Element* b, int64_t pixels, int64_t channels, bool accumulate,
+              Element* target) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, a += channels, target += channels) {
+    multiply_pixel(a, channels, accumulate, target, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      return lanes.load(b + channel);
+    });
   }
 }
 
-void channels(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
-              float* target) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel, a += channels, target += channels)
-    elements(a, b, channels, accumulate, target);
-}
-
-void sums(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
-          float* target) {
+template <class Element>
+void sums(const Element* a, const Element* b, int64_t pixels, int64_t channels, bool accumulate,
+          Element* target) {
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum = {};
     for (int64_t offset = channel; offset < pixels * channels; offset += channels)
@@ -34,30 +47,34 @@ void sums(const float* a, const float* b, int64_t pixels, int64_t channels, bool
   });
 }
 
-void pixels(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
-            float* target) {
+template <class Element>
+void pixels(const Element* a, const Element* b, int64_t pixels, int64_t channels, bool accumulate,
+            Element* target) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, a += channels, target += channels) {
-    const float factor = b[pixel];
-    if (accumulate) {
-      for (int64_t c = 0; c < channels; ++c) target[c] += a[c] * factor;
-    } else {
-      for (int64_t c = 0; c < channels; ++c) target[c] = a[c] * factor;
-    }
+    const Vector factor = broadcast(OneLane{}.load(b + pixel)[0]);
+    multiply_pixel(a, channels, accumulate, target,
+                   [&](int64_t, auto) CNNX_INLINED { return factor; });
   }
 }
 
-void pixel_sums(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
-                float* target) {
+template <class Element>
+void pixel_sums(const Element* a, const Element* b, int64_t pixels, int64_t channels,
+                bool accumulate, Element* target) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
     const int64_t offset = pixel * channels;
-    const float sum = sum_of_products(a + offset, b + offset, channels);
-    target[pixel] = accumulate ? target[pixel] + sum : sum;
+    Vector sum = {sum_of_products(a + offset, b + offset, channels)};
+    if (accumulate) sum = OneLane{}.load(target + pixel) + sum;
+    OneLane{}.store(target + pixel, sum);
   }
 }
+
+template <class Element>
+constexpr MultiplyLoops<Element> kLoops = {channels<Element>, sums<Element>, pixels<Element>,
+                                           pixel_sums<Element>};
 
 }  // namespace
 
-const MultiplyKernels multiply_kernels = {channels, sums, pixels, pixel_sums};
+const MultiplyKernels multiply_kernels = {kLoops<float>, kLoops<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -8,9 +8,11 @@
 
 namespace cnnx {
 
-struct MultiplyKernels {
-  using Loop = void (*)(const float* a, const float* b, int64_t pixels, int64_t channels,
-                        bool accumulate, float* target);
+// On floats, or on bfloat16 as uint16_t.
+template <class Element>
+struct MultiplyLoops {
+  using Loop = void (*)(const Element* a, const Element* b, int64_t pixels, int64_t channels,
+                        bool accumulate, Element* target);
   // target = a * b with one b per channel, or target += a * b with `accumulate`; target may be a.
   Loop channels;
   // target[c] = the sum over pixels of a * b: one chain in the order of the pixels.
@@ -19,6 +21,10 @@ struct MultiplyKernels {
   Loop pixels;
   // target[pixel] = the sum over its channels of a * b, in sixteen partial sums.
   Loop pixel_sums;
+};
+struct MultiplyKernels {
+  MultiplyLoops<float> floats;
+  MultiplyLoops<uint16_t> bfloat16;
 };
 
 CNNX_DECLARE_KERNELS(MultiplyKernels, multiply_kernels)

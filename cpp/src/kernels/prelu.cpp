@@ -9,8 +9,9 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-void forward(const float* x, const float* const* parameters, int64_t pixels, int64_t channels,
-             float* output) {
+template <class Element>
+void forward(const Element* x, const float* const* parameters, int64_t pixels, int64_t channels,
+             Element* output) {
   const float* const slope = parameters[0];
   for_pixel_vectors(pixels, channels,
                     [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
@@ -20,8 +21,9 @@ void forward(const float* x, const float* const* parameters, int64_t pixels, int
                     });
 }
 
-void backward(const float* grad_output, const float* x, const float* const* parameters,
-              int64_t pixels, int64_t channels, bool accumulate, float* grad_input) {
+template <class Element>
+void backward(const Element* grad_output, const Element* x, const float* const* parameters,
+              int64_t pixels, int64_t channels, bool accumulate, Element* grad_input) {
   const float* const slope = parameters[0];
   for_pixel_vectors(pixels, channels,
                     [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
@@ -34,7 +36,8 @@ void backward(const float* grad_output, const float* x, const float* const* para
 }
 
 // The sum of x * grad_output where x is negative.
-void sums(const float* grad_output, const float* x, int64_t pixels, int64_t channels,
+template <class Element>
+void sums(const Element* grad_output, const Element* x, int64_t pixels, int64_t channels,
           float* const* sums) {
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Chains chains;
@@ -50,9 +53,13 @@ void sums(const float* grad_output, const float* x, int64_t pixels, int64_t chan
   });
 }
 
+template <class Element>
+constexpr ChannelwiseLoops<Element> kLoops = {forward<Element>, backward<Element>, sums<Element>,
+                                              1};
+
 }  // namespace
 
-const ChannelwiseKernels prelu_kernels = {forward, backward, sums, 1};
+const ChannelwiseKernels prelu_kernels = {kLoops<float>, kLoops<uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

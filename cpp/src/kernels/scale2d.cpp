@@ -9,9 +9,9 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-template <bool bias>
-void forward(const float* x, const float* const* parameters, int64_t pixels, int64_t channels,
-             float* output) {
+template <bool bias, class Element>
+void forward(const Element* x, const float* const* parameters, int64_t pixels, int64_t channels,
+             Element* output) {
   const float* const weight = parameters[0];
   for_pixel_vectors(
       pixels, channels, [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
@@ -25,8 +25,9 @@ void forward(const float* x, const float* const* parameters, int64_t pixels, int
       });
 }
 
-void backward(const float* grad_output, const float*, const float* const* parameters,
-              int64_t pixels, int64_t channels, bool accumulate, float* grad_input) {
+template <class Element>
+void backward(const Element* grad_output, const Element*, const float* const* parameters,
+              int64_t pixels, int64_t channels, bool accumulate, Element* grad_input) {
   const float* const weight = parameters[0];
   for_pixel_vectors(
       pixels, channels, [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
@@ -37,8 +38,8 @@ void backward(const float* grad_output, const float*, const float* const* parame
 }
 
 // The sums of x * grad_output and of grad_output.
-template <bool bias>
-void sums(const float* grad_output, const float* x, int64_t pixels, int64_t channels,
+template <bool bias, class Element>
+void sums(const Element* grad_output, const Element* x, int64_t pixels, int64_t channels,
           float* const* sums) {
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Chains products, gradients;
@@ -53,10 +54,14 @@ void sums(const float* grad_output, const float* x, int64_t pixels, int64_t chan
   });
 }
 
+template <bool bias, class Element>
+constexpr ChannelwiseLoops<Element> kLoops = {forward<bias, Element>, backward<Element>,
+                                              sums<bias, Element>, bias ? 2 : 1};
+
 }  // namespace
 
-const Scale2dKernels scale2d_kernels = {{forward<true>, backward, sums<true>, 2},
-                                        {forward<false>, backward, sums<false>, 1}};
+const Scale2dKernels scale2d_kernels = {{kLoops<true, float>, kLoops<true, uint16_t>},
+                                        {kLoops<false, float>, kLoops<false, uint16_t>}};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

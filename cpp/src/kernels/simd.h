@@ -35,6 +35,7 @@ constexpr int kLanes = 4;
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t IntVector __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t WordVector __attribute__((vector_size(kLanes * 2)));
 #if defined(__AVX512F__)
 typedef float HalfVector __attribute__((vector_size(kLanes * 2)));

@@ -1,6 +1,7 @@
 // Sums over a row in sixteen partial sums and a fixed tree: the same order for every vector width.
 #pragma once
 
+#include "kernels/channel_lanes.h"
 #include "kernels/simd.h"
 
 namespace {
@@ -9,7 +10,8 @@ constexpr int64_t kSums = 16;
 
 // The next sixteen elements of a row that has `count` > 0 left, padded with `beyond`. Stored as
 // whole vectors, so that later loads of the lanes need not wait for stores of another size.
-CNNX_INLINE void read_sixteen(const float* x, int64_t count, float beyond, float* lanes) {
+template <class Element>
+CNNX_INLINE void read_sixteen(const Element* x, int64_t count, float beyond, float* lanes) {
   IntVector index = {};
   for (int lane = 0; lane < kLanes; ++lane) index[lane] = lane;
   CNNX_UNROLL
@@ -17,9 +19,9 @@ CNNX_INLINE void read_sixteen(const float* x, int64_t count, float beyond, float
     const int64_t left = count - first;
     Vector value = broadcast(beyond);
     if (left >= kLanes) {
-      value = load(x + first);
+      value = AllLanes{}.load(x + first);
     } else if (left > 0) {
-      value = index < static_cast<int32_t>(left) ? load_partial(x + first, left) : value;
+      value = index < static_cast<int32_t>(left) ? FirstLanes{left}.load(x + first) : value;
     }
     store(lanes + first, value);
   }
@@ -82,7 +84,8 @@ CNNX_INLINE float sum_of(const float* a, int64_t count) {
   return sums.total();
 }
 
-CNNX_INLINE float sum_of_products(const float* a, const float* b, int64_t count) {
+template <class Element>
+CNNX_INLINE float sum_of_products(const Element* a, const Element* b, int64_t count) {
   SixteenSums sums;
   for (int64_t i = 0; i < count; i += kSums) {
     float left[kSums], right[kSums];

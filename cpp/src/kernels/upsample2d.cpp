@@ -65,12 +65,13 @@ struct Bilinear {
   ResampledAxis axis;
 };
 
-void nearest(const Upsampling& s, const float* x, int64_t row_begin, int64_t row_end,
-             float* output) {
+template <class Element>
+void nearest(const Upsampling& s, const Element* x, int64_t row_begin, int64_t row_end,
+             Element* output) {
   const Nearest vertical(s.rows), horizontal(s.columns);
   for (int64_t i = row_begin; i < row_end; ++i) {
-    const float* pixel = x + vertical.source(i) * s.columns.in_size * s.channels;
-    float* target = output + i * s.columns.out_size * s.channels;
+    const Element* pixel = x + vertical.source(i) * s.columns.in_size * s.channels;
+    Element* target = output + i * s.columns.out_size * s.channels;
     int64_t j = 0;
     for (int64_t column = 0; column < s.columns.in_size; ++column, pixel += s.channels) {
       for (const int64_t end = horizontal.end_reader(column); j < end; ++j, target += s.channels) {
@@ -86,20 +87,21 @@ CNNX_INLINE Vector mix(Vector first, float first_weight, Vector second, float se
   return fused_multiply_add(second, broadcast(second_weight), first * broadcast(first_weight));
 }
 
-void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t row_end,
-              float* output) {
+template <class Element>
+void bilinear(const Upsampling& s, const Element* x, int64_t row_begin, int64_t row_end,
+              Element* output) {
   const Bilinear vertical(s.rows), horizontal(s.columns);
   const int64_t in_row = s.columns.in_size * s.channels, out_width = s.columns.out_size;
   for (int64_t i = row_begin; i < row_end; ++i) {
     const float down = vertical.upper_weight(i), up = 1.0f - down;
-    const float* const above = x + vertical.lower(i) * in_row;
-    const float* const below = x + vertical.upper(i) * in_row;
-    float* target = output + i * out_width * s.channels;
+    const Element* const above = x + vertical.lower(i) * in_row;
+    const Element* const below = x + vertical.upper(i) * in_row;
+    Element* target = output + i * out_width * s.channels;
     for (int64_t j = 0; j < out_width; ++j, target += s.channels) {
       const float right = horizontal.upper_weight(j), left = 1.0f - right;
       const int64_t one = horizontal.lower(j) * s.channels, two = horizontal.upper(j) * s.channels;
       for_channel_vectors(s.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-        const auto load_at = [&](const float* row, int64_t column)
+        const auto load_at = [&](const Element* row, int64_t column)
                                  CNNX_INLINED { return lanes.load(row + column + channel); };
         const Vector top = mix(load_at(above, one), left, load_at(above, two), right);
         const Vector bottom = mix(load_at(below, one), left, load_at(below, two), right);
@@ -109,20 +111,20 @@ void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t ro
   }
 }
 
-template <class Axis>
-void backward(const Upsampling& s, const float* grad_output, int64_t row_begin, int64_t row_end,
-              bool accumulate, float* grad_input) {
+template <class Axis, class Element>
+void backward(const Upsampling& s, const Element* grad_output, int64_t row_begin, int64_t row_end,
+              bool accumulate, Element* grad_input) {
   const Axis vertical(s.rows), horizontal(s.columns);
   const int64_t in_width = s.columns.in_size, out_row = s.columns.out_size * s.channels;
   for (int64_t row = row_begin; row < row_end; ++row) {
     const int64_t first_row = vertical.first_reader(row), end_row = vertical.end_reader(row);
     for (int64_t column = 0; column < in_width; ++column) {
-      float* const target = grad_input + (row * in_width + column) * s.channels;
+      Element* const target = grad_input + (row * in_width + column) * s.channels;
       const int64_t first = horizontal.first_reader(column), end = horizontal.end_reader(column);
       for_channel_vectors(s.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         Vector total = {};
         for (int64_t i = first_row; i < end_row; ++i) {
-          const float* const grad = grad_output + i * out_row + channel;
+          const Element* const grad = grad_output + i * out_row + channel;
           Vector line = {};
           for (int64_t j = first; j < end; ++j) {
             line = fused_multiply_add(lanes.load(grad + j * s.channels),
@@ -139,9 +141,11 @@ void backward(const Upsampling& s, const float* grad_output, int64_t row_begin, 
 
 }  // namespace
 
-const Upsample2dKernels upsample2d_kernels = {nearest, bilinear};
-const Upsample2dGradientKernels upsample2d_gradient_kernels = {backward<Nearest>,
-                                                               backward<Bilinear>};
+const Upsample2dKernels upsample2d_kernels = {nearest<float>, bilinear<float>, nearest<uint16_t>,
+                                              bilinear<uint16_t>};
+const Upsample2dGradientKernels upsample2d_gradient_kernels = {
+    backward<Nearest, float>, backward<Bilinear, float>, backward<Nearest, uint16_t>,
+    backward<Bilinear, uint16_t>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

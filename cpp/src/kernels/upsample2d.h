@@ -20,18 +20,24 @@ struct Upsampling {
   int64_t channels;
 };
 
+// Arrays are of floats, or of bfloat16 as uint16_t.
 struct Upsample2dKernels {
   // Output rows [row_begin, row_end) of the image x.
-  using Forward = void (*)(const Upsampling& upsampling, const float* x, int64_t row_begin,
-                           int64_t row_end, float* output);
-  Forward nearest, bilinear;
+  template <class Element>
+  using Forward = void (*)(const Upsampling& upsampling, const Element* x, int64_t row_begin,
+                           int64_t row_end, Element* output);
+  Forward<float> nearest, bilinear;
+  Forward<uint16_t> bfloat16_nearest, bfloat16_bilinear;
 };
 
 struct Upsample2dGradientKernels {
   // Input rows [row_begin, row_end) of the image's gradient.
-  using Backward = void (*)(const Upsampling& upsampling, const float* grad_output,
-                            int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
-  Backward nearest, bilinear;
+  template <class Element>
+  using Backward = void (*)(const Upsampling& upsampling, const Element* grad_output,
+                            int64_t row_begin, int64_t row_end, bool accumulate,
+                            Element* grad_input);
+  Backward<float> nearest, bilinear;
+  Backward<uint16_t> bfloat16_nearest, bfloat16_bilinear;
 };
 
 CNNX_DECLARE_KERNELS(Upsample2dKernels, upsample2d_kernels)

@@ -12,6 +12,7 @@ namespace {
 #if defined(__AVX512F__)
 
 typedef unsigned short LaneMask;
+typedef int16_t ManyWords __attribute__((vector_size(64)));
 CNNX_INLINE LaneMask first_lanes(int64_t count) {
   return static_cast<LaneMask>((1u << count) - 1u);
 }
@@ -38,6 +39,13 @@ CNNX_INLINE WordVector x86_load_words(const uint16_t* source, LaneMask mask) {
 }
 CNNX_INLINE void x86_store_words(uint16_t* target, LaneMask mask, WordVector words) {
   _mm256_mask_storeu_epi16(target, mask, reinterpret_cast<__m256i>(words));
+}
+CNNX_INLINE UnsignedVector x86_as_numbers(WordVector words) {
+  return reinterpret_cast<UnsignedVector>(_mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(words)));
+}
+CNNX_INLINE ManyWords x86_permute(ManyWords words, ManyWords from) {
+  return reinterpret_cast<ManyWords>(
+      _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(from), reinterpret_cast<__m512i>(words)));
 }
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return _mm512_permutexvar_ps(reinterpret_cast<__m512i>(from), value);
@@ -78,10 +86,26 @@ CNNX_INLINE void x86_store_words(uint16_t* target, LaneMask mask, WordVector wor
   __builtin_ia32_storedquhi256_mask(reinterpret_cast<int16_t*>(target),
                                     reinterpret_cast<SignedWordVector>(words), mask);
 }
+CNNX_INLINE UnsignedVector x86_as_numbers(WordVector words) {
+  return reinterpret_cast<UnsignedVector>(__builtin_ia32_pmovzxwd512_mask(
+      reinterpret_cast<SignedWordVector>(words), IntVector{}, kEveryLane));
+}
+CNNX_INLINE ManyWords x86_permute(ManyWords words, ManyWords from) {
+  return __builtin_ia32_permvarhi512_mask(words, from, words, 0xffffffff);
+}
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return __builtin_ia32_permvarsf512_mask(value, from, value, kEveryLane);
 }
 #endif
+
+// The upper half of every number.
+CNNX_INLINE WordVector x86_upper_words(UnsignedVector numbers) {
+  const ManyWords odd = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
+  const ManyWords words = x86_permute(reinterpret_cast<ManyWords>(numbers), odd);
+  WordVector lower;
+  memcpy(&lower, &words, sizeof lower);
+  return lower;
+}
 
 #else
 
@@ -105,6 +129,14 @@ CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return _mm256_permutevar_ps(value, reinterpret_cast<__m256i>(from));
 }
+CNNX_INLINE UnsignedVector x86_as_numbers(WordVector words) {
+  return reinterpret_cast<UnsignedVector>(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(words)));
+}
+CNNX_INLINE WordVector x86_upper_words(UnsignedVector numbers) {
+  const __m256i upper = reinterpret_cast<__m256i>(numbers >> 16);
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(upper, upper), 8);
+  return reinterpret_cast<WordVector>(_mm256_castsi256_si128(packed));
+}
 #else
 CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return __builtin_ia32_vfmaddps256(a, b, c);
@@ -119,6 +151,20 @@ CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
 }
 CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
   return __builtin_ia32_vpermilvarps256(value, from);
+}
+typedef int16_t SignedWordVector __attribute__((vector_size(16)));
+typedef long long LongVector __attribute__((vector_size(32)));
+CNNX_INLINE UnsignedVector x86_as_numbers(WordVector words) {
+  return reinterpret_cast<UnsignedVector>(
+      __builtin_ia32_pmovzxwd256(reinterpret_cast<SignedWordVector>(words)));
+}
+CNNX_INLINE WordVector x86_upper_words(UnsignedVector numbers) {
+  const IntVector upper = reinterpret_cast<IntVector>(numbers >> 16);
+  const LongVector packed = __builtin_ia32_permdi256(
+      reinterpret_cast<LongVector>(__builtin_ia32_packusdw256(upper, upper)), 8);
+  WordVector lower;
+  memcpy(&lower, &packed, sizeof lower);
+  return lower;
 }
 #endif
 

@@ -2,6 +2,7 @@
 // kernel row.
 #include "cnnx/activations.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include "kernels/activations.h"
 #include "ops/activations.h"
 #include "ops/byte_function.h"
+#include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -33,10 +35,15 @@ const ActivationKernels& kernels_of(
                               "\", expected that of an elementwise activation");
 }
 
-void apply(const ActivationKernels& kernels, ActivationSettings settings, const float* x,
-           int64_t count, int threads, float* output) {
+template <class Element>
+void apply(const ActivationKernels& kernels, ActivationSettings settings, const Element* x,
+           int64_t count, int threads, Element* output) {
+  const std::array<const Element*, 1> sources = {x};
+  const auto kernel = [&](const auto& inputs, int64_t, int64_t elements, float* target) {
+    kernels.forward(inputs[0], elements, settings, target);
+  };
   runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    kernels.forward(x + begin, end - begin, settings, output + begin);
+    compute_in_floats(sources, begin, end, false, output, kernel);
   });
 }
 
@@ -49,12 +56,16 @@ ActivationGradient gradient_of(const char* name) {
   return gradient_of(kernels_of(name), gradient_kernels());
 }
 
+template <class Element>
 void apply_backward(ActivationGradient kernel, ActivationSettings settings,
-                    const float* grad_output, const float* saved, int64_t count, int threads,
-                    bool accumulate, float* grad_input) {
+                    const Element* grad_output, const Element* saved, int64_t count, int threads,
+                    bool accumulate, Element* grad_input) {
+  const std::array<const Element*, 2> sources = {grad_output, saved};
+  const auto compute = [&](const auto& inputs, int64_t, int64_t elements, float* target) {
+    kernel(inputs[0], inputs[1], elements, settings, accumulate, target);
+  };
   runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(grad_output + begin, saved + begin, end - begin, settings, accumulate,
-           grad_input + begin);
+    compute_in_floats(sources, begin, end, accumulate, grad_input, compute);
   });
 }
 
@@ -63,7 +74,7 @@ void apply_backward(ActivationGradient kernel, ActivationSettings settings,
 void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads,
                    float ceiling) {
   const ActivationGradient relu = CNNX_KERNELS(activation_kernels).relu_gradient;
-  apply_backward(relu, {ceiling}, gradient, relu_output, count, threads, false, gradient);
+  apply_backward<float>(relu, {ceiling}, gradient, relu_output, count, threads, false, gradient);
 }
 
 void apply_relu(float* values, float ceiling, int64_t count, int threads) {
@@ -75,6 +86,7 @@ void apply_relu(float* values, float ceiling, int64_t count, int threads) {
 
 namespace {
 
+template <class Element>
 class BoundActivation final : public BoundOp {
  public:
   BoundActivation(const ActivationKernels& kernels, ActivationSettings settings, int64_t count)
@@ -89,14 +101,17 @@ class BoundActivation final : public BoundOp {
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    apply(kernels_, settings_, a.inputs[0], count_, a.threads, a.output);
+    apply(kernels_, settings_, elements_of<Element>(a.inputs[0]), count_, a.threads,
+          elements_of<Element>(a.output));
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const float* saved = kernels_.gradient_from_output ? a.output : a.inputs[0];
-    apply_backward(gradient_of(kernels_, *a.kernels), settings_, a.grad_output, saved, count_,
-                   a.threads, gradient.accumulate, gradient.values);
+    apply_backward<Element>(gradient_of(kernels_, *a.kernels), settings_,
+                            elements_of<Element>(a.grad_output), elements_of<Element>(saved),
+                            count_, a.threads, gradient.accumulate,
+                            elements_of<Element>(gradient.values));
   }
 
  private:
@@ -112,8 +127,14 @@ class ActivationOp final : public Op {
       : kernels_(kernels), settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return input; }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundActivation>(kernels_of(kernels_), settings_, element_count(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundActivation>(fusion, kernels_of(kernels_), settings_,
+                                          element_count(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape&) const override {
     if (std::strcmp(kernels_, "relu") == 0) return Fusable::relu;
     return std::strcmp(kernels_, "relu6") == 0 ? Fusable::relu6 : Fusable::none;

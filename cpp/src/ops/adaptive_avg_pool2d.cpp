@@ -24,9 +24,11 @@ AdaptivePool one_image(const AdaptiveAvgPool2dGeometry& g) {
   return {g.in_height, g.in_width, g.channels, g.out_height, g.out_width};
 }
 
-void run_adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads,
-                             float* output) {
-  const auto kernel = CNNX_KERNELS(adaptive_avg_pool2d_kernels).forward;
+template <class Element>
+void run_adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& g, const Element* x, int threads,
+                             Element* output) {
+  const AdaptiveAvgPool2dKernels& kernels = CNNX_KERNELS(adaptive_avg_pool2d_kernels);
+  const auto kernel = by_element<Element>(kernels.forward, kernels.bfloat16_forward);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
@@ -36,10 +38,12 @@ void run_adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& g, const float* x,
                     });
 }
 
+template <class Element>
 void run_adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& g,
-                                      const GradientKernels& kernels, const float* grad_output,
-                                      int threads, bool accumulate, float* grad_input) {
-  const auto kernel = kernels.adaptive_avg_pool2d->backward;
+                                      const GradientKernels& kernels, const Element* grad_output,
+                                      int threads, bool accumulate, Element* grad_input) {
+  const auto kernel = by_element<Element>(kernels.adaptive_avg_pool2d->backward,
+                                          kernels.adaptive_avg_pool2d->bfloat16_backward);
   const int64_t in_row = g.in_width * g.channels;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
@@ -49,16 +53,22 @@ void run_adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& g,
                     });
 }
 
-using BoundAdaptiveAvgPool2d = BoundLinearMap<AdaptiveAvgPool2dGeometry, run_adaptive_avg_pool2d,
-                                              run_adaptive_avg_pool2d_backward>;
+template <class Element>
+using BoundAdaptiveAvgPool2d =
+    BoundLinearMap<Element, AdaptiveAvgPool2dGeometry, run_adaptive_avg_pool2d<Element>,
+                   run_adaptive_avg_pool2d_backward<Element>>;
 
 // What both kinds have in common.
 class AveragingOp : public Op {
  public:
   explicit AveragingOp(Pair output_size) : output_size_(output_size) {}
   std::unique_ptr<const BoundOp> bind(const Shape& input) const final {
-    return std::make_unique<BoundAdaptiveAvgPool2d>(geometry(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion& fusion) const final {
+    return bind_elements<BoundAdaptiveAvgPool2d>(fusion, geometry(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const final { return true; }
   bool reads_bytes(const std::vector<Shape>& inputs) const final {
     return image_sums_fit(inputs[0]);
   }

@@ -2,11 +2,15 @@
 #include "ops/add.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <string>
 
+#include "kernels/activations.h"
 #include "kernels/add.h"
 #include "ops/activations.h"
+#include "ops/bfloat16.h"
+#include "ops/elements.h"
 #include "ops/elementwise_quantized.h"
 #include "ops/layer_description.h"
 #include "runtime/dispatch.h"
@@ -39,6 +43,7 @@ void pass_gradient(const float* grad_output, const InputGradient& input, int64_t
 
 namespace {
 
+template <class Element>
 class BoundAdd final : public BoundOp {
  public:
   BoundAdd(std::size_t inputs, int64_t count, bool relu)
@@ -56,20 +61,46 @@ class BoundAdd final : public BoundOp {
   }
 
   void forward(const ForwardArguments& a) const override {
-    const float* sum = a.inputs[0];
+    if (std::is_same_v<Element, uint16_t> && inputs_ > 2) return add_many(a);
+    const Element* sum = elements_of<Element>(a.inputs[0]);
+    Element* const output = elements_of<Element>(a.output);
     for (std::size_t i = 1; i < inputs_; ++i) {
-      add_arrays(sum, a.inputs[i], count_, relu_ && i + 1 == inputs_, a.threads, a.output);
-      sum = a.output;
+      const bool relu = relu_ && i + 1 == inputs_;
+      by_element<Element>(add_arrays, add_bfloat16_arrays)(sum, elements_of<Element>(a.inputs[i]),
+                                                           count_, relu, a.threads, output);
+      sum = output;
     }
   }
   void backward(const BackwardArguments& a) const override {
-    if (relu_ && !a.grad_output_relu_masked)
-      relu_gradient(a.grad_output, a.output, count_, a.threads);
-    for (std::size_t i = 0; i < inputs_; ++i)
-      pass_gradient(a.grad_output, a.grad_inputs[i], count_, a.threads);
+    Element* const grad_output = elements_of<Element>(a.grad_output);
+    if (relu_ && !a.grad_output_relu_masked) {
+      by_element<Element>(relu_gradient, bfloat16_relu_gradient)(
+          grad_output, elements_of<Element>(a.output), count_, a.threads, kNoCeiling);
+    }
+    for (std::size_t i = 0; i < inputs_; ++i) {
+      by_element<Element>(pass_gradient, pass_bfloat16_gradient)(grad_output, a.grad_inputs[i],
+                                                                 count_, a.threads);
+    }
   }
 
  private:
+  // The sum of more than two arrays of bfloat16, rounded once.
+  void add_many(const ForwardArguments& a) const {
+    const auto add_words = CNNX_KERNELS(bfloat16_array_kernels).add_words;
+    const auto relu = CNNX_KERNELS(activation_kernels).relu;
+    const auto add_others = [&](const auto& first_input, int64_t first, int64_t count,
+                                float* target) {
+      std::copy_n(first_input[0], count, target);
+      for (std::size_t i = 1; i < inputs_; ++i)
+        add_words(bfloat16_of(a.inputs[i]) + first, count, target);
+      if (relu_) relu(target, count, {kNoCeiling}, target);
+    };
+    const std::array<const uint16_t*, 1> sources = {bfloat16_of(a.inputs[0])};
+    runtime::parallel_for(a.threads, count_, kAddGrain, [&](int64_t begin, int64_t end, int) {
+      compute_in_floats(sources, begin, end, false, bfloat16_of(a.output), add_others);
+    });
+  }
+
   std::size_t inputs_;
   int64_t count_;
   bool relu_;
@@ -88,8 +119,9 @@ class AddOp final : public MergeOp {
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                              const Fusion& fusion) const override {
-    return std::make_unique<BoundAdd>(inputs.size(), element_count(inputs[0]), fusion.relu);
+    return bind_elements<BoundAdd>(fusion, inputs.size(), element_count(inputs[0]), fusion.relu);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape&) const override { return Fusable::add; }
   bool can_fuse(Fusable successor, const Shape&) const override {
     return successor == Fusable::relu;

@@ -3,9 +3,9 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/avg_pool2d.h"
+#include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
-#include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
 #include "ops/pool2d_quantized.h"
@@ -15,9 +15,11 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-void run_avg_pool2d(const AvgPool2dGeometry& g, const float* x, int threads, float* output) {
+template <class Element>
+void run_avg_pool2d(const AvgPool2dGeometry& g, const Element* x, int threads, Element* output) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).forward;
+  const AvgPool2dKernels& kernels = CNNX_KERNELS(avg_pool2d_kernels);
+  const auto kernel = by_element<Element>(kernels.forward, kernels.bfloat16_forward);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
@@ -27,17 +29,24 @@ void run_avg_pool2d(const AvgPool2dGeometry& g, const float* x, int threads, flo
                     });
 }
 
+template <class Element>
 void run_avg_pool2d_backward(const AvgPool2dGeometry& g, const GradientKernels& kernels,
-                             const float* grad_output, int threads, bool accumulate,
-                             float* grad_input) {
+                             const Element* grad_output, int threads, bool accumulate,
+                             Element* grad_input, float* scratch) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = kernels.avg_pool2d->backward;
+  const auto kernel =
+      by_element<Element>(kernels.avg_pool2d->backward, kernels.avg_pool2d->bfloat16_backward);
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
+  const GradientRows<Element> gradients(in_row, scratch);
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
-                    [&](int64_t image, int64_t begin, int64_t end) {
-                      kernel(windows, g.divide_by_real_pixels, grad_output + image * out_floats,
-                             begin, end, accumulate, grad_input + image * in_floats);
+                    [&](int64_t image, int64_t begin, int64_t end, int slot) {
+                      gradients.for_bands(
+                          grad_input + image * in_floats, begin, end, slot, accumulate,
+                          [&](int64_t first, int64_t last, float* rows) {
+                            kernel(windows, g.divide_by_real_pixels,
+                                   grad_output + image * out_floats, first, last, accumulate, rows);
+                          });
                     });
 }
 
@@ -50,7 +59,34 @@ AvgPool2dGeometry geometry_of(const Shape& x, const Pool2dSettings& settings,
   return geometry;
 }
 
-using BoundAvgPool2d = BoundLinearMap<AvgPool2dGeometry, run_avg_pool2d, run_avg_pool2d_backward>;
+template <class Element>
+class BoundAvgPool2d final : public BoundOp {
+ public:
+  explicit BoundAvgPool2d(const AvgPool2dGeometry& geometry) : g_(geometry) {}
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = false;
+    return traits;
+  }
+  int64_t backward_scratch_floats(int threads) const override {
+    return GradientRows<Element>(g_.in_width * g_.channels).scratch_floats(threads);
+  }
+  void forward(const ForwardArguments& a) const override {
+    run_avg_pool2d(g_, elements_of<Element>(a.inputs[0]), a.threads,
+                   elements_of<Element>(a.output));
+  }
+  void backward(const BackwardArguments& a) const override {
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    run_avg_pool2d_backward<Element>(g_, *a.kernels, elements_of<Element>(a.grad_output), a.threads,
+                                     gradient.accumulate, elements_of<Element>(gradient.values),
+                                     a.scratch);
+  }
+
+ private:
+  AvgPool2dGeometry g_;
+};
 
 class AvgPool2dOp final : public Op {
  public:
@@ -58,8 +94,13 @@ class AvgPool2dOp final : public Op {
       : settings_(settings), count_include_pad_(count_include_pad) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundAvgPool2d>(geometry(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundAvgPool2d>(fusion, geometry(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>& inputs) const override {
     return image_sums_fit(inputs[0]);
   }
@@ -119,7 +160,7 @@ void avg_pool2d(const AvgPool2dGeometry& geometry, const float* x, float* output
 void avg_pool2d_backward(const AvgPool2dGeometry& geometry, const float* grad_output,
                          float* grad_input, bool accumulate) {
   ops::run_avg_pool2d_backward(geometry, ops::gradient_kernels(), grad_output, get_num_threads(),
-                               accumulate, grad_input);
+                               accumulate, grad_input, nullptr);
 }
 
 }  // namespace cnnx

@@ -12,6 +12,7 @@
 #include "ops/add.h"
 #include "ops/batch_norm_passes.h"
 #include "ops/bfloat16.h"
+#include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -154,11 +155,8 @@ void BoundBatchNorm2d<Element>::backward(const BackwardArguments& a) const {
                  pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
   if (!fusion_.add) return;
   const int64_t count = norm_.geometry().pixels * norm_.geometry().channels;
-  if constexpr (kIsFloat) {
-    pass_gradient(grad_output, a.grad_inputs[1], count, a.threads);
-  } else {
-    pass_bfloat16_gradient(grad_output, a.grad_inputs[1], count, a.threads);
-  }
+  by_element<Element>(pass_gradient, pass_bfloat16_gradient)(grad_output, a.grad_inputs[1], count,
+                                                             a.threads);
 }
 
 class BatchNorm2dOp final : public Op {
@@ -190,9 +188,7 @@ class BatchNorm2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const BatchNorm2dGeometry geometry{input[0] * input[1] * input[2], input[3], epsilon_};
-    if (fusion.bfloat16)
-      return std::make_unique<BoundBatchNorm2d<uint16_t>>(geometry, momentum_, affine_, fusion);
-    return std::make_unique<BoundBatchNorm2d<float>>(geometry, momentum_, affine_, fusion);
+    return bind_elements<BoundBatchNorm2d>(fusion, geometry, momentum_, affine_, fusion);
   }
   bool runs_in_bfloat16(const Shape&) const override { return true; }
   void scale_and_shift(const float* const* parameters, const float* const* buffers,

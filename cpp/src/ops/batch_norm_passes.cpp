@@ -1,9 +1,10 @@
 // Calls the kernels of batch normalisation chunk by chunk, and adds up the sums of the chunks.
 #include "ops/batch_norm_passes.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "ops/bfloat16.h"
+#include "ops/elements.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx::ops {
@@ -12,7 +13,23 @@ namespace {
 template <class Element>
 const BatchNorm2dKernelsOf<Element>& kernels_of_elements() {
   return by_element<Element>(CNNX_KERNELS(batch_norm2d_kernels),
-                             CNNX_KERNELS(batch_norm2d_bfloat16_kernels));
+                             CNNX_BFLOAT16_KERNELS(batch_norm2d_bfloat16_kernels));
+}
+
+// Channels whose sums over chunks are added up together: a cache line of every chunk's sums.
+constexpr int64_t kBlock = 16;
+
+// Calls body(first channel, channels) for blocks of channels.
+template <class Body>
+void for_channel_blocks(int64_t channels, int64_t chunks, int threads, const Body& body) {
+  constexpr int64_t kGrainLines = 1024;
+  runtime::parallel_for(threads, divide_up(channels, kBlock), kGrainLines / (chunks + 1) + 1,
+                        [&](int64_t begin, int64_t end, int) {
+                          for (int64_t block = begin; block < end; ++block) {
+                            const int64_t first = block * kBlock;
+                            body(first, std::min(kBlock, channels - first));
+                          }
+                        });
 }
 
 }  // namespace
@@ -25,19 +42,29 @@ void BatchNorm<Element>::statistics(const Element* x, int threads, float* scratc
     float* const moments = scratch + 2 * chunk * channels_;
     kernel(x + first * g_.channels, pixels, g_.channels, moments, moments + channels_);
   });
-  const auto count = [&](int64_t chunk) { return static_cast<double>(chunks_.pixels_of(chunk)); };
   const double total = static_cast<double>(g_.pixels);
-  for (int64_t c = 0; c < g_.channels; ++c) {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < chunks_.count(); ++i) sum += count(i) * scratch[2 * i * channels_ + c];
-    const double middle = sum / total;
+  for_channel_blocks(g_.channels, chunks_.count(), threads, [&](int64_t begin, int64_t channels) {
+    double middle[kBlock] = {}, squares[kBlock] = {};
     for (int64_t i = 0; i < chunks_.count(); ++i) {
-      const double distance = scratch[2 * i * channels_ + c] - middle;
-      squares += scratch[(2 * i + 1) * channels_ + c] + count(i) * distance * distance;
+      const double count = static_cast<double>(chunks_.pixels_of(i));
+      const float* const means = scratch + 2 * i * channels_ + begin;
+      for (int64_t c = 0; c < channels; ++c) middle[c] += count * means[c];
     }
-    mean[c] = static_cast<float>(middle);
-    variance[c] = static_cast<float>(squares / total);
-  }
+    for (int64_t c = 0; c < channels; ++c) middle[c] /= total;
+    for (int64_t i = 0; i < chunks_.count(); ++i) {
+      const double count = static_cast<double>(chunks_.pixels_of(i));
+      const float* const means = scratch + 2 * i * channels_ + begin;
+      const float* const own_squares = means + channels_;
+      for (int64_t c = 0; c < channels; ++c) {
+        const double distance = means[c] - middle[c];
+        squares[c] += own_squares[c] + count * distance * distance;
+      }
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      mean[begin + c] = static_cast<float>(middle[c]);
+      variance[begin + c] = static_cast<float>(squares[c] / total);
+    }
+  });
 }
 
 template <class Element>
@@ -120,24 +147,29 @@ void BatchNorm<Element>::backward(const BatchNorm2dGradientKernelsOf<Element>& k
   const BatchNormLines lines = lines_in_scratch(scratch);
   float *const slope = lines.scale, *const offset = lines.shift, *const bend = lines.inverse;
   const double total = static_cast<double>(g_.pixels);
-  for (int64_t c = 0; c < g_.channels; ++c) {
-    double sum = 0, products = 0;
+  const auto write = [&](float* gradient, double value) {
+    if (!gradient) return;
+    *gradient = static_cast<float>(gradients.accumulate_parameters ? *gradient + value : value);
+  };
+  for_channel_blocks(g_.channels, chunks_.count(), threads, [&](int64_t begin, int64_t channels) {
+    double sum[kBlock] = {}, products[kBlock] = {};
     for (int64_t i = 0; i < chunks_.count(); ++i) {
-      sum += scratch[2 * i * channels_ + c];
-      products += scratch[(2 * i + 1) * channels_ + c];
+      const float* const sums = scratch + 2 * i * channels_ + begin;
+      for (int64_t c = 0; c < channels; ++c) {
+        sum[c] += sums[c];
+        products[c] += sums[channels_ + c];
+      }
     }
-    const auto write = [&](float* gradient, double value) {
-      if (!gradient) return;
-      gradient[c] =
-          static_cast<float>(gradients.accumulate_parameters ? gradient[c] + value : value);
-    };
-    write(gradients.bias, sum);
-    write(gradients.weight, products * inverse[c]);
-    slope[c] = pass.line.scale[c];
-    const double mean_factor = statistics_are_constant ? 0.0 : slope[c] / total;
-    offset[c] = static_cast<float>(-mean_factor * sum);
-    bend[c] = static_cast<float>(-mean_factor * products * inverse[c] * inverse[c]);
-  }
+    for (int64_t i = 0; i < channels; ++i) {
+      const int64_t c = begin + i;
+      write(gradients.bias ? gradients.bias + c : nullptr, sum[i]);
+      write(gradients.weight ? gradients.weight + c : nullptr, products[i] * inverse[c]);
+      slope[c] = pass.line.scale[c];
+      const double mean_factor = statistics_are_constant ? 0.0 : slope[c] / total;
+      offset[c] = static_cast<float>(-mean_factor * sum[i]);
+      bend[c] = static_cast<float>(-mean_factor * products[i] * inverse[c] * inverse[c]);
+    }
+  });
   if (!gradients.values) return;
   BatchNormBackwardOf<Element> again = pass;
   // With an output to read the mask from, the pass of the sums has applied it to grad_output.

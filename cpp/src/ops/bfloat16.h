@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <type_traits>
 
 #include "kernels/relu.h"
 #include "ops/op.h"
@@ -20,25 +19,6 @@ inline const float* as_floats(const uint16_t* array) {
   return reinterpret_cast<const float*>(array);
 }
 inline float* as_floats(uint16_t* array) { return reinterpret_cast<float*>(array); }
-
-// An array of floats or of bfloat16, which a graph passes as the memory of floats.
-template <class Element>
-const Element* elements_of(const float* array) {
-  return reinterpret_cast<const Element*>(array);
-}
-template <class Element>
-Element* elements_of(float* array) {
-  return reinterpret_cast<Element*>(array);
-}
-// The first argument for floats, the second for bfloat16: their kernels.
-template <class Element, class Floats, class Bfloat16>
-const auto& by_element(const Floats& floats, const Bfloat16& bfloat16) {
-  if constexpr (std::is_same_v<Element, float>) {
-    return floats;
-  } else {
-    return bfloat16;
-  }
-}
 
 constexpr int64_t floats_of_bfloat16(int64_t count) { return (count + 1) / 2; }
 

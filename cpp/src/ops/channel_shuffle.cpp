@@ -20,8 +20,10 @@ struct Shuffle {
   int64_t channels() const { return groups * group_channels; }
 };
 
-void run_channel_shuffle(const Shuffle& s, const float* x, int threads, float* output) {
-  const auto shuffle = CNNX_KERNELS(channel_shuffle_kernels).shuffle;
+template <class Element>
+void run_channel_shuffle(const Shuffle& s, const Element* x, int threads, Element* output) {
+  const ChannelShuffleKernels& kernels = CNNX_KERNELS(channel_shuffle_kernels);
+  const auto shuffle = by_element<Element>(kernels.shuffle, kernels.bfloat16_shuffle);
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t first = begin * s.channels();
     shuffle(x + first, end - begin, s.groups, s.group_channels, output + first);
@@ -41,16 +43,22 @@ void shuffle_bytes(const Shuffle& s, const uint8_t* x, int threads, uint8_t* out
   });
 }
 
+template <class Element>
 void run_channel_shuffle_backward(const Shuffle& s, const GradientKernels& kernels,
-                                  const float* grad_output, int threads, bool accumulate,
-                                  float* grad_input) {
-  const auto unshuffle = kernels.channel_shuffle->unshuffle;
+                                  const Element* grad_output, int threads, bool accumulate,
+                                  Element* grad_input) {
+  const auto unshuffle = by_element<Element>(kernels.channel_shuffle->unshuffle,
+                                             kernels.channel_shuffle->bfloat16_unshuffle);
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t first = begin * s.channels();
     unshuffle(grad_output + first, end - begin, s.groups, s.group_channels, accumulate,
               grad_input + first);
   });
 }
+
+template <class Element>
+using BoundChannelShuffle = BoundLinearMap<Element, Shuffle, run_channel_shuffle<Element>,
+                                           run_channel_shuffle_backward<Element>>;
 
 class ChannelShuffleOp final : public Op {
  public:
@@ -66,11 +74,14 @@ class ChannelShuffleOp final : public Op {
     return input;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    output_shape(input);
-    return std::make_unique<
-        BoundLinearMap<Shuffle, run_channel_shuffle, run_channel_shuffle_backward>>(
-        shuffle_of(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    output_shape(input);
+    return bind_elements<BoundChannelShuffle>(fusion, shuffle_of(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,

@@ -15,6 +15,7 @@ namespace cnnx::ops {
 void check_last_axis(const char* kind, const Shape& input);
 
 // Parallel over chunks of pixels.
+template <class Element>
 class BoundChannelwise final : public BoundOp {
  public:
   BoundChannelwise(const ChannelwiseKernels& kernels, int64_t pixels, int64_t channels);
@@ -25,7 +26,7 @@ class BoundChannelwise final : public BoundOp {
   void backward(const BackwardArguments& a) const override;
 
  private:
-  const ChannelwiseKernels& kernels_;
+  const ChannelwiseLoops<Element>& kernels_;
   int64_t channels_;
   PixelChunks chunks_;
   int64_t sum_floats_;  // from one parameter's sums of a chunk to the next one's

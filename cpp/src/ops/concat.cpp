@@ -1,9 +1,10 @@
 // concat: the layer kind, arrays side by side along the last axis, the channels.
-#include <cstring>
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include "ops/byte_function.h"
+#include "ops/elements.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -15,6 +16,7 @@ namespace {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kConcatGrain = 32 * 1024;
 
+template <class Element>
 class BoundConcat final : public BoundOp {
  public:
   BoundConcat(int64_t rows, std::vector<int64_t> widths) : rows_(rows), widths_(std::move(widths)) {
@@ -30,18 +32,23 @@ class BoundConcat final : public BoundOp {
   void forward(const ForwardArguments& a) const override {
     for_rows(a.threads, [&](std::size_t input, int64_t row, int64_t column) {
       const int64_t width = widths_[input];
-      std::memcpy(a.output + row * width_ + column, a.inputs[input] + row * width,
-                  static_cast<std::size_t>(width) * sizeof(float));
+      std::copy_n(elements_of<Element>(a.inputs[input]) + row * width, width,
+                  elements_of<Element>(a.output) + row * width_ + column);
     });
   }
   void backward(const BackwardArguments& a) const override {
+    const auto add = sum_kernel<Element>();
     for_rows(a.threads, [&](std::size_t input, int64_t row, int64_t column) {
       const InputGradient& gradient = a.grad_inputs[input];
       if (!gradient.values) return;
       const int64_t width = widths_[input];
-      const float* const from = a.grad_output + row * width_ + column;
-      float* const to = gradient.values + row * width;
-      for (int64_t i = 0; i < width; ++i) to[i] = gradient.accumulate ? to[i] + from[i] : from[i];
+      const Element* const from = elements_of<Element>(a.grad_output) + row * width_ + column;
+      Element* const to = elements_of<Element>(gradient.values) + row * width;
+      if (gradient.accumulate) {
+        add(to, from, width, false, to);
+      } else {
+        std::copy_n(from, width, to);
+      }
     });
   }
 
@@ -82,9 +89,10 @@ class ConcatOp final : public MergeOp {
     return merged;
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
-                                             const Fusion&) const override {
-    return std::make_unique<BoundConcat>(rows_of_channels(inputs[0]), widths_of(inputs));
+                                             const Fusion& fusion) const override {
+    return bind_elements<BoundConcat>(fusion, rows_of_channels(inputs[0]), widths_of(inputs));
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   bool can_fuse_in_bytes(Fusable successor) const override {
     return successor == Fusable::quantize;

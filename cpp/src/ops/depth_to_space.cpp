@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
@@ -50,6 +51,16 @@ void for_runs(const Blocks& b, int threads, const Body& body) {
       });
 }
 
+template <class Element>
+Element sum_of(Element a, Element b) {
+  if constexpr (std::is_same_v<Element, uint16_t>) {
+    sum_kernel<uint16_t>()(&a, &b, 1, false, &a);
+    return a;
+  } else {
+    return static_cast<Element>(a + b);
+  }
+}
+
 template <bool to_depth, class Element>
 void rearrange(const Blocks& b, const Element* x, int threads, bool accumulate, Element* output) {
   for_runs(b, threads, [&](int64_t wide, int64_t deep, int64_t deep_step, int64_t count) {
@@ -61,9 +72,9 @@ void rearrange(const Blocks& b, const Element* x, int threads, bool accumulate, 
       return;
     }
     for (int64_t i = 0; i < count; ++i) {
-      Element& each = target[i * target_step];
+      Element* const each = target + i * target_step;
       const Element value = source[i * source_step];
-      each = accumulate ? static_cast<Element>(each + value) : value;
+      *each = accumulate ? sum_of(*each, value) : value;
     }
   });
 }
@@ -73,9 +84,10 @@ void run_depth_to_space(const Blocks& b, const Element* x, int threads, Element*
   rearrange<to_depth>(b, x, threads, false, output);
 }
 
-template <bool to_depth>
-void run_depth_to_space_backward(const Blocks& b, const GradientKernels&, const float* grad_output,
-                                 int threads, bool accumulate, float* grad_input) {
+template <bool to_depth, class Element>
+void run_depth_to_space_backward(const Blocks& b, const GradientKernels&,
+                                 const Element* grad_output, int threads, bool accumulate,
+                                 Element* grad_input) {
   rearrange<!to_depth>(b, grad_output, threads, accumulate, grad_input);
 }
 
@@ -92,10 +104,13 @@ class RearrangeOp final : public Op {
     return to_depth ? blocks.deep() : blocks.wide();
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundLinearMap<Blocks, run_depth_to_space<to_depth, float>,
-                                           run_depth_to_space_backward<to_depth>>>(
-        blocks_of(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<Bound>(fusion, blocks_of(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,
@@ -106,6 +121,10 @@ class RearrangeOp final : public Op {
   }
 
  private:
+  template <class Element>
+  using Bound = BoundLinearMap<Element, Blocks, run_depth_to_space<to_depth, Element>,
+                               run_depth_to_space_backward<to_depth, Element>>;
+
   Blocks blocks_of(const Shape& x) const {
     check_image_shape(name_, x);
     if (block_ < 1 || block_ > kMostSetting) {

@@ -16,29 +16,30 @@ const Conv2dGradientKernels& conv2d_half_vectors() {
 }  // namespace
 
 const GradientKernels& gradient_kernels() {
-  static const GradientKernels kernels = {&CNNX_KERNELS(conv2d_gradient_kernels),
-                                          &conv2d_half_vectors(),
-                                          &CNNX_BFLOAT16_KERNELS(bfloat16_weight_kernels),
-                                          &CNNX_KERNELS(depthwise_gradient_kernels),
-                                          &CNNX_KERNELS(lane_groups_gradient_kernels),
-                                          &CNNX_KERNELS(winograd2_weight_kernels),
-                                          &CNNX_KERNELS(winograd4_weight_kernels),
-                                          &CNNX_KERNELS(winograd2_of_5_weight_kernels),
-                                          &CNNX_KERNELS(winograd4_of_2_weight_kernels),
-                                          &CNNX_KERNELS(winograd4_of_4_weight_kernels),
-                                          &CNNX_KERNELS(winograd2_of_5_overlap_kernels),
-                                          &CNNX_KERNELS(dense_gradient_kernels),
-                                          &CNNX_KERNELS(activation_gradient_kernels),
-                                          &CNNX_KERNELS(max_pool2d_gradient_kernels),
-                                          &CNNX_KERNELS(avg_pool2d_gradient_kernels),
-                                          &CNNX_KERNELS(adaptive_avg_pool2d_gradient_kernels),
-                                          &CNNX_KERNELS(upsample2d_gradient_kernels),
-                                          &CNNX_KERNELS(channel_shuffle_gradient_kernels),
-                                          &CNNX_KERNELS(batch_norm2d_gradient_kernels),
-                                          &CNNX_KERNELS(batch_norm2d_bfloat16_gradient_kernels),
-                                          &CNNX_KERNELS(group_norm_gradient_kernels),
-                                          &CNNX_KERNELS(lrn_gradient_kernels),
-                                          &CNNX_KERNELS(softmax_gradient_kernels)};
+  static const GradientKernels kernels = {
+      &CNNX_KERNELS(conv2d_gradient_kernels),
+      &conv2d_half_vectors(),
+      &CNNX_BFLOAT16_KERNELS(bfloat16_weight_kernels),
+      &CNNX_KERNELS(depthwise_gradient_kernels),
+      &CNNX_KERNELS(lane_groups_gradient_kernels),
+      &CNNX_KERNELS(winograd2_weight_kernels),
+      &CNNX_KERNELS(winograd4_weight_kernels),
+      &CNNX_KERNELS(winograd2_of_5_weight_kernels),
+      &CNNX_KERNELS(winograd4_of_2_weight_kernels),
+      &CNNX_KERNELS(winograd4_of_4_weight_kernels),
+      &CNNX_KERNELS(winograd2_of_5_overlap_kernels),
+      &CNNX_KERNELS(dense_gradient_kernels),
+      &CNNX_KERNELS(activation_gradient_kernels),
+      &CNNX_KERNELS(max_pool2d_gradient_kernels),
+      &CNNX_KERNELS(avg_pool2d_gradient_kernels),
+      &CNNX_KERNELS(adaptive_avg_pool2d_gradient_kernels),
+      &CNNX_KERNELS(upsample2d_gradient_kernels),
+      &CNNX_KERNELS(channel_shuffle_gradient_kernels),
+      &CNNX_KERNELS(batch_norm2d_gradient_kernels),
+      &CNNX_BFLOAT16_KERNELS(batch_norm2d_bfloat16_gradient_kernels),
+      &CNNX_KERNELS(group_norm_gradient_kernels),
+      &CNNX_KERNELS(lrn_gradient_kernels),
+      &CNNX_KERNELS(softmax_gradient_kernels)};
   return kernels;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ops/elements.h"
 #include "ops/op.h"
 #include "ops/quantization.h"
 
@@ -11,7 +12,7 @@ namespace cnnx::ops {
 
 // `kForward(geometry, x, threads, output)`; `kBackward(geometry, gradient kernels, grad_output,
 // threads, accumulate, grad_input)`.
-template <class Geometry, auto kForward, auto kBackward>
+template <class Element, class Geometry, auto kForward, auto kBackward>
 class BoundLinearMap final : public BoundOp {
  public:
   explicit BoundLinearMap(const Geometry& geometry) : geometry_(geometry) {}
@@ -22,13 +23,14 @@ class BoundLinearMap final : public BoundOp {
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    kForward(geometry_, a.inputs[0], a.threads, a.output);
+    kForward(geometry_, elements_of<Element>(a.inputs[0]), a.threads,
+             elements_of<Element>(a.output));
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    kBackward(geometry_, *a.kernels, a.grad_output, a.threads, gradient.accumulate,
-              gradient.values);
+    kBackward(geometry_, *a.kernels, elements_of<Element>(static_cast<const float*>(a.grad_output)),
+              a.threads, gradient.accumulate, elements_of<Element>(gradient.values));
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2d.h"
+#include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/normalised_rows.h"
@@ -21,8 +22,8 @@ namespace {
 
 constexpr const char* kMaxPool2dName = "max_pool2d";
 
-// The images that windows read: as they are, or normalised a few rows at a time in a thread's part
-// of `scratch`.
+// The images that windows read: as they are, or, of floats, normalised a few rows at a time in a
+// thread's part of `scratch`.
 class PoolSource {
  public:
   explicit PoolSource(const Pool2dGeometry& g, const BatchNormForward* normalisation = nullptr,
@@ -37,8 +38,8 @@ class PoolSource {
   }
   // Each calls body(row 0 of the image, first, last) for bands of output rows [first, last), or of
   // rows of the input's gradient.
-  template <class Body>
-  void for_outputs(const float* image, int64_t first, int64_t last, int slot,
+  template <class Element, class Body>
+  void for_outputs(const Element* image, int64_t first, int64_t last, int slot,
                    const Body& body) const {
     const auto rows_read = [&](int64_t begin, int64_t end) {
       const int64_t top = begin * g_.stride.height - g_.top;
@@ -46,8 +47,8 @@ class PoolSource {
     };
     for_bands(image, first, last, slot, output_rows(), rows_read, body);
   }
-  template <class Body>
-  void for_gradients(const float* image, int64_t first, int64_t last, int slot,
+  template <class Element, class Body>
+  void for_gradients(const Element* image, int64_t first, int64_t last, int slot,
                      const Body& body) const {
     const auto rows_read = [&](int64_t begin, int64_t end) {
       return std::pair(begin - reach(), end + reach());
@@ -67,6 +68,11 @@ class PoolSource {
   }
 
   template <class RowsRead, class Body>
+  void for_bands(const uint16_t* image, int64_t first, int64_t last, int, int64_t, const RowsRead&,
+                 const Body& body) const {
+    body(image, first, last);
+  }
+  template <class RowsRead, class Body>
   void for_bands(const float* image, int64_t first, int64_t last, int slot, int64_t rows,
                  const RowsRead& rows_read, const Body& body) const {
     if (!normalisation_) return body(image, first, last);
@@ -84,40 +90,55 @@ class PoolSource {
   float* scratch_;
 };
 
-void run_max_pool2d(const Pool2dGeometry& g, const PoolSource& source, const float* x, int threads,
-                    float* output) {
+template <class Element>
+void run_max_pool2d(const Pool2dGeometry& g, const PoolSource& source, const Element* x,
+                    int threads, Element* output) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
+  const MaxPool2dKernels& kernels = CNNX_KERNELS(max_pool2d_kernels);
+  const auto kernel = by_element<Element>(kernels.forward, kernels.bfloat16_forward);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
                     [&](int64_t image, int64_t begin, int64_t end, int slot) {
                       source.for_outputs(x + image * in_floats, begin, end, slot,
-                                         [&](const float* rows, int64_t first, int64_t last) {
+                                         [&](const Element* rows, int64_t first, int64_t last) {
                                            kernel(windows, rows, first, last,
                                                   output + image * g.out_height * out_row);
                                          });
                     });
 }
 
+template <class Element>
+struct MaxPool2dBackward {
+  const Element *x, *grad_output;
+  bool accumulate;
+  Element* grad_input;
+};
+
+template <class Element>
 void run_max_pool2d_backward(const Pool2dGeometry& g, const PoolSource& source,
-                             const GradientKernels& kernels, const float* grad_output,
-                             const float* x, int threads, const InputGradient& gradient) {
+                             const GradientRows<Element>& gradients, const GradientKernels& kernels,
+                             const MaxPool2dBackward<Element>& a, int threads) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = kernels.max_pool2d->backward;
+  const auto kernel =
+      by_element<Element>(kernels.max_pool2d->backward, kernels.max_pool2d->bfloat16_backward);
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
                     [&](int64_t image, int64_t begin, int64_t end, int slot) {
-                      source.for_gradients(x + image * in_floats, begin, end, slot,
-                                           [&](const float* rows, int64_t first, int64_t last) {
-                                             kernel(windows, grad_output + image * out_floats, rows,
-                                                    first, last, gradient.accumulate,
-                                                    gradient.values + image * in_floats);
-                                           });
+                      const auto add_bands = [&](const Element* rows, int64_t first, int64_t last) {
+                        const auto add = [&](int64_t from, int64_t to, float* target) {
+                          kernel(windows, a.grad_output + image * out_floats, rows, from, to,
+                                 a.accumulate, target);
+                        };
+                        gradients.for_bands(a.grad_input + image * in_floats, first, last, slot,
+                                            a.accumulate, add);
+                      };
+                      source.for_gradients(a.x + image * in_floats, begin, end, slot, add_bands);
                     });
 }
 
+template <class Element>
 class BoundMaxPool2d final : public BoundOp {
  public:
   BoundMaxPool2d(const Pool2dGeometry& geometry, bool normalises_input)
@@ -131,19 +152,28 @@ class BoundMaxPool2d final : public BoundOp {
   int64_t scratch_floats(int threads) const override {
     return normalises_input_ ? threads * PoolSource(geometry_).band_floats() : 0;
   }
-  int64_t backward_scratch_floats(int threads) const override { return scratch_floats(threads); }
+  int64_t backward_scratch_floats(int threads) const override {
+    return scratch_floats(threads) + gradient_rows().scratch_floats(threads);
+  }
   void forward(const ForwardArguments& a) const override {
-    run_max_pool2d(geometry_, PoolSource(geometry_, a.normalisation, a.scratch), a.inputs[0],
-                   a.threads, a.output);
+    run_max_pool2d(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
+                   elements_of<Element>(a.inputs[0]), a.threads, elements_of<Element>(a.output));
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
+    const MaxPool2dBackward<Element> arrays = {
+        elements_of<Element>(a.inputs[0]), elements_of<Element>(a.grad_output), gradient.accumulate,
+        elements_of<Element>(gradient.values)};
     run_max_pool2d_backward(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
-                            *a.kernels, a.grad_output, a.inputs[0], a.threads, gradient);
+                            gradient_rows(a.scratch), *a.kernels, arrays, a.threads);
   }
 
  private:
+  GradientRows<Element> gradient_rows(float* scratch = nullptr) const {
+    return GradientRows<Element>(geometry_.in_width * geometry_.channels, scratch);
+  }
+
   Pool2dGeometry geometry_;
   bool normalises_input_;
 };
@@ -157,8 +187,9 @@ class MaxPool2dOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
-    return std::make_unique<BoundMaxPool2d>(geometry(input), fusion.normalises_input);
+    return bind_elements<BoundMaxPool2d>(fusion, geometry(input), fusion.normalises_input);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool can_normalise_input(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape& input) const override {
     const Pool2dGeometry g = geometry(input);
@@ -218,8 +249,10 @@ void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {
 
 void max_pool2d_backward(const Pool2dGeometry& geometry, const float* grad_output, const float* x,
                          float* grad_input, bool accumulate) {
-  ops::run_max_pool2d_backward(geometry, ops::PoolSource(geometry), ops::gradient_kernels(),
-                               grad_output, x, get_num_threads(), {grad_input, accumulate, false});
+  const ops::MaxPool2dBackward<float> arrays = {x, grad_output, accumulate, grad_input};
+  ops::run_max_pool2d_backward(geometry, ops::PoolSource(geometry),
+                               ops::GradientRows<float>(geometry.in_width * geometry.channels),
+                               ops::gradient_kernels(), arrays, get_num_threads());
 }
 
 }  // namespace cnnx

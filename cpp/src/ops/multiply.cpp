@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/multiply.h"
+#include "ops/elements.h"
 #include "ops/elementwise_quantized.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -21,12 +22,14 @@ constexpr int64_t kMultiplyGrain = 32 * 1024;
 // Which elements of the map share a number of the second input.
 enum class Factors { per_channel, per_pixel };
 
+template <class Element>
 class BoundMultiply final : public BoundOp {
  public:
   // Images of `pixels` pixels; with one pixel and a factor per channel the arrays have one shape.
   BoundMultiply(Factors factors, int64_t images, int64_t pixels, int64_t channels)
       : factors_(factors), images_(images), pixels_(pixels), channels_(channels) {
-    const MultiplyKernels& kernels = CNNX_KERNELS(multiply_kernels);
+    const MultiplyKernels& all = CNNX_KERNELS(multiply_kernels);
+    const MultiplyLoops<Element>& kernels = by_element<Element>(all.floats, all.bfloat16);
     const bool per_pixel = factors == Factors::per_pixel;
     product_ = per_pixel ? kernels.pixels : kernels.channels;
     sums_ = per_pixel ? kernels.pixel_sums : kernels.sums;
@@ -39,21 +42,26 @@ class BoundMultiply final : public BoundOp {
   }
 
   void forward(const ForwardArguments& a) const override {
+    const auto* const maps = elements_of<Element>(a.inputs[0]);
+    const auto* const all_factors = elements_of<Element>(a.inputs[1]);
+    auto* const output = elements_of<Element>(a.output);
     for_parts(a.threads, [&](int64_t map, int64_t factors, int64_t pixels) {
-      product_(a.inputs[0] + map, a.inputs[1] + factors, pixels, channels_, false, a.output + map);
+      product_(maps + map, all_factors + factors, pixels, channels_, false, output + map);
     });
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient &map_gradient = a.grad_inputs[0], &factor_gradient = a.grad_inputs[1];
+    const auto* const maps = elements_of<Element>(a.inputs[0]);
+    const auto* const all_factors = elements_of<Element>(a.inputs[1]);
     for_parts(a.threads, [&](int64_t map, int64_t factors, int64_t pixels) {
-      const float* const grad = a.grad_output + map;
+      const Element* const grad = elements_of<Element>(a.grad_output) + map;
       if (map_gradient.values) {
-        product_(grad, a.inputs[1] + factors, pixels, channels_, map_gradient.accumulate,
-                 map_gradient.values + map);
+        product_(grad, all_factors + factors, pixels, channels_, map_gradient.accumulate,
+                 elements_of<Element>(map_gradient.values) + map);
       }
       if (factor_gradient.values) {
-        sums_(grad, a.inputs[0] + map, pixels, channels_, factor_gradient.accumulate,
-              factor_gradient.values + factors);
+        sums_(grad, maps + map, pixels, channels_, factor_gradient.accumulate,
+              elements_of<Element>(factor_gradient.values) + factors);
       }
     });
   }
@@ -79,7 +87,7 @@ class BoundMultiply final : public BoundOp {
 
   Factors factors_;
   int64_t images_, pixels_, channels_;
-  MultiplyKernels::Loop product_, sums_;
+  typename MultiplyLoops<Element>::Loop product_, sums_;
 };
 
 class MultiplyOp final : public MergeOp {
@@ -95,12 +103,13 @@ class MultiplyOp final : public MergeOp {
     return map;
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
-                                             const Fusion&) const override {
+                                             const Fusion& fusion) const override {
     const ProductShape shape = shape_of(inputs);
-    return std::make_unique<BoundMultiply>(
-        shape.per_pixel ? Factors::per_pixel : Factors::per_channel, shape.images, shape.pixels,
-        shape.channels);
+    return bind_elements<BoundMultiply>(fusion,
+                                        shape.per_pixel ? Factors::per_pixel : Factors::per_channel,
+                                        shape.images, shape.pixels, shape.channels);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   bool can_fuse_in_bytes(Fusable successor) const override {
     return successor == Fusable::quantize;

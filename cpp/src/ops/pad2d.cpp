@@ -117,7 +117,7 @@ class Pad2dOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     output_shape(input);
-    return std::make_unique<BoundLinearMap<PaddedImages, run_pad2d, run_pad2d_backward>>(
+    return std::make_unique<BoundLinearMap<float, PaddedImages, run_pad2d, run_pad2d_backward>>(
         padded_of(input));
   }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/prelu.h"
 #include "ops/channelwise.h"
+#include "ops/elements.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/single_call.h"
@@ -12,8 +13,8 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-BoundChannelwise bound_prelu(int64_t pixels, int64_t channels) {
-  return BoundChannelwise(CNNX_KERNELS(prelu_kernels), pixels, channels);
+BoundChannelwise<float> bound_prelu(int64_t pixels, int64_t channels) {
+  return {CNNX_KERNELS(prelu_kernels), pixels, channels};
 }
 
 class PreluOp final : public Op {
@@ -27,10 +28,15 @@ class PreluOp final : public Op {
     return {{"weight", {input.back()}, 0, initial_}};
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    const int64_t channels = input.back();
-    return std::make_unique<BoundChannelwise>(
-        bound_prelu(element_count(input) / channels, channels));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    const int64_t channels = input.back();
+    return bind_elements<BoundChannelwise>(fusion, CNNX_KERNELS(prelu_kernels),
+                                           element_count(input) / channels, channels);
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
 
  private:
   float initial_;

@@ -2,6 +2,7 @@
 #include "kernels/scale2d.h"
 
 #include "ops/channelwise.h"
+#include "ops/elements.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -22,11 +23,16 @@ class Scale2dOp final : public Op {
     return specs;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return bind_fused(input, {});
+  }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
     const Scale2dKernels& kernels = CNNX_KERNELS(scale2d_kernels);
     const int64_t channels = input.back();
-    return std::make_unique<BoundChannelwise>(bias_ ? kernels.with_bias : kernels.without_bias,
-                                              element_count(input) / channels, channels);
+    return bind_elements<BoundChannelwise>(fusion, bias_ ? kernels.with_bias : kernels.without_bias,
+                                           element_count(input) / channels, channels);
   }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
 
  private:
   bool bias_;

@@ -1,6 +1,5 @@
 // slice_channels: the layer kind, some successive channels.
 #include <algorithm>
-#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -26,25 +25,31 @@ void run_slice_channels(const ChannelSlice& s, const Element* x, int threads, El
   });
 }
 
+template <class Element>
 void run_slice_channels_backward(const ChannelSlice& s, const GradientKernels&,
-                                 const float* grad_output, int threads, bool accumulate,
-                                 float* grad_input) {
+                                 const Element* grad_output, int threads, bool accumulate,
+                                 Element* grad_input) {
+  const auto add = sum_kernel<Element>();
   const int64_t rest = s.channels - s.start - s.count;
   parallel_for_rows(threads, 1, s.rows, s.channels, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* const source = grad_output + row * s.count;
-      float* const target = grad_input + row * s.channels;
-      float* const inside = target + s.start;
+      const Element* const source = grad_output + row * s.count;
+      Element* const target = grad_input + row * s.channels;
+      Element* const inside = target + s.start;
       if (accumulate) {
-        std::transform(source, source + s.count, inside, inside, std::plus<>());
+        add(inside, source, s.count, false, inside);
       } else {
-        std::fill_n(target, s.start, 0.0f);
+        std::fill_n(target, s.start, Element{0});
         std::copy_n(source, s.count, inside);
-        std::fill_n(inside + s.count, rest, 0.0f);
+        std::fill_n(inside + s.count, rest, Element{0});
       }
     }
   });
 }
+
+template <class Element>
+using BoundSliceChannels = BoundLinearMap<Element, ChannelSlice, run_slice_channels<Element>,
+                                          run_slice_channels_backward<Element>>;
 
 class SliceChannelsOp final : public Op {
  public:
@@ -62,10 +67,13 @@ class SliceChannelsOp final : public Op {
     return output;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<
-        BoundLinearMap<ChannelSlice, run_slice_channels<float>, run_slice_channels_backward>>(
-        slice_of(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundSliceChannels>(fusion, slice_of(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,

@@ -38,9 +38,12 @@ Upsampling one_image(const Upsample2dGeometry& g) {
           axis_of(g.in_width, g.out_width, g.mode, g.align_corners), g.channels};
 }
 
-void run_upsample2d(const Upsample2dGeometry& g, const float* x, int threads, float* output) {
+template <class Element>
+void run_upsample2d(const Upsample2dGeometry& g, const Element* x, int threads, Element* output) {
   const Upsample2dKernels& kernels = CNNX_KERNELS(upsample2d_kernels);
-  const auto kernel = g.mode == UpsampleMode::nearest ? kernels.nearest : kernels.bilinear;
+  const auto kernel = g.mode == UpsampleMode::nearest
+                          ? by_element<Element>(kernels.nearest, kernels.bfloat16_nearest)
+                          : by_element<Element>(kernels.bilinear, kernels.bfloat16_bilinear);
   const Upsampling upsampling = one_image(g);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
@@ -71,11 +74,14 @@ void upsample_bytes(const Upsample2dGeometry& g, const uint8_t* x, int threads, 
       });
 }
 
-void run_upsample2d_backward(const Upsample2dGeometry& g, const GradientKernels& kernels,
-                             const float* grad_output, int threads, bool accumulate,
-                             float* grad_input) {
-  const auto kernel =
-      g.mode == UpsampleMode::nearest ? kernels.upsample2d->nearest : kernels.upsample2d->bilinear;
+template <class Element>
+void run_upsample2d_backward(const Upsample2dGeometry& g, const GradientKernels& all,
+                             const Element* grad_output, int threads, bool accumulate,
+                             Element* grad_input) {
+  const Upsample2dGradientKernels& kernels = *all.upsample2d;
+  const auto kernel = g.mode == UpsampleMode::nearest
+                          ? by_element<Element>(kernels.nearest, kernels.bfloat16_nearest)
+                          : by_element<Element>(kernels.bilinear, kernels.bfloat16_bilinear);
   const Upsampling upsampling = one_image(g);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
@@ -86,7 +92,9 @@ void run_upsample2d_backward(const Upsample2dGeometry& g, const GradientKernels&
                     });
 }
 
-using BoundUpsample2d = BoundLinearMap<Upsample2dGeometry, run_upsample2d, run_upsample2d_backward>;
+template <class Element>
+using BoundUpsample2d = BoundLinearMap<Element, Upsample2dGeometry, run_upsample2d<Element>,
+                                       run_upsample2d_backward<Element>>;
 
 [[noreturn]] void refuse_upsample2d(const std::string& reason) { refuse(kUpsample2dName, reason); }
 
@@ -114,8 +122,13 @@ class Upsample2dOp final : public Op {
       : scale_factor_(scale_factor), size_(size), mode_(mode), align_corners_(align_corners) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundUpsample2d>(geometry(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundUpsample2d>(fusion, geometry(input));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override {
     return mode_ == UpsampleMode::nearest;
   }

@@ -6,14 +6,13 @@
 #include <string>
 
 #include "cnnx/runtime.h"
-#include "kernels/add.h"
+#include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "runtime/dispatch.h"
 
 namespace cnnx {
 namespace ops {
@@ -46,8 +45,9 @@ void pad_images(const ZeroPad2dGeometry& g, Element zero, const Element* x, int 
                     });
 }
 
-void run_zero_pad2d(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
-  pad_images(g, 0.0f, x, threads, output);
+template <class Element>
+void run_zero_pad2d(const ZeroPad2dGeometry& g, const Element* x, int threads, Element* output) {
+  pad_images(g, Element{0}, x, threads, output);
 }
 
 struct BytePadding {
@@ -59,18 +59,19 @@ void pad_bytes(const BytePadding& p, const uint8_t* x, int threads, uint8_t* out
   pad_images(p.geometry, p.zero, x, threads, output);
 }
 
+template <class Element>
 void run_zero_pad2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
-                             const float* grad_output, int threads, bool accumulate,
-                             float* grad_input) {
-  const auto add = CNNX_KERNELS(add_kernels).add;
+                             const Element* grad_output, int threads, bool accumulate,
+                             Element* grad_input) {
+  const auto add = sum_kernel<Element>();
   const Shape padded = g.output_shape();
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
   parallel_for_rows(
       threads, g.batch, g.in_height, 2 * in_row, [&](int64_t image, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          const float* const source =
+          const Element* const source =
               grad_output + (image * padded[1] + row + g.top) * out_row + g.left * g.channels;
-          float* const target = grad_input + (image * g.in_height + row) * in_row;
+          Element* const target = grad_input + (image * g.in_height + row) * in_row;
           if (accumulate) {
             add(target, source, in_row, false, target);
           } else {
@@ -80,7 +81,9 @@ void run_zero_pad2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
       });
 }
 
-using BoundZeroPad2d = BoundLinearMap<ZeroPad2dGeometry, run_zero_pad2d, run_zero_pad2d_backward>;
+template <class Element>
+using BoundZeroPad2d = BoundLinearMap<Element, ZeroPad2dGeometry, run_zero_pad2d<Element>,
+                                      run_zero_pad2d_backward<Element>>;
 
 class ZeroPad2dOp final : public Op {
  public:
@@ -89,8 +92,13 @@ class ZeroPad2dOp final : public Op {
     return zero_pad2d_geometry(input, padding_).output_shape();
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundZeroPad2d>(zero_pad2d_geometry(input, padding_));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundZeroPad2d>(fusion, zero_pad2d_geometry(input, padding_));
+  }
+  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,
