@@ -1,8 +1,6 @@
 // Elementwise products of arrays; the lanes are elements or channels.
 #include "kernels/multiply.h"
 
-#include <type_traits>
-
 #include "kernels/channel_lanes.h"
 #include "kernels/simd.h"
 #include "kernels/sixteen_sums.h"
@@ -12,17 +10,20 @@ namespace CNNX_ISA {
 namespace {
 
 // target = a * b, or target += a * b, for one pixel; factor(channel, lanes) is b.
+template <bool kAdds, class Element, class Factor>
+CNNX_INLINE void multiply_pixel(const Element* a, int64_t channels, Element* target,
+                                const Factor& factor) {
+  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector product = lanes.load(a + channel) * factor(channel, lanes);
+    if (kAdds) product = lanes.load(target + channel) + product;
+    lanes.store(target + channel, product);
+  });
+}
 template <class Element, class Factor>
 CNNX_INLINE void multiply_pixel(const Element* a, int64_t channels, bool accumulate,
                                 Element* target, const Factor& factor) {
-  const auto multiply = [&](auto adds) CNNX_INLINED {
-    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-      Vector product = lanes.load(a + channel) * factor(channel, lanes);
-      if (adds) product = lanes.load(target + channel) + product;
-      lanes.store(target + channel, product);
-    });
-  };
-  accumulate ? multiply(std::true_type{}) : multiply(std::false_type{});
+  accumulate ? multiply_pixel<true>(a, channels, target, factor)
+             : multiply_pixel<false>(a, channels, target, factor);
 }
 
 template <class Element>

@@ -120,21 +120,17 @@ class BoundActivation final : public BoundOp {
   int64_t count_;
 };
 
-class ActivationOp final : public Op {
+class ActivationOp final : public ElementsOp {
  public:
   // `kernels` is the name of a row of kernels.
   explicit ActivationOp(const char* kernels, ActivationSettings settings = {})
       : kernels_(kernels), settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return input; }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundActivation>(fusion, kernels_of(kernels_), settings_,
                                           element_count(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape&) const override {
     if (std::strcmp(kernels_, "relu") == 0) return Fusable::relu;
     return std::strcmp(kernels_, "relu6") == 0 ? Fusable::relu6 : Fusable::none;

@@ -59,16 +59,12 @@ using BoundAdaptiveAvgPool2d =
                    run_adaptive_avg_pool2d_backward<Element>>;
 
 // What both kinds have in common.
-class AveragingOp : public Op {
+class AveragingOp : public ElementsOp {
  public:
   explicit AveragingOp(Pair output_size) : output_size_(output_size) {}
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const final {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion& fusion) const final {
     return bind_elements<BoundAdaptiveAvgPool2d>(fusion, geometry(input));
   }
-  bool runs_in_bfloat16(const Shape&) const final { return true; }
   bool reads_bytes(const std::vector<Shape>& inputs) const final {
     return image_sums_fit(inputs[0]);
   }

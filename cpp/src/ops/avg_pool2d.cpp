@@ -88,19 +88,15 @@ class BoundAvgPool2d final : public BoundOp {
   AvgPool2dGeometry g_;
 };
 
-class AvgPool2dOp final : public Op {
+class AvgPool2dOp final : public ElementsOp {
  public:
   AvgPool2dOp(const Pool2dSettings& settings, bool count_include_pad)
       : settings_(settings), count_include_pad_(count_include_pad) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundAvgPool2d>(fusion, geometry(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>& inputs) const override {
     return image_sums_fit(inputs[0]);
   }

@@ -159,7 +159,7 @@ void BoundBatchNorm2d<Element>::backward(const BackwardArguments& a) const {
                                                              a.threads);
 }
 
-class BatchNorm2dOp final : public Op {
+class BatchNorm2dOp final : public ElementsOp {
  public:
   BatchNorm2dOp(float momentum, float epsilon, bool affine)
       : momentum_(momentum), epsilon_(epsilon), affine_(affine) {}
@@ -178,9 +178,6 @@ class BatchNorm2dOp final : public Op {
   std::vector<ParameterSpec> buffers(const Shape& input) const override {
     return {{"running_mean", {input[3]}, 0, 0.0f}, {"running_variance", {input[3]}, 0, 1.0f}};
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   Fusable fusable_as(const Shape&) const override { return Fusable::batch_norm; }
   bool can_fuse(Fusable successor, const Shape&) const override {
     return successor == Fusable::add || successor == Fusable::relu || successor == Fusable::relu6;
@@ -190,7 +187,6 @@ class BatchNorm2dOp final : public Op {
     const BatchNorm2dGeometry geometry{input[0] * input[1] * input[2], input[3], epsilon_};
     return bind_elements<BoundBatchNorm2d>(fusion, geometry, momentum_, affine_, fusion);
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   void scale_and_shift(const float* const* parameters, const float* const* buffers,
                        int64_t channels, float* scale, float* shift) const override {
     for (int64_t c = 0; c < channels; ++c) {

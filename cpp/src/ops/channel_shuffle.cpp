@@ -60,7 +60,7 @@ template <class Element>
 using BoundChannelShuffle = BoundLinearMap<Element, Shuffle, run_channel_shuffle<Element>,
                                            run_channel_shuffle_backward<Element>>;
 
-class ChannelShuffleOp final : public Op {
+class ChannelShuffleOp final : public ElementsOp {
  public:
   explicit ChannelShuffleOp(int64_t groups) : groups_(groups) {}
   Shape output_shape(const Shape& input) const override {
@@ -73,15 +73,11 @@ class ChannelShuffleOp final : public Op {
     }
     return input;
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     output_shape(input);
     return bind_elements<BoundChannelShuffle>(fusion, shuffle_of(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,

@@ -94,7 +94,7 @@ void run_depth_to_space_backward(const Blocks& b, const GradientKernels&,
 constexpr const char* kDepthToSpaceModes[] = {"DCR", "CRD"};
 
 template <bool to_depth>
-class RearrangeOp final : public Op {
+class RearrangeOp final : public ElementsOp {
  public:
   RearrangeOp(const char* name, int64_t block_size, bool channels_first)
       : name_(name), block_(block_size), channels_first_(channels_first) {}
@@ -103,14 +103,10 @@ class RearrangeOp final : public Op {
     const Blocks blocks = blocks_of(input);
     return to_depth ? blocks.deep() : blocks.wide();
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<Bound>(fusion, blocks_of(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,

@@ -86,18 +86,14 @@ class BoundDropout final : public BoundOp {
   int64_t count_;
 };
 
-class DropoutOp final : public Op {
+class DropoutOp final : public ElementsOp {
  public:
   explicit DropoutOp(float rate) : rate_(rate) {}
   Shape output_shape(const Shape& input) const override { return input; }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundDropout>(fusion, rate_, element_count(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>&, const std::vector<Quantization>& formats,
                              const Fusion&) const override {

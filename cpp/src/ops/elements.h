@@ -35,6 +35,15 @@ const auto& by_element(const Floats& floats, const Bfloat16& bfloat16) {
   }
 }
 
+// An op that runs on both.
+class ElementsOp : public Op {
+ public:
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const final {
+    return bind_fused(input, {});
+  }
+  bool runs_in_bfloat16(const Shape&) const final { return true; }
+};
+
 // Binds an op that is a template of its elements.
 template <template <class> class Bound, class... Arguments>
 std::unique_ptr<const BoundOp> bind_elements(const Fusion& fusion, const Arguments&... arguments) {

@@ -178,18 +178,14 @@ class BoundMaxPool2d final : public BoundOp {
   bool normalises_input_;
 };
 
-class MaxPool2dOp final : public Op {
+class MaxPool2dOp final : public ElementsOp {
  public:
   explicit MaxPool2dOp(const Pool2dSettings& settings) : settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundMaxPool2d>(fusion, geometry(input), fusion.normalises_input);
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool can_normalise_input(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape& input) const override {
     const Pool2dGeometry g = geometry(input);

@@ -17,7 +17,7 @@ BoundChannelwise<float> bound_prelu(int64_t pixels, int64_t channels) {
   return {CNNX_KERNELS(prelu_kernels), pixels, channels};
 }
 
-class PreluOp final : public Op {
+class PreluOp final : public ElementsOp {
  public:
   explicit PreluOp(float initial) : initial_(initial) {}
   Shape output_shape(const Shape& input) const override {
@@ -27,16 +27,12 @@ class PreluOp final : public Op {
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     return {{"weight", {input.back()}, 0, initial_}};
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const int64_t channels = input.back();
     return bind_elements<BoundChannelwise>(fusion, CNNX_KERNELS(prelu_kernels),
                                            element_count(input) / channels, channels);
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
 
  private:
   float initial_;

@@ -10,7 +10,7 @@
 namespace cnnx::ops {
 namespace {
 
-class Scale2dOp final : public Op {
+class Scale2dOp final : public ElementsOp {
  public:
   explicit Scale2dOp(bool bias) : bias_(bias) {}
   Shape output_shape(const Shape& input) const override {
@@ -22,9 +22,6 @@ class Scale2dOp final : public Op {
     if (bias_) specs.push_back({"bias", {input.back()}});
     return specs;
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Scale2dKernels& kernels = CNNX_KERNELS(scale2d_kernels);
@@ -32,7 +29,6 @@ class Scale2dOp final : public Op {
     return bind_elements<BoundChannelwise>(fusion, bias_ ? kernels.with_bias : kernels.without_bias,
                                            element_count(input) / channels, channels);
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
 
  private:
   bool bias_;

@@ -51,7 +51,7 @@ template <class Element>
 using BoundSliceChannels = BoundLinearMap<Element, ChannelSlice, run_slice_channels<Element>,
                                           run_slice_channels_backward<Element>>;
 
-class SliceChannelsOp final : public Op {
+class SliceChannelsOp final : public ElementsOp {
  public:
   SliceChannelsOp(int64_t start, int64_t stop) : start_(start), stop_(stop) {}
   Shape output_shape(const Shape& input) const override {
@@ -66,14 +66,10 @@ class SliceChannelsOp final : public Op {
     output.back() = stop_ - start_;
     return output;
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundSliceChannels>(fusion, slice_of(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,

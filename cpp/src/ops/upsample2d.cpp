@@ -115,20 +115,16 @@ Upsample2dGeometry geometry_of(const Shape& x, Pair out, UpsampleMode mode, bool
   return geometry;
 }
 
-class Upsample2dOp final : public Op {
+class Upsample2dOp final : public ElementsOp {
  public:
   // With a size other than (0, 0) the factors are 1.
   Upsample2dOp(Pair scale_factor, Pair size, UpsampleMode mode, bool align_corners)
       : scale_factor_(scale_factor), size_(size), mode_(mode), align_corners_(align_corners) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundUpsample2d>(fusion, geometry(input));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override {
     return mode_ == UpsampleMode::nearest;
   }

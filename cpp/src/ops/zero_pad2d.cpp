@@ -85,20 +85,16 @@ template <class Element>
 using BoundZeroPad2d = BoundLinearMap<Element, ZeroPad2dGeometry, run_zero_pad2d<Element>,
                                       run_zero_pad2d_backward<Element>>;
 
-class ZeroPad2dOp final : public Op {
+class ZeroPad2dOp final : public ElementsOp {
  public:
   explicit ZeroPad2dOp(const Padding& padding) : padding_(padding) {}
   Shape output_shape(const Shape& input) const override {
     return zero_pad2d_geometry(input, padding_).output_shape();
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
-  }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return bind_elements<BoundZeroPad2d>(fusion, zero_pad2d_geometry(input, padding_));
   }
-  bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
   BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
                              const std::vector<Quantization>& formats,
