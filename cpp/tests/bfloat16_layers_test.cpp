@@ -26,7 +26,7 @@ void test_rounding() {
       values.push_back(value);
     }
   }
-  const auto round = CNNX_KERNELS(bfloat16_array_kernels).round;
+  const auto round = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).round;
   for (std::size_t begin = 0; begin + 67 < values.size(); begin += 67) {
     const std::size_t count = 1 + begin % 67;
     cnnx::test::Words actual(count, 7), expected;

@@ -21,6 +21,6 @@ struct Bfloat16ArrayKernels {
                         float ceiling);
 };
 
-CNNX_DECLARE_KERNELS(Bfloat16ArrayKernels, bfloat16_array_kernels)
+CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16ArrayKernels, bfloat16_array_kernels)
 
 }  // namespace cnnx

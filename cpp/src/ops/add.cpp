@@ -86,7 +86,7 @@ class BoundAdd final : public BoundOp {
  private:
   // The sum of more than two arrays of bfloat16, rounded once.
   void add_many(const ForwardArguments& a) const {
-    const auto add_words = CNNX_KERNELS(bfloat16_array_kernels).add_words;
+    const auto add_words = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).add_words;
     const auto relu = CNNX_KERNELS(activation_kernels).relu;
     const auto add_others = [&](const auto& first_input, int64_t first, int64_t count,
                                 float* target) {

@@ -20,17 +20,17 @@ void for_words(int threads, int64_t count, const Body& body) {
 }
 
 void widen(const uint16_t* words, int64_t count, int threads, float* floats) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).widen;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).widen;
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(words + begin, part, floats + begin); });
 }
 void add_words(const uint16_t* words, int64_t count, int threads, float* floats) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).add_words;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).add_words;
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(words + begin, part, floats + begin); });
 }
 void add_floats(const float* floats, int64_t count, int threads, uint16_t* words) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).add_floats;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).add_floats;
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(floats + begin, part, words + begin); });
 }
@@ -38,7 +38,7 @@ void add_floats(const float* floats, int64_t count, int threads, uint16_t* words
 }  // namespace
 
 void round_to_bfloat16(const float* floats, int64_t count, int threads, uint16_t* words) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).round;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).round;
   for_words(threads, count,
             [&](int64_t begin, int64_t part) { kernel(floats + begin, part, words + begin); });
 }
@@ -101,7 +101,7 @@ std::unique_ptr<const BoundOp> bind_bfloat16_to_floats(int64_t count) {
 
 void add_bfloat16_arrays(const uint16_t* a, const uint16_t* b, int64_t count, bool relu,
                          int threads, uint16_t* output) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).add;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).add;
   for_words(threads, count, [&](int64_t begin, int64_t part) {
     kernel(a + begin, b + begin, part, relu, output + begin);
   });
@@ -122,7 +122,7 @@ void pass_bfloat16_gradient(const uint16_t* grad_output, const InputGradient& in
 
 void bfloat16_relu_gradient(uint16_t* gradient, const uint16_t* relu_output, int64_t count,
                             int threads, float ceiling) {
-  const auto kernel = CNNX_KERNELS(bfloat16_array_kernels).relu_gradient;
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).relu_gradient;
   for_words(threads, count, [&](int64_t begin, int64_t part) {
     kernel(gradient + begin, relu_output + begin, part, ceiling);
   });

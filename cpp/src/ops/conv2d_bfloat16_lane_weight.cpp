@@ -76,7 +76,7 @@ class WidenedLaneGradient final : public Conv2dWeightGradient {
   }
   static void widen(const float* array, int64_t first_row, int64_t rows, int64_t row_floats,
                     float* target) {
-    CNNX_KERNELS(bfloat16_array_kernels)
+    CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels)
         .widen(bfloat16_of(array) + first_row * row_floats, rows * row_floats, target);
   }
 

@@ -261,7 +261,7 @@ void Bfloat16WeightGradient::add_biases(const WeightGradientArguments& a,
                                         const Share& share) const {
   const Conv2dGeometry& g = geometry_;
   const uint16_t* const grad_output = bfloat16_of(a.grad_output);
-  const auto widen = CNNX_KERNELS(bfloat16_array_kernels).widen;
+  const auto widen = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).widen;
   float* const sums = a.scratch + share.chunk * chunk_floats() + weight_sums();
   std::fill_n(sums, bias_sums_floats(g.out_channels), 0.0f);
   const int64_t end = chunks_.first_row(share.chunk + 1);

@@ -55,7 +55,7 @@ std::unique_ptr<const BoundOp> bind_elements(const Fusion& fusion, const Argumen
 template <class Element>
 auto sum_kernel() {
   return by_element<Element>(CNNX_KERNELS(add_kernels).add,
-                             CNNX_KERNELS(bfloat16_array_kernels).add);
+                             CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).add);
 }
 
 // Calls kernel(sources, first, count, target), which computes floats of elements [first, first +
@@ -69,7 +69,7 @@ void compute_in_floats(const std::array<const Element*, kSources>& sources, int6
     kernel(floats, begin, end - begin, target + begin);
   } else {
     constexpr int64_t kPiece = 1024;
-    const Bfloat16ArrayKernels& convert = CNNX_KERNELS(bfloat16_array_kernels);
+    const Bfloat16ArrayKernels& convert = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels);
     alignas(64) float pieces[kSources + 1][kPiece];
     float* const result = pieces[kSources];
     for (int64_t first = begin; first < end; first += kPiece) {
@@ -104,7 +104,7 @@ class GradientRows {
     if constexpr (std::is_same_v<Element, float>) {
       body(first, last, image);
     } else {
-      const Bfloat16ArrayKernels& convert = CNNX_KERNELS(bfloat16_array_kernels);
+      const Bfloat16ArrayKernels& convert = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels);
       float* const band = scratch_ + slot * band_floats();
       for (int64_t end; first < last; first = end) {
         end = std::min(last, first + band_rows());
