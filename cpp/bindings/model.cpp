@@ -239,8 +239,12 @@ void bind_description(ModelClass& type) {
           })
       .def_property(
           "compute_dtype",
-          [](const Model& model) { return word_of(kComputeDtypes, model.compute_dtype()); },
+          [](const Model& model) {
+            const ReleaseGil release;  // a step of training may hold the model's lock
+            return word_of(kComputeDtypes, model.compute_dtype());
+          },
           [](Model& model, const std::string& given) {
+            const ReleaseGil release;
             model.set_compute_dtype(value_of(kComputeDtypes, given));
           });
 }

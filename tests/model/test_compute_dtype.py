@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +178,31 @@ def test_a_warning_where_the_cpu_emulates_it(
 
 def test_instructions_are_those_of_the_level() -> None:
     assert cnnx.has_native_bfloat16() == (cnnx.integer_isa() in ("amx", "avx512_bf16"))
+
+
+def test_other_threads_run_while_it_waits_for_a_prediction() -> None:
+    layers = [cnnx.Conv2d(64, 3), cnnx.Conv2d(64, 3), cnnx.GlobalAvgPool2d()]
+    model = cnnx.Model(layers, input_shape=(64, 64, 3))
+    count = 64
+    ticks, is_over = [0], threading.Event()
+
+    def tick() -> None:
+        while not is_over.wait(0.001):
+            ticks[0] += 1
+
+    clock = threading.Thread(target=tick)
+    clock.start()
+    waited, ticked = 0.0, 0
+    while waited < 0.05:  # the prediction may be over before
+        count *= 2
+        x = np.zeros((count, 64, 64, 3), np.float32)
+        prediction = threading.Thread(target=model, args=(x,))
+        prediction.start()
+        time.sleep(0.01)
+        before, begun = ticks[0], time.perf_counter()
+        model.compute_dtype = "float32"
+        waited, ticked = time.perf_counter() - begun, ticks[0] - before
+        prediction.join()
+    is_over.set()
+    clock.join()
+    assert ticked > 5
