@@ -14,7 +14,8 @@ from attack.large_networks import large_model
 from attack.networks import drawn_model, in_cnnx, torch_lines
 from attack.op_case import IMPORT_TORCH
 
-WITHIN = 2e-2  # of the norm of an array, in bfloat16
+# Of the norm of the gradient and of single arrays, in bfloat16.
+WITHIN, EACH_WITHIN = 2e-2, 0.3
 TORCH_NOISE = '''
 NOISE = 0.0
 
@@ -119,8 +120,8 @@ def graphs(draw: Draw) -> Case:
 def bfloat16(draw: Draw) -> Case:
     """A random graph or a network of large maps that computes in bfloat16.
 
-    The results of a train step are within 2 % in the norm of each array, or within the effect of
-    such errors in all layers where that is more.
+    The gradient of a train step is within 2 % in its norm, and each array within 30 %, or within
+    the effect of rounding errors in all layers where that is more.
     """
     images, inputs = draw.integer(2, 5), network_snippets.INPUTS
     model = large_model(draw, images) if draw.chance(0.2) else drawn_model(draw)
@@ -130,11 +131,12 @@ def bfloat16(draw: Draw) -> Case:
     title = '"""A network in float64 and in cnnx in bfloat16, on three batches."""'
     setup = set_up(draw, title, model, images, "bfloat16")
     expected = in_torch(model, images) if draw.in_torch else in_numpy(draw, shards)
+    within = (WITHIN, EACH_WITHIN)
     expected += [
         network_snippets.of_a_step,
         network_snippets.with_norms,
         f"SKIPPED = {skipped(model)}",
-        f"expected, bounds = with_norms(compute, {inputs}, SKIPPED, {2.0**-9}, {WITHIN})",
+        f"expected, bounds = with_norms(compute, {inputs}, SKIPPED, {2.0**-9}, {within})",
     ]
     check = paste(
         network_snippets.of_a_step,
