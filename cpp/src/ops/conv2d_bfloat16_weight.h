@@ -18,7 +18,8 @@ GradientChunks bfloat16_weight_chunks(const Conv2dGeometry& geometry);
 
 // See ops/bfloat16_windows.h and kernels/bfloat16_weight.h for the order of a sum: the positions of
 // each image are cut into blocks of their own if taps are shifted, else those of a whole chunk.
-// grad_bias has the order of the float32 layer.
+// grad_bias has the order of the float32 layer. NaN or infinity in a pixel that a window reads may
+// reach the weights of every tap.
 std::unique_ptr<const Conv2dWeightGradient> make_bfloat16_weight_gradient(
     const Conv2dGeometry& geometry);
 
