@@ -199,7 +199,7 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
 
     @property
     def compute_dtype(self) -> str:
-        """What predictions and train steps compute with: `"float32"` or `"bfloat16"`.
+        """Data type that predictions and train steps compute in, `"float32"` or `"bfloat16"`.
 
         With `"bfloat16"` activations and their gradients are held in 16 bits, so they take half of
         the memory, and products take weights rounded to 16 bits. Parameters, sums, batch norms, the
