@@ -3,7 +3,6 @@
 #include "ops/conv2d_bfloat16.h"
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bfloat16_numbers.h"
 #include "check.h"
 #include "cnnx/runtime.h"
 #include "ops/bfloat16.h"
@@ -25,25 +25,9 @@ using cnnx::ops::Epilogue;
 using cnnx::ops::PassDirection;
 using cnnx::ops::TargetType;
 using cnnx::runtime::AlignedBuffer;
-
-float widened(uint16_t word) {
-  const uint32_t bits = static_cast<uint32_t>(word) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-float flushed(float value) {
-  return std::fabs(value) < FLT_MIN ? std::copysign(0.0f, value) : value;
-}
-
-uint16_t rounded(float value) {
-  value = flushed(value);
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
+using cnnx::test::flushed;
+using cnnx::test::rounded;
+using cnnx::test::widened;
 
 float multiply_add(float a, float b, float chain) {
   static const bool fuses = cnnx::isa() != "baseline";

@@ -9,24 +9,29 @@
 
 namespace cnnx {
 
-// One pass (see ConvolutionPass) over one image.
-struct DepthwisePass {
+// One pass (see ConvolutionPass) over one image. Its elements are floats, or bfloat16 as uint16_t.
+template <class Element>
+struct DepthwisePassOf {
   WindowAxis vertical, horizontal;
   int64_t columns;
   int64_t height, width, channels;  // of the source
   bool foreseen;  // the CPU prefetches rows of the source by itself (see runtime::foresees_rows)
-  const float* source;
+  const Element* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;
   const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
+  // Or null: an array in the target's layout, which it may be, added to the sums.
+  const Element* addend;
   bool relu;      // results below zero are stored as zero
   float ceiling;  // and above it as the ceiling
   // Or null: an array in the target's layout; the target becomes zero unless this is > 0.
-  const float* relu_output;
-  float* target;  // of output (0, 0)
+  const Element* relu_output;
+  Element* target;  // of output (0, 0)
   int64_t row_step, column_step;
 };
+
+using DepthwisePass = DepthwisePassOf<float>;
 
 // Rows [first, last) of the output of one image, of floats or of bfloat16 as uint16_t.
 template <class Number>
@@ -55,6 +60,11 @@ struct DepthwiseKernels {
                  int64_t outputs, float* target);
 };
 
+// Of chains in float32, whose start and end are bfloat16.
+struct Bfloat16DepthwiseKernels {
+  void (*convolve)(const DepthwisePassOf<uint16_t>& pass, int64_t first, int64_t last);
+};
+
 struct DepthwiseGradientKernels {
   void (*add)(const DepthwiseGradient& gradient);
   void (*add_bfloat16)(const DepthwiseGradientOf<uint16_t>& gradient);
@@ -64,6 +74,7 @@ struct DepthwiseGradientKernels {
 };
 
 CNNX_DECLARE_KERNELS(DepthwiseKernels, depthwise_kernels)
+CNNX_DECLARE_KERNELS(Bfloat16DepthwiseKernels, bfloat16_depthwise_kernels)
 CNNX_DECLARE_KERNELS(DepthwiseGradientKernels, depthwise_gradient_kernels)
 
 }  // namespace cnnx

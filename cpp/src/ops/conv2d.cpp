@@ -47,7 +47,7 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
   bool runs_in_bfloat16(const Shape& input) const override {
     return !int8_weight_ && has_bfloat16_plan(geometry(input));
   }
-  bool has_float_output() const override { return true; }
+  bool has_float_output() const override { return options_.groups == 1; }
   bool can_normalise_input(const Shape& input) const override {
     const Conv2dPlan plan = choose_conv2d_plan(geometry(input), method_, Conv2dUse::training);
     return plan.forward->normalised_floats(1) > 0 && plan.weight_gradient->normalised_floats(1) > 0;

@@ -258,15 +258,33 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* argmax, i
 
 }  // namespace
 
-bool has_bfloat16_plan(const Conv2dGeometry& geometry) { return geometry.groups == 1; }
+namespace {
+
+bool is_depthwise(const Conv2dGeometry& g) {
+  return g.groups > 1 && g.groups == g.in_channels && g.in_channels == g.out_channels;
+}
+
+Conv2dPlan bfloat16_plan(const Conv2dGeometry& g, TargetType output) {
+  constexpr PassDirection kForward = PassDirection::forward, kBack = PassDirection::input_gradient;
+  if (is_depthwise(g)) {
+    return {make_bfloat16_depthwise_pass(g, kForward), make_bfloat16_depthwise_pass(g, kBack),
+            choose_bfloat16_weight_gradient(g)};
+  }
+  return {make_bfloat16_pass(g, kForward, output), make_bfloat16_pass(g, kBack),
+          choose_bfloat16_weight_gradient(g)};
+}
+
+}  // namespace
+
+bool has_bfloat16_plan(const Conv2dGeometry& geometry) {
+  return geometry.groups == 1 || is_depthwise(geometry);
+}
 
 std::unique_ptr<const BoundOp> bind_bfloat16_convolution(const Conv2dGeometry& geometry, bool bias,
                                                          const Fusion& fusion) {
   const TargetType output = fusion.float_output ? TargetType::float32 : TargetType::bfloat16;
-  Conv2dPlan plan = {make_bfloat16_pass(geometry, PassDirection::forward, output),
-                     make_bfloat16_pass(geometry, PassDirection::input_gradient),
-                     make_bfloat16_weight_gradient(geometry)};
-  return bind_convolution({geometry, /*transposed=*/false, bias}, std::move(plan), fusion);
+  return bind_convolution({geometry, /*transposed=*/false, bias}, bfloat16_plan(geometry, output),
+                          fusion);
 }
 
 std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer, Conv2dPlan plan,

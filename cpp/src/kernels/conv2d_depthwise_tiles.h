@@ -1,0 +1,388 @@
+// The depthwise convolution: a vector of channels of some pixels at a time, the taps in order,
+// directly from the image. A kernel file that includes this defines DepthwiseElement before: the
+// type of the source and the target, float or uint16_t for bfloat16.
+#pragma once
+
+#include "kernels/channel_lanes.h"
+#include "kernels/conv2d_depthwise.h"
+#include "kernels/conv2d_rows.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+using Element = DepthwiseElement;
+using Pass = DepthwisePassOf<Element>;
+
+// Columns of a tile. The rest of a line is divided into tiles of nearly equal size. Every size is a
+// function of its own. The baseline, for CPUs before 2013, has half the sizes.
+template <int... kCount>
+struct Columns;
+#if defined(CNNX_HAS_FMA)
+constexpr int kMostColumns = 8;
+using TileColumns = Columns<1, 2, 3, 4, 5, 6, 7, 8>;
+#else
+constexpr int kMostColumns = 4;
+using TileColumns = Columns<1, 2, 3, 4>;
+#endif
+
+constexpr Element kZeros[kLanes] = {};
+
+// Some outputs side by side in one or more rows.
+struct Outputs {
+  int64_t row, q;     // the first
+  Range source_rows;  // read by their taps, counted from the first row's first tap
+  Range tap_columns;
+};
+
+// The values shared by all channels of a tile.
+struct Places {
+  const Element* source;  // of tap (0, 0) of the first output, channel 0, and its weight
+  const float* weight;
+  Element* target;
+  const Element* addend;                                           // or null
+  const Element* relu_output;                                      // or null
+  int64_t channels, source_row, tap_row, tap_column, row, column;  // steps
+
+  CNNX_INLINE Places(const Pass& p, const Outputs& outputs)
+      : weight(p.weight),
+        channels(p.channels),
+        source_row(p.vertical.dilation * p.width * p.channels),
+        tap_row(p.tap_row_step),
+        tap_column(p.tap_column_step),
+        row(p.row_step),
+        column(p.column_step) {
+    const int64_t top = p.vertical.origin + outputs.row * p.vertical.stride;
+    const int64_t left = p.horizontal.origin + outputs.q * p.horizontal.stride;
+    source = p.source + (top * p.width + left) * channels;
+    const int64_t place = outputs.row * row + outputs.q * column;
+    target = p.target + place;
+    addend = p.addend ? p.addend + place : nullptr;
+    relu_output = p.relu_output ? p.relu_output + place : nullptr;
+  }
+};
+
+template <int kRows, int kCount, class Lanes>
+CNNX_INLINE void start(const Pass& p, const Places& places, int64_t channel, Lanes lanes,
+                       Vector (&sum)[kRows][kCount]) {
+  const Vector bias = p.bias ? lanes.load(p.bias + channel) : Vector{};
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      sum[r][i] = bias;
+  if (!p.accumulate) return;
+  const Element* target = places.target + channel;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      sum[r][i] = lanes.load(target + r * places.row + i * places.column);
+}
+
+template <int kRows, int kCount, class Lanes>
+CNNX_INLINE void finish(const Pass& p, const Places& places, int64_t channel, Lanes lanes,
+                        Vector (&sum)[kRows][kCount]) {
+  if (places.addend) {
+    const Element* addend = places.addend + channel;
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+        sum[r][i] += lanes.load(addend + r * places.row + i * places.column);
+  }
+  if (p.relu) {
+    const Vector ceiling = broadcast(p.ceiling);
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+        sum[r][i] = at_most(ceiling, positive_part(sum[r][i]));
+  }
+  if (places.relu_output) {
+    const Element* output = places.relu_output + channel;
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
+      const Vector passed = lanes.load(output + r * places.row + i * places.column);
+      sum[r][i] = passed <= Vector{} ? Vector{} : sum[r][i];
+    }
+  }
+  Element* target = places.target + channel;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      lanes.store(target + r * places.row + i * places.column, sum[r][i]);
+}
+
+// Prefetches the lines that the tile will write, or those of the next tile, by a distance that
+// covers the memory latency.
+template <int kRows, int kCount>
+CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
+  constexpr int64_t kAhead = 32, kLine = 64 / sizeof(Element);
+  if (kLanes < kLine && channel % kLine != 0) return;
+  const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
+  const Element* target = places.target + channel + ahead;
+  if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
+}
+
+// Any windows: loads every tap of every output.
+template <int kCount, class Vectors = TileVectors>
+void convolve_any(const Pass& p, const Outputs& outputs) {
+  const Places places(p, outputs);
+  const int64_t step = p.horizontal.stride * places.channels;
+  const int64_t tap_step = p.horizontal.dilation * places.channels;
+  Vectors::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector sum[1][kCount];
+    fetch_target<1, kCount>(places, channel);
+    start(p, places, channel, lanes, sum);
+    for (int64_t u = outputs.source_rows.first; u < outputs.source_rows.last; ++u) {
+      const Element* source = places.source + u * places.source_row + channel;
+      const float* weights = places.weight + u * places.tap_row + channel;
+      for (int64_t v = outputs.tap_columns.first; v < outputs.tap_columns.last; ++v) {
+        const Vector weight = lanes.load(weights + v * places.tap_column);
+        const Element* pixel = source + v * tap_step;
+        CNNX_UNROLL for (int i = 0; i < kCount; ++i, pixel += step) {
+          sum[0][i] = fused_multiply_add(lanes.load(pixel), weight, sum[0][i]);
+        }
+      }
+    }
+    finish(p, places, channel, lanes, sum);
+  });
+}
+
+// Whether the CPU prefetches the rows by itself, or other phases read them too.
+CNNX_INLINE bool source_is_foreseen(const Pass& p) {
+  return p.foreseen || p.channels >= kLongPixel || p.column_step > p.channels;
+}
+
+// Prefetches pixels of some rows, a vector of channels. Not inlined: compilers would split the
+// following loop in two.
+__attribute__((noinline)) void fetch_pixels(const Element* first, int64_t rows,
+                                            int64_t row_elements, int64_t pixels,
+                                            int64_t channels) {
+  for (; rows > 0; --rows, first += row_elements) {
+    const Element* pixel = first;
+    for (int64_t j = 0; j < pixels; ++j, pixel += channels) __builtin_prefetch(pixel, 0, 2);
+  }
+}
+
+// Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
+// tile that contain it. Taps beside the image read zeros.
+template <int kTaps, int kStride, int kRows, int kCount, class Vectors = TileVectors>
+void convolve_sliding(const Pass& p, const Outputs& outputs) {
+  constexpr int kSpan = (kCount - 1) * kStride + kTaps;
+  const Places places(p, outputs);
+  const int64_t left = p.horizontal.origin + outputs.q * kStride;
+  const int64_t inside_first = -left, inside_last = p.width - left;
+  const bool foreseen = source_is_foreseen(p);
+  // The pixels that the tile below reads first.
+  const Element* const below = places.source + outputs.source_rows.last * places.source_row;
+  Vectors::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector sum[kRows][kCount];
+    fetch_target<kRows, kCount>(places, channel);
+    if (!foreseen) {
+      fetch_pixels(below + channel, kRows * p.vertical.stride, places.source_row, kSpan,
+                   places.channels);
+    }
+    start(p, places, channel, lanes, sum);
+    const int64_t first = outputs.source_rows.first, last = outputs.source_rows.last;
+    const Element* source_row = places.source + first * places.source_row + channel;
+    const float* weight_row = places.weight + first * places.tap_row + channel;
+    for (int64_t u = first; u < last; ++u) {
+      const Element* source = source_row;
+      const float* weights = weight_row;
+      source_row += places.source_row;
+      weight_row += places.tap_row;
+      const auto next_pixel = [&](int j) CNNX_INLINED {
+        const bool outside =
+            (j < kTaps - 1 && j < inside_first) || (j > kSpan - kTaps && j >= inside_last);
+        const Vector value = held(lanes.load(outside ? kZeros : source));
+        source += places.channels;
+        return value;
+      };
+      Vector weight[kTaps];
+      if (kRows == 1) {  // one pixel at a time, which uses few registers
+        CNNX_UNROLL for (int v = 0; v < kTaps; ++v) weight[v] =
+            lanes.load(weights + v * places.tap_column);
+        CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
+          const Vector value = next_pixel(j);
+          CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
+            const int distance = j - v, i = distance / kStride;
+            if (distance >= 0 && distance % kStride == 0 && i < kCount) {
+              sum[0][i] = fused_multiply_add(value, weight[v], sum[0][i]);
+            }
+          }
+        }
+        continue;
+      }
+      Vector pixel[kSpan];
+      CNNX_UNROLL for (int j = 0; j < kSpan; ++j) pixel[j] = next_pixel(j);
+      CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+        const int64_t tap = u - r;
+        if (tap < 0 || tap >= p.vertical.taps) continue;
+        CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
+          weight[v] = lanes.load(weights - r * places.tap_row + v * places.tap_column);
+          CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
+            sum[r][i] = fused_multiply_add(pixel[i * kStride + v], weight[v], sum[r][i]);
+          }
+        }
+      }
+    }
+    finish(p, places, channel, lanes, sum);
+  });
+}
+
+// `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
+// one column, if vectors leave any.
+using Tile = void (*)(const Pass&, const Outputs&);
+struct Tiles {
+  int64_t taps, stride;
+  int rows;
+  Tile of[kMostColumns];
+  Tile rest;
+
+  CNNX_INLINE void convolve(const Pass& p, Outputs outputs, int64_t columns) const {
+    of[columns - 1](p, outputs);
+    if (!tiles_leave_rest(p.channels)) return;
+    for (; columns > 0; --columns, ++outputs.q) rest(p, outputs);
+  }
+};
+template <int... kCount>
+struct Columns {
+  template <int kTaps, int kStride, int kRows>
+  static constexpr Tiles sliding() {
+    Tiles tiles = {
+        kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}, nullptr};
+    if constexpr (kTilesLeaveRest)
+      tiles.rest = convolve_sliding<kTaps, kStride, kRows, 1, RestOfChannels>;
+    return tiles;
+  }
+  static constexpr Tiles any() {
+    Tiles tiles = {0, 0, 1, {convolve_any<kCount>...}, nullptr};
+    if constexpr (kTilesLeaveRest) tiles.rest = convolve_any<1, RestOfChannels>;
+    return tiles;
+  }
+};
+
+// Windows of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2. A single tap
+// has nothing to share. With stride 1, tiles of two rows load each pixel once for both.
+constexpr Tiles kSliding[] = {
+    TileColumns::sliding<2, 1, 1>(), TileColumns::sliding<3, 1, 1>(),
+    TileColumns::sliding<3, 2, 1>(), TileColumns::sliding<5, 1, 1>(),
+    TileColumns::sliding<5, 2, 1>(),
+#if defined(CNNX_32_REGISTERS)  // for two rows' sums, a row of pixels and of weights
+    TileColumns::sliding<3, 1, 2>(), TileColumns::sliding<5, 1, 2>(),
+#endif
+};
+constexpr Tiles kAny = TileColumns::any();
+
+// Tiles of so many rows; null if no tile fits.
+const Tiles* sliding_tiles(const Pass& p, int rows) {
+  const WindowAxis& h = p.horizontal;
+  if (!slides(h, p.columns, p.width)) return nullptr;
+  if (rows > 1 && (p.vertical.stride != 1 || p.vertical.dilation != 1)) return nullptr;
+  for (const Tiles& tiles : kSliding) {
+    if (tiles.taps == h.taps && tiles.stride == h.stride && tiles.rows == rows) return &tiles;
+  }
+  return nullptr;
+}
+
+// Columns [outputs.q, last)
+void convolve_columns(const Pass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
+  for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
+    const int64_t columns = divide_up(last - outputs.q, left);
+    tiles.convolve(p, outputs, columns);
+    outputs.q += columns;
+  }
+}
+
+#if defined(CNNX_32_REGISTERS)
+// Pixels of many channels are so far apart that they share few sets of a first-level cache. Row by
+// row, it would hold neither them nor the weights. If the CPU does not prefetch the rows either, a
+// vector of channels of a few columns is computed down the map instead, with the weights and the
+// sums of three rows in registers, so that every pixel is loaded once. The pixels of the next
+// vectors are prefetched meanwhile. Rows outside the output are summed too, and not stored.
+template <int kCount>
+void convolve_down(const Pass& p, int64_t q, int64_t first, int64_t last) {
+  constexpr int64_t kAhead = 4 * kLanes;
+  const int64_t channels = p.channels, row_elements = p.width * channels;
+  const int64_t left = p.horizontal.origin + q, inside_first = -left, inside_last = p.width - left;
+  VectorsOfLongBody::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector weight[9], sum[3][1][kCount] = {};
+    CNNX_UNROLL for (int k = 0; k < 9; ++k) weight[k] =
+        lanes.load(p.weight + k / 3 * p.tap_row_step + k % 3 * p.tap_column_step + channel);
+    const Element* source =
+        p.source + (p.vertical.origin + first) * row_elements + left * channels + channel;
+    int64_t row = first;  // whose first row of taps reads the source row
+    const auto step = [&](Vector(&newest)[1][kCount], Vector(&middle)[1][kCount],
+                          Vector(&oldest)[1][kCount]) CNNX_INLINED {
+      if (row < last) {
+        const Places places(p, {row, q, {}, {}});
+        CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+            __builtin_prefetch(places.target + channel + kAhead + i * places.column, 1, 2);
+        start(p, places, channel, lanes, newest);
+      }
+      const int64_t source_row = p.vertical.origin + row;
+      if (source_row >= 0 && source_row < p.height) {
+        const Element* pixel = source;
+        CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j, pixel += channels) {
+          const bool outside = (j < 2 && j < inside_first) || (j >= kCount && j >= inside_last);
+          __builtin_prefetch(pixel + kAhead, 0, 2);
+          const Vector value = held(lanes.load(outside ? kZeros : pixel));
+          CNNX_UNROLL for (int v = 0; v < 3; ++v) {
+            const int i = j - v;
+            if (i < 0 || i >= kCount) continue;
+            newest[0][i] = fused_multiply_add(value, weight[v], newest[0][i]);
+            middle[0][i] = fused_multiply_add(value, weight[3 + v], middle[0][i]);
+            oldest[0][i] = fused_multiply_add(value, weight[6 + v], oldest[0][i]);
+          }
+        }
+      }
+      if (row - 2 >= first) finish(p, Places(p, {row - 2, q, {}, {}}), channel, lanes, oldest);
+      source += row_elements;
+      return ++row < last + 2;
+    };
+    while (step(sum[0], sum[2], sum[1]) && step(sum[1], sum[0], sum[2]) &&
+           step(sum[2], sum[1], sum[0])) {
+    }
+  });
+}
+
+// Three rows of sums and nine weights fill 32 registers; fewer columns would gain nothing.
+constexpr int64_t kLeastColumnsDown = 4, kMostColumnsDown = 7;
+constexpr void (*kDown[])(const Pass&, int64_t, int64_t, int64_t) = {
+    convolve_down<4>, convolve_down<5>, convolve_down<6>, convolve_down<7>};
+
+bool has_long_pixels(const Pass& p) {
+  const WindowAxis &v = p.vertical, &h = p.horizontal;
+  return !p.foreseen && p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 &&
+         h.taps == 3 && v.stride == 1 && h.stride == 1 && v.dilation == 1 &&
+         slides(h, p.columns, p.width);
+}
+void convolve_long_pixels(const Pass& p, int64_t first, int64_t last) {
+  int64_t q = 0;
+  for (int64_t left = divide_up(p.columns, kMostColumnsDown); left > 0; --left) {
+    const int64_t columns = divide_up(p.columns - q, left);
+    kDown[columns - kLeastColumnsDown](p, q, first, last);
+    q += columns;
+  }
+}
+#else
+bool has_long_pixels(const Pass&) { return false; }
+void convolve_long_pixels(const Pass&, int64_t, int64_t) {}
+#endif
+
+// source (height, width, channels) -> target
+void convolve_depthwise(const Pass& p, int64_t first, int64_t last) {
+  if (has_long_pixels(p)) return convolve_long_pixels(p, first, last);
+  const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
+  const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
+  const Range all = {0, p.horizontal.taps};
+  for (int64_t row = first, rows; row < last; row += rows) {
+    rows = pairs && row + 2 <= last ? 2 : 1;
+    const int64_t top = p.vertical.origin + row * p.vertical.stride;
+    const Range source_rows =
+        places_inside(top, p.vertical.dilation, p.vertical.taps + rows - 1, p.height);
+    if (sliding) {
+      convolve_columns(p, rows == 2 ? *pairs : *sliding, {row, 0, source_rows, all}, p.columns);
+      continue;
+    }
+    const auto at_edge = [&](int64_t q) {
+      kAny.convolve(p, {row, q, source_rows, taps_inside(p.horizontal, q, p.width)}, 1);
+    };
+    for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
+    convolve_columns(p, kAny, {row, inside.first, source_rows, all}, inside.last);
+    for (int64_t q = inside.last; q < p.columns; ++q) at_edge(q);
+  }
+}
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx
