@@ -10,8 +10,11 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
+// The first `count` lanes, 0 < count <= kLanes; the others are 0.
 CNNX_INLINE Vector load_some(const float* source, int64_t count) {
-  return count >= kLanes ? load(source) : load_partial(source, count);
+  float values[kLanes] = {};
+  memcpy(values, source, static_cast<size_t>(4 * count));
+  return load(values);
 }
 CNNX_INLINE void store_some(float* target, Vector value, int64_t count) {
   if (count == kLanes) {

@@ -13,6 +13,7 @@
 #include "ops/conv2d_bfloat16.h"
 #include "ops/conv2d_lane_gradient.h"
 #include "ops/conv2d_lane_source.h"
+#include "ops/elements.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -79,7 +80,7 @@ template <class Element>
 void DepthwiseConvolution<Element>::pack_weights(const float* weight, int, float* packed) const {
   const PassGeometry& g = geometry();
   if constexpr (!kIsFloat) {
-    const auto& kernels = CNNX_KERNELS(bfloat16_array_kernels);
+    const auto& kernels = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels);
     uint16_t* const words = bfloat16_of(packed + runtime::round_up_to_line(g.weight_floats()));
     kernels.round(weight, g.weight_floats(), words);
     return kernels.widen(words, g.weight_floats(), packed);
@@ -183,7 +184,8 @@ void DepthwiseConvolution<Element>::mask(Element* gradient, const Element* relu_
     CNNX_KERNELS(activation_kernels)
         .relu_gradient(gradient, relu_output, count, {kNoCeiling}, false, gradient);
   } else {
-    CNNX_KERNELS(bfloat16_array_kernels).relu_gradient(gradient, relu_output, count, kNoCeiling);
+    CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels)
+        .relu_gradient(gradient, relu_output, count, kNoCeiling);
   }
 }
 
