@@ -78,9 +78,9 @@ def convolution(shape: Shape) -> cnnx.Model:
 class Turns:
     """Measures one convolution."""
 
-    def __init__(self, shape: Shape, images: int) -> None:
-        """Draw images."""
-        self._model = convolution(shape)
+    def __init__(self, model: cnnx.Model, images: int) -> None:
+        """Draw images for the model, whose layer `MEASURED` is measured."""
+        self._model = model
         random = np.random.default_rng(1)
         self._x = random.random((images, *self._model.input_shape), dtype=np.float32)
         self._seconds_of(1)
@@ -101,6 +101,11 @@ class Turns:
             if used >= LEAST_CPU_FRACTION * passed:
                 break
         return max(turns)[1]
+
+
+def operations(shape: Shape) -> int:
+    """Multiplications and additions of one image."""
+    return 2 * shape.out_size**2 * shape.out_channels * int(np.prod(shape.weight_shape[:3]))
 
 
 def fraction(turns: Turns, work: float, reference: Callable[[], float], rounds: int) -> float:
@@ -135,8 +140,7 @@ def products(rounds: int, attempts: int, judged: bool) -> bool:
     print(f"peak {statistics.median(peak() for _ in range(15)) / 1e9:.0f} G operations/s")
     met = True
     for shape in SHAPES:
-        turns = Turns(shape, 1)
-        work = 2 * shape.out_size**2 * shape.out_channels * int(np.prod(shape.weight_shape[:3]))
+        turns, work = Turns(convolution(shape), 1), operations(shape)
         found = best(lambda t=turns, w=work: fraction(t, w, peak, rounds), attempts, GOAL)
         verdict = f"  goal {GOAL:.0%}  {'met' if found >= GOAL else 'MISSED'}" if judged else ""
         print(f"  {shape!s:32} {found:6.1%} of the peak{verdict}", flush=True)
@@ -151,7 +155,7 @@ def traffic(rounds: int, attempts: int) -> bool:
 
     met = True
     for shape in DEPTHWISE:
-        turns = Turns(shape, DEPTHWISE_IMAGES)
+        turns = Turns(convolution(shape), DEPTHWISE_IMAGES)
         moved = DEPTHWISE_IMAGES * shape.in_channels * (shape.size**2 + shape.out_size**2)
         target, source = gaussians((moved // 8,)), gaussians((moved // 8,))
         copies = Moving(partial(copy, target, source, 1), moved)
