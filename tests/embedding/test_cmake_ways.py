@@ -218,7 +218,9 @@ def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -
     )
     components = ("kernels", "ops", "data")
     # -O3 would only make their code longer.
-    unrolled_by_hand = re.compile("conv2d_depthwise|quantize|quantized_.*")
+    unrolled_by_hand = re.compile(
+        "bfloat16_(depthwise|product)|conv2d_depthwise|quantize|quantized_.*"
+    )
     seen = set()
     for command in compile_commands(tmp_path):
         component = re.search(r"/cpp/src/(\w+)/(\w+)\.cpp$", command)
@@ -297,7 +299,7 @@ def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
     program = tmp_path / "classify"
     assert b"depthwise_gradient_kernels" not in program.read_bytes()
     run(["strip", program])
-    assert program.stat().st_size <= 2_200_000
+    assert program.stat().st_size <= 2_900_000
     needed = set(re.findall(r"^\s*(lib[\w+]+)\.so", run(["ldd", program]), re.MULTILINE))
     assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
 

@@ -15,16 +15,26 @@ using Element = DepthwiseElement;
 using Pass = DepthwisePassOf<Element>;
 
 // Columns of a tile. The rest of a line is divided into tiles of nearly equal size. Every size is a
-// function of its own. The baseline, for CPUs before 2013, has half the sizes.
+// function of its own. Wide tiles take most of the code, so the baseline, for CPUs before 2013, and
+// bfloat16 have half the sizes.
 template <int... kCount>
 struct Columns;
 #if defined(CNNX_HAS_FMA)
-constexpr int kMostColumns = 8;
-using TileColumns = Columns<1, 2, 3, 4, 5, 6, 7, 8>;
+constexpr int kMostColumns = sizeof(Element) == sizeof(float) ? 8 : 4;
 #else
 constexpr int kMostColumns = 4;
-using TileColumns = Columns<1, 2, 3, 4>;
 #endif
+template <int kMost>
+struct ColumnsUpTo;
+template <>
+struct ColumnsUpTo<4> {
+  using Type = Columns<1, 2, 3, 4>;
+};
+template <>
+struct ColumnsUpTo<8> {
+  using Type = Columns<1, 2, 3, 4, 5, 6, 7, 8>;
+};
+using TileColumns = ColumnsUpTo<kMostColumns>::Type;
 
 constexpr Element kZeros[kLanes] = {};
 
