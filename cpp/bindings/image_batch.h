@@ -29,9 +29,8 @@ inline ImageBatch image_batch(const py::array& pixels, bool integer_values) {
 }
 
 inline Resize resize_of(const std::string& name) {
-  if (name == "stretch") return Resize::stretch;
-  if (name == "fit") return Resize::fit;
-  if (name == "crop") return Resize::crop;
+  Resize resize;
+  if (find_value(kResizes, name, resize)) return resize;
   throw py::value_error("preprocessing: resize is \"" + name +
                         "\", expected \"stretch\", \"fit\" or \"crop\"");
 }

@@ -17,10 +17,6 @@ py::object python_of(const Setting& value) {
   return std::visit([](const auto& each) -> py::object { return py::cast(each); }, value);
 }
 
-const char* name_of(Resize resize) {
-  return resize == Resize::fit ? "fit" : resize == Resize::crop ? "crop" : "stretch";
-}
-
 Model make_model(const std::vector<py::tuple>& layers, const Shape& input_shape,
                  const std::vector<std::string>& classes, const std::string& resize,
                  const std::vector<float>& mean, const std::vector<float>& std, uint64_t seed) {
@@ -193,32 +189,12 @@ void bind_runs(ModelClass& type) {
       .def("layer_times", &layer_times, py::arg("pixels"), py::arg("repetitions"));
 }
 
-constexpr std::pair<Probabilities, const char*> kProbabilityKinds[] = {
-    {Probabilities::softmax, "softmax"},
-    {Probabilities::sigmoid, "sigmoid"},
-    {Probabilities::outputs, "outputs"},
-    {Probabilities::none, "none"},
-};
-
-constexpr std::pair<ComputeDtype, const char*> kComputeDtypes[] = {
-    {ComputeDtype::float32, "float32"},
-    {ComputeDtype::bfloat16, "bfloat16"},
-};
-
-// The word for a value, and the value of a word that Python has checked.
+// Of a name that Python has checked.
 template <class Value, std::size_t count>
-const char* word_of(const std::pair<Value, const char*> (&words)[count], Value value) {
-  for (const auto& [each, word] : words) {
-    if (each == value) return word;
-  }
-  throw std::logic_error("a value has no word");
-}
-template <class Value, std::size_t count>
-Value value_of(const std::pair<Value, const char*> (&words)[count], const std::string& given) {
-  for (const auto& [value, word] : words) {
-    if (given == word) return value;
-  }
-  throw std::invalid_argument("model: \"" + given + "\" is no known word");
+Value value_of(const NamedValue<Value> (&values)[count], const std::string& name) {
+  Value value;
+  if (find_value(values, name, value)) return value;
+  throw std::invalid_argument("model: \"" + name + "\" is no known word");
 }
 
 void bind_description(ModelClass& type) {
@@ -228,20 +204,21 @@ void bind_description(ModelClass& type) {
       .def_property_readonly("preprocessing",
                              [](const Model& model) {
                                const Preprocessing& how = model.preprocessing();
-                               return std::make_tuple(name_of(how.resize), how.mean, how.std);
+                               return std::make_tuple(name_of(kResizes, how.resize), how.mean,
+                                                      how.std);
                              })
       .def_property("temperature", &Model::temperature, &Model::set_temperature)
       .def_property(
           "probability_kind",
-          [](const Model& model) { return word_of(kProbabilityKinds, model.probability_kind()); },
+          [](const Model& model) { return name_of(kProbabilities, model.probability_kind()); },
           [](Model& model, const std::string& given) {
-            model.set_probability_kind(value_of(kProbabilityKinds, given));
+            model.set_probability_kind(value_of(kProbabilities, given));
           })
       .def_property(
           "compute_dtype",
           [](const Model& model) {
             const ReleaseGil release;  // a step of training may hold the model's lock
-            return word_of(kComputeDtypes, model.compute_dtype());
+            return name_of(kComputeDtypes, model.compute_dtype());
           },
           [](Model& model, const std::string& given) {
             const ReleaseGil release;

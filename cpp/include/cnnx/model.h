@@ -13,6 +13,7 @@
 #include "cnnx/preprocessing.h"
 #include "cnnx/profile.h"
 #include "cnnx/shape.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx {
 
@@ -27,6 +28,10 @@ enum class Probabilities {
   outputs,  // the last layer is Softmax or Sigmoid already
   none,     // the outputs are values (trained with a regression loss, without class names)
 };
+inline constexpr NamedValue<Probabilities> kProbabilities[] = {{"softmax", Probabilities::softmax},
+                                                               {"sigmoid", Probabilities::sigmoid},
+                                                               {"outputs", Probabilities::outputs},
+                                                               {"none", Probabilities::none}};
 
 // What a network computes with. Parameters and outputs are float32.
 enum class ComputeDtype {
@@ -35,6 +40,8 @@ enum class ComputeDtype {
   // Sums, batch norms, losses and updates are float32.
   bfloat16,
 };
+inline constexpr NamedValue<ComputeDtype> kComputeDtypes[] = {{"float32", ComputeDtype::float32},
+                                                              {"bfloat16", ComputeDtype::bfloat16}};
 
 struct Prediction {
   std::string label;  // the name of the class; its index when the model has no class names

@@ -8,6 +8,7 @@
 
 #include "cnnx/export.h"
 #include "cnnx/image.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx {
 
@@ -17,6 +18,8 @@ enum class Resize {
   fit,      // scaled to fit inside, centred, with black borders (0 before normalisation)
   crop,     // scaled to cover, then the centre cut out
 };
+inline constexpr NamedValue<Resize> kResizes[] = {
+    {"stretch", Resize::stretch}, {"fit", Resize::fit}, {"crop", Resize::crop}};
 
 // Pixels become (p / 255 - mean) / std when they are integers, (p - mean) / std when they are
 // floats, with exactly these operations in float32. mean and std hold one value, or one per

@@ -73,6 +73,14 @@ bool find_value(const NamedValue<Value> (&values)[count], std::string_view name,
   return false;
 }
 
+// The name of one of the values.
+template <class Value, std::size_t count>
+const char* name_of(const NamedValue<Value> (&values)[count], Value value) {
+  const NamedValue<Value>* each = values;
+  while (each->value != value) ++each;
+  return each->name;
+}
+
 // The names of all values, in their order.
 template <class Value, std::size_t count>
 std::vector<std::string> names(const NamedValue<Value> (&values)[count]) {

@@ -8,7 +8,6 @@
 #include "c_api/model_text.h"
 #include "c_api/status.h"
 #include "cnnx/preprocessing.h"
-#include "io/model_words.h"
 
 using cnnx::ImageBatch;
 using cnnx::ImageView;
@@ -97,10 +96,7 @@ cnnx_status cnnx_model_release(cnnx_model* model) {
 cnnx_status cnnx_model_compute_dtype(const cnnx_model* model, const char** dtype) {
   return guarded(__func__, [&](const Call& call) {
     const char*& result = call.not_null(dtype, "dtype");
-    const cnnx::ComputeDtype own = call.model(model).compute_dtype();
-    for (const auto& [value, name] : cnnx::io::kComputeDtypes) {
-      if (value == own) result = name;
-    }
+    result = name_of(cnnx::kComputeDtypes, call.model(model).compute_dtype());
   });
 }
 
@@ -108,9 +104,8 @@ cnnx_status cnnx_model_set_compute_dtype(cnnx_model* model, const char* dtype) {
   return guarded(__func__, [&](const Call& call) {
     Model& given = call.model(model);
     const std::string_view wanted = call.text(dtype, "dtype");
-    for (const auto& [value, name] : cnnx::io::kComputeDtypes) {
-      if (wanted == name) return given.set_compute_dtype(value);
-    }
+    cnnx::ComputeDtype value;
+    if (find_value(cnnx::kComputeDtypes, wanted, value)) return given.set_compute_dtype(value);
     call.refuse("dtype is \"" + std::string(wanted) + "\", expected float32 or bfloat16");
   });
 }

@@ -10,9 +10,6 @@
 namespace cnnx::c_api {
 namespace {
 
-constexpr NamedValue<Resize> kResizes[] = {
-    {"stretch", Resize::stretch}, {"fit", Resize::fit}, {"crop", Resize::crop}};
-
 const LayerKind& kind_of(const SettingsText& line) {
   if (line.kind().empty()) line.refuse("expected the kind of a layer first, such as conv2d");
   for (const LayerKind& kind : layer_kinds()) {

@@ -1,22 +1,13 @@
 // Writing: the tensors and the metadata of a model; model_file.cpp describes and reads them.
-#include <algorithm>
-
 #include "graph/int8_weights.h"
 #include "io/checksums.h"
 #include "io/json.h"
 #include "io/model_file.h"
-#include "io/model_words.h"
 #include "ops/quantized_layer.h"
 #include "runtime/sizes.h"
 
 namespace cnnx::io {
 namespace {
-
-template <class Value, std::size_t count>
-const char* text_of(const Word<Value> (&words)[count], Value value) {
-  return std::find_if(words, words + count, [&](const auto& word) { return word.value == value; })
-      ->text;
-}
 
 std::string tensor_of_setting(const Layer& layer, const std::string& setting) {
   return layer.name + "." + setting;
@@ -48,8 +39,8 @@ Json json_of_graph(const graph::ModelState& model) {
   json.set("output", model.graph.nodes().back().layer.name);
   // A file in float32 has none, so earlier versions read it.
   if (model.graph.compute_dtype() != ComputeDtype::float32)
-    json.set("compute_dtype", text_of(kComputeDtypes, model.graph.compute_dtype()));
-  json.set("probabilities", text_of(kProbabilities, model.probabilities.load()));
+    json.set("compute_dtype", name_of(kComputeDtypes, model.graph.compute_dtype()));
+  json.set("probabilities", name_of(kProbabilities, model.probabilities.load()));
   return json;
 }
 
@@ -101,7 +92,7 @@ FileContent content_of(const graph::ModelState& model) {
   if (model.temperature != 1 && model.uses_temperature())
     tensors.push_back({kTemperature, DType::f32, {}, &model.temperature});
   Json preprocessing = Json::object();
-  preprocessing.set("resize", text_of(kResizes, how.resize));
+  preprocessing.set("resize", name_of(kResizes, how.resize));
   return {std::move(tensors),
           {{"cnnx.format", kFormat},
            {"cnnx.graph", json_of_graph(model).dump()},

@@ -31,7 +31,6 @@
 #include "io/checksums.h"
 #include "io/json.h"
 #include "io/json_view.h"
-#include "io/model_words.h"
 #include "io/safetensors.h"
 #include "io/text.h"
 #include "ops/registry.h"
@@ -42,12 +41,12 @@ namespace io {
 namespace {
 
 template <class Value, std::size_t count>
-Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
+Value value_of(const NamedValue<Value> (&values)[count], const JsonView& view) {
+  Value value;
+  if (find_value(values, view.string(), value)) return value;
   std::string known;
-  for (const auto& word : words) {
-    if (view.string() == word.text) return word.value;
-    known += (known.empty() ? "" : ", ") + in_quotes(word.text);
-  }
+  for (const std::string& name : names(values))
+    known += (known.empty() ? "" : ", ") + in_quotes(name);
   view.fail("unknown word " + in_quotes(view.string()) + ", expected one of " + known);
 }
 

@@ -10,6 +10,9 @@
 
 namespace cnnx::io {
 
+constexpr const char* kFormat = "1";
+constexpr const char* kTemperature = "cnnx.temperature";  // a tensor
+
 // The metadata that makes a model file a checkpoint (checkpoint_file.h). The names of its tensors
 // begin with this and a dot, which no layer's name does.
 constexpr const char* kCheckpointPrefix = "cnnx.trainer";
