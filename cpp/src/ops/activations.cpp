@@ -77,6 +77,14 @@ void relu_gradient(float* gradient, const float* relu_output, int64_t count, int
   apply_backward<float>(relu, {ceiling}, gradient, relu_output, count, threads, false, gradient);
 }
 
+void relu_gradient(uint16_t* gradient, const uint16_t* relu_output, int64_t count, int threads,
+                   float ceiling) {
+  const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).relu_gradient;
+  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
+    kernel(gradient + begin, relu_output + begin, end - begin, ceiling);
+  });
+}
+
 void apply_relu(float* values, float ceiling, int64_t count, int threads) {
   const auto relu = CNNX_KERNELS(activation_kernels).relu;
   runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {

@@ -21,24 +21,48 @@ namespace cnnx::ops {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kAddGrain = 32 * 1024;
 
-void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
-                float* output) {
-  const auto kernel = CNNX_KERNELS(add_kernels).add;
+namespace {
+
+template <class Element>
+void add_elements(const Element* a, const Element* b, int64_t count, bool relu, int threads,
+                  Element* output) {
+  const auto kernel = sum_kernel<Element>();
   runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
     kernel(a + begin, b + begin, end - begin, relu, output + begin);
   });
 }
 
-void pass_gradient(const float* grad_output, const InputGradient& input, int64_t count,
+template <class Element>
+void pass_elements(const Element* grad_output, const InputGradient& input, int64_t count,
                    int threads) {
   if (!input.values) return;
+  Element* const values = elements_of<Element>(input.values);
   if (input.accumulate) {
-    add_arrays(input.values, grad_output, count, false, threads, input.values);
-  } else if (input.values != grad_output) {
+    add_elements(values, grad_output, count, false, threads, values);
+  } else if (values != grad_output) {
     runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
-      std::copy(grad_output + begin, grad_output + end, input.values + begin);
+      std::copy(grad_output + begin, grad_output + end, values + begin);
     });
   }
+}
+
+}  // namespace
+
+void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
+                float* output) {
+  add_elements(a, b, count, relu, threads, output);
+}
+void add_arrays(const uint16_t* a, const uint16_t* b, int64_t count, bool relu, int threads,
+                uint16_t* output) {
+  add_elements(a, b, count, relu, threads, output);
+}
+void pass_gradient(const float* grad_output, const InputGradient& input, int64_t count,
+                   int threads) {
+  pass_elements(grad_output, input, count, threads);
+}
+void pass_gradient(const uint16_t* grad_output, const InputGradient& input, int64_t count,
+                   int threads) {
+  pass_elements(grad_output, input, count, threads);
 }
 
 namespace {
@@ -66,21 +90,16 @@ class BoundAdd final : public BoundOp {
     Element* const output = elements_of<Element>(a.output);
     for (std::size_t i = 1; i < inputs_; ++i) {
       const bool relu = relu_ && i + 1 == inputs_;
-      by_element<Element>(add_arrays, add_bfloat16_arrays)(sum, elements_of<Element>(a.inputs[i]),
-                                                           count_, relu, a.threads, output);
+      add_arrays(sum, elements_of<Element>(a.inputs[i]), count_, relu, a.threads, output);
       sum = output;
     }
   }
   void backward(const BackwardArguments& a) const override {
     Element* const grad_output = elements_of<Element>(a.grad_output);
-    if (relu_ && !a.grad_output_relu_masked) {
-      by_element<Element>(relu_gradient, bfloat16_relu_gradient)(
-          grad_output, elements_of<Element>(a.output), count_, a.threads, kNoCeiling);
-    }
-    for (std::size_t i = 0; i < inputs_; ++i) {
-      by_element<Element>(pass_gradient, pass_bfloat16_gradient)(grad_output, a.grad_inputs[i],
-                                                                 count_, a.threads);
-    }
+    if (relu_ && !a.grad_output_relu_masked)
+      relu_gradient(grad_output, elements_of<Element>(a.output), count_, a.threads);
+    for (std::size_t i = 0; i < inputs_; ++i)
+      pass_gradient(grad_output, a.grad_inputs[i], count_, a.threads);
   }
 
  private:

@@ -11,7 +11,6 @@
 #include "cnnx/runtime.h"
 #include "ops/add.h"
 #include "ops/batch_norm_passes.h"
-#include "ops/bfloat16.h"
 #include "ops/elements.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
@@ -155,8 +154,7 @@ void BoundBatchNorm2d<Element>::backward(const BackwardArguments& a) const {
                  pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
   if (!fusion_.add) return;
   const int64_t count = norm_.geometry().pixels * norm_.geometry().channels;
-  by_element<Element>(pass_gradient, pass_bfloat16_gradient)(grad_output, a.grad_inputs[1], count,
-                                                             a.threads);
+  pass_gradient(grad_output, a.grad_inputs[1], count, a.threads);
 }
 
 class BatchNorm2dOp final : public ElementsOp {

@@ -160,7 +160,7 @@ class BoundConvolution final : public BoundOp {
   void mask(float* gradient, const float* output, int threads) const {
     const int64_t count = element_count(output_);
     if (fusion_.bfloat16) {
-      bfloat16_relu_gradient(bfloat16_of(gradient), bfloat16_of(output), count, threads, ceiling());
+      relu_gradient(bfloat16_of(gradient), bfloat16_of(output), count, threads, ceiling());
     } else {
       relu_gradient(gradient, output, count, threads, ceiling());
     }
@@ -180,7 +180,7 @@ class BoundConvolution final : public BoundOp {
   void pass_to_addend(const float* gradient, const InputGradient& addend, int threads) const {
     const int64_t count = element_count(output_);
     if (fusion_.bfloat16) {
-      pass_bfloat16_gradient(bfloat16_of(gradient), addend, count, threads);
+      pass_gradient(bfloat16_of(gradient), addend, count, threads);
     } else {
       pass_gradient(gradient, addend, count, threads);
     }
@@ -256,17 +256,9 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* argmax, i
                     });
 }
 
-}  // namespace
-
-namespace {
-
-bool is_depthwise(const Conv2dGeometry& g) {
-  return g.groups > 1 && g.groups == g.in_channels && g.in_channels == g.out_channels;
-}
-
 Conv2dPlan bfloat16_plan(const Conv2dGeometry& g, TargetType output) {
   constexpr PassDirection kForward = PassDirection::forward, kBack = PassDirection::input_gradient;
-  if (is_depthwise(g)) {
+  if (g.groups > 1) {
     return {make_bfloat16_depthwise_pass(g, kForward), make_bfloat16_depthwise_pass(g, kBack),
             choose_bfloat16_weight_gradient(g)};
   }

@@ -82,6 +82,11 @@ struct Conv2dPlan {
   std::unique_ptr<const Conv2dWeightGradient> weight_gradient;
 };
 
+// Whether each channel has a filter of its own.
+inline bool is_depthwise(const Conv2dGeometry& g) {
+  return g.groups == g.in_channels && g.in_channels == g.out_channels;
+}
+
 // The choice: a function of the shapes and settings of one image, never of the batch, the thread
 // count or the instruction set, because each algorithm has its own bits. In training only the time
 // of a batch matters, in inference also that of a single image. In the plan of a transposed

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/quantized_product.h"
+#include "ops/conv2d_plan.h"
 #include "ops/conv2d_quantized_depthwise.h"
 #include "ops/product_shares.h"
 #include "ops/quantization.h"
@@ -183,8 +184,7 @@ void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
 
 bool reads_bytes(const Conv2dGeometry& g) {
   const Shape weight = g.weight_shape();
-  const bool depthwise = g.groups == g.in_channels && g.in_channels == g.out_channels;
-  return (g.groups == 1 || depthwise) && sums_fit(weight[0] * weight[1] * weight[2]);
+  return (g.groups == 1 || is_depthwise(g)) && sums_fit(weight[0] * weight[1] * weight[2]);
 }
 
 std::unique_ptr<const BoundOp> bind_quantized_convolution(const Conv2dGeometry& geometry, bool bias,

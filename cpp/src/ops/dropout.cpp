@@ -7,7 +7,6 @@
 #include <string>
 
 #include "ops/add.h"
-#include "ops/bfloat16.h"
 #include "ops/elements.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -48,8 +47,7 @@ class BoundDropout final : public BoundOp {
     const InputGradient& gradient = a.grad_inputs[0];
     const Element* const grad_output = elements_of<Element>(a.grad_output);
     if (!a.training) {
-      by_element<Element>(pass_gradient, pass_bfloat16_gradient)(grad_output, gradient, count_,
-                                                                 a.threads);
+      pass_gradient(grad_output, gradient, count_, a.threads);
     } else if (gradient.values) {
       drop(grad_output, *a.training, a.threads, gradient.accumulate,
            elements_of<Element>(gradient.values));
