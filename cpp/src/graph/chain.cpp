@@ -110,8 +110,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
     step.fusion.training = keep == Keep::for_backward;
     step.frozen = !node.layer.trainable;
     step.storage.bfloat16 = step.fusion.bfloat16 =
-        settings.compute_dtype == ComputeDtype::bfloat16 &&
-        node.op->runs_in_bfloat16(with_batch(batch, node.input_shapes[0]));
+        runs_in_bfloat16(node, batch, settings.compute_dtype);
     std::vector<int> inputs = node.inputs;
     const bool bytes = keep == Keep::nothing &&
                        std::all_of(inputs.begin(), inputs.end(), is_in_bytes) &&
@@ -126,8 +125,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
       step.storage.bfloat16 = false;
     }
     const int64_t elements = element_count(with_batch(batch, graph.node(id).output_shape));
-    if (keep == Keep::for_backward && !step.fusion.bfloat16 &&
-        leaves_to_reader(graph, step.first_node, batch)) {
+    if (keep == Keep::for_backward && leaves_to_reader(graph, step.first_node, batch)) {
       Value& input = values_[value_of(inputs[0])];
       Step& normalisation = steps_[static_cast<std::size_t>(input.producer)];
       step.fusion.normalises_input = normalisation.left_to_reader = true;
@@ -135,9 +133,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
     }
     for (const int input : inputs) {
       const std::size_t value = value_of(input);
-      step.inputs.push_back(bytes                  ? value
-                            : step.fusion.bfloat16 ? in_bfloat16(value, id)
-                                                   : in_floats(value, id));
+      step.inputs.push_back(bytes ? value : converted(value, step.fusion.bfloat16, id));
     }
     if (bytes) {
       bind_to_bytes(node, batch, step);
@@ -157,7 +153,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
         step.op ? add_step(std::move(step), elements) : step.inputs[0];
   }
   std::size_t result = last > first ? value_of(last - 1) : kCallersInput;
-  if (last == static_cast<int>(graph.nodes().size())) result = in_floats(result, last - 1);
+  if (last == static_cast<int>(graph.nodes().size())) result = converted(result, false, last - 1);
   output_storage_ = values_[result].storage;
   output_bytes_ = values_[result].elements * output_storage_.element_bytes();
 }
@@ -171,31 +167,21 @@ void Chain::bind_to_bytes(const Node& node, int64_t batch, Step& step) const {
       step.fusion.quantize ? ops::Format(*step.fusion.quantize->quantization()) : bound.output;
 }
 
-// The value, converted once if it is not in floats, for a reader of floats.
-std::size_t Chain::in_floats(std::size_t value, int node) {
+// The value, converted once unless it is in bfloat16 or else in floats, as its reader is. One in
+// floats is converted to bfloat16, every other one to floats.
+std::size_t Chain::converted(std::size_t value, bool to_bfloat16, int node) {
   const Value from = values_[value];
-  if (from.storage.in_floats()) return value;
-  if (const auto found = in_floats_.find(value); found != in_floats_.end()) return found->second;
-  Step step{};
-  step.first_node = step.last_node = node;
-  step.inputs = {value};
-  step.op = from.storage.bfloat16 ? ops::bind_bfloat16_to_floats(from.elements)
-                                  : ops::bind_bytes_to_floats(from.elements, *from.storage.bytes);
-  return in_floats_[value] = add_step(std::move(step), from.elements);
-}
-
-// The value, converted once if it is in floats, for a reader of bfloat16.
-std::size_t Chain::in_bfloat16(std::size_t value, int node) {
-  const Value from = values_[value];
-  if (from.storage.bfloat16) return value;
-  if (const auto found = in_bfloat16_.find(value); found != in_bfloat16_.end())
+  if (to_bfloat16 ? from.storage.bfloat16 : from.storage.in_floats()) return value;
+  if (const auto found = conversions_.find(value); found != conversions_.end())
     return found->second;
   Step step{};
   step.first_node = step.last_node = node;
   step.inputs = {value};
-  step.storage.bfloat16 = true;
-  step.op = ops::bind_floats_to_bfloat16(from.elements);
-  return in_bfloat16_[value] = add_step(std::move(step), from.elements);
+  step.storage.bfloat16 = to_bfloat16;
+  step.op = to_bfloat16             ? ops::bind_floats_to_bfloat16(from.elements)
+            : from.storage.bfloat16 ? ops::bind_bfloat16_to_floats(from.elements)
+                                    : ops::bind_bytes_to_floats(from.elements, *from.storage.bytes);
+  return conversions_[value] = add_step(std::move(step), from.elements);
 }
 
 // Appends the step; returns the value of its output.

@@ -151,8 +151,7 @@ class Chain {
  private:
   bool leaves_to_reader(const Graph& graph, int id, int64_t batch) const;
   void bind(const Graph& graph, int first, int last, int64_t batch, const Settings& settings);
-  std::size_t in_floats(std::size_t value, int node);
-  std::size_t in_bfloat16(std::size_t value, int node);
+  std::size_t converted(std::size_t value, bool to_bfloat16, int node);
   std::size_t add_step(Step step, int64_t elements);
   void bind_to_bytes(const Node& node, int64_t batch, Step& step) const;
   void find_lifetimes(Keep keep);
@@ -169,7 +168,7 @@ class Chain {
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
   std::vector<ArenaBuffer> arena_buffers_;
-  std::unordered_map<std::size_t, std::size_t> in_floats_, in_bfloat16_;  // conversions by value
+  std::unordered_map<std::size_t, std::size_t> conversions_;  // by value
   int64_t arena_floats_ = 0, output_bytes_ = 0, packed_end_;
   Storage output_storage_;
 };

@@ -141,4 +141,9 @@ std::unique_ptr<const ops::BoundOp> Graph::bind(int id, int64_t batch,
   return ops::bind(*node(id).op, input_shapes(node(id), batch), fusion);
 }
 
+bool runs_in_bfloat16(const Node& node, int64_t batch, ComputeDtype dtype) {
+  return dtype == ComputeDtype::bfloat16 &&
+         node.op->runs_in_bfloat16(with_batch(batch, node.input_shapes[0]));
+}
+
 }  // namespace cnnx::graph

@@ -86,5 +86,7 @@ class Graph {
 
 Shape with_batch(int64_t batch, const Shape& shape);
 std::vector<Shape> input_shapes(const Node& node, int64_t batch);
+// Whether a plan that computes in `dtype` binds the node to arrays of bfloat16.
+bool runs_in_bfloat16(const Node& node, int64_t batch, ComputeDtype dtype);
 
 }  // namespace cnnx::graph

@@ -21,10 +21,8 @@ int end_of_trunk(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes().size());
   int end = 0;
   while (end < count) {
-    const Node& node = graph.node(end);
     ops::Fusion fusion;
-    fusion.bfloat16 = graph.compute_dtype() == ComputeDtype::bfloat16 &&
-                      node.op->runs_in_bfloat16(with_batch(1, node.input_shapes[0]));
+    fusion.bfloat16 = runs_in_bfloat16(graph.node(end), 1, graph.compute_dtype());
     const auto op = graph.bind(end, 1, fusion);
     if (op && !op->traits().runs_in_slices) break;
     ++end;
