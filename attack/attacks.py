@@ -24,19 +24,17 @@ Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
 OTHERS: tuple[Attack, ...] = (
-    *(
-        graphs,
-        bfloat16,
-        optimizers,
-        bits,
-        quantized,
-        processes,
-        kills,
-        files,
-        calls,
-        threads,
-        onnx_files,
-    ),
+    graphs,
+    bfloat16,
+    optimizers,
+    bits,
+    quantized,
+    processes,
+    kills,
+    files,
+    calls,
+    threads,
+    onnx_files,
 )
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
 # Packages that an attack needs in addition to the tests' own.

@@ -32,6 +32,19 @@ struct alignas(64) TileConfiguration {
   }
 };
 
+// Stores tiles of sums of 4 bytes: rows of `vectors` vectors, those of the second tile of windows
+// after those of the first.
+template <int tiles, int vectors>
+CNNX_INLINE void store_tiles(void* sums) {
+  constexpr int64_t kRowBytes = vectors * kTileBytes;
+  char* const first = static_cast<char*>(sums);
+  char* const second = first + kTileRows * kRowBytes;
+  _tile_stored(0, first, kRowBytes);
+  if (vectors > 1) _tile_stored(1, first + kTileBytes, kRowBytes);
+  if (tiles > 1) _tile_stored(2, second, kRowBytes);
+  if (tiles > 1 && vectors > 1) _tile_stored(3, second + kTileBytes, kRowBytes);
+}
+
 CNNX_INLINE void prefetch_lines(const void* memory, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += 64)
     __builtin_prefetch(static_cast<const char*>(memory) + at);

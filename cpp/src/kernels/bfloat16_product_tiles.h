@@ -102,13 +102,7 @@ CNNX_INLINE void run_tiles(const Bfloat16Product& a, const float* weights, int64
       outputs.store(stored += share);
     }
   }
-  float* const sums = outputs.next_sums(windows);
-  constexpr int64_t kRowBytes = vectors * kTileBytes;
-  _tile_stored(0, sums, kRowBytes);
-  if (vectors > 1) _tile_stored(1, sums + kLanes, kRowBytes);
-  float* const second_sums = sums + kTileRows * vectors * kLanes;
-  if (tiles > 1) _tile_stored(2, second_sums, kRowBytes);
-  if (tiles > 1 && vectors > 1) _tile_stored(3, second_sums + kLanes, kRowBytes);
+  store_tiles<tiles, vectors>(outputs.next_sums(windows));
 }
 
 template <int vectors>

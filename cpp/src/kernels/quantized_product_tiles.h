@@ -110,13 +110,7 @@ CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source,
       outputs.store(stored += share);
     }
   }
-  int32_t* const sums = outputs.next_sums(windows);
-  constexpr int64_t kRowBytes = vectors * kTileBytes;
-  _tile_stored(0, sums, kRowBytes);
-  if (vectors > 1) _tile_stored(1, sums + kLanes, kRowBytes);
-  int32_t* const second_sums = sums + kTileRows * vectors * kLanes;
-  if (tiles > 1) _tile_stored(2, second_sums, kRowBytes);
-  if (tiles > 1 && vectors > 1) _tile_stored(3, second_sums + kLanes, kRowBytes);
+  store_tiles<tiles, vectors>(outputs.next_sums(windows));
 }
 
 template <int vectors>
