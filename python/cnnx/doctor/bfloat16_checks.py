@@ -14,6 +14,7 @@ from cnnx.arguments import FloatArray
 from cnnx.batch_arguments import any_float_range
 from cnnx.doctor.finding import Finding
 from cnnx.doctor.layer_statistics import grouped_outputs
+from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 
 # Of the standard deviation over images. A trained ResNet-20 is at a hundredth, and a MobileNetV2
@@ -73,10 +74,8 @@ def check_bfloat16(model: Model, pixels: NDArray[Any], outputs: FloatArray) -> I
         pixels: images, in the form of a call of the model.
         outputs: its outputs for them.
     """
-    exact = model.clone()
-    exact.compute_dtype = "float32"
     with any_float_range():
-        expected = exact(pixels)
+        expected = in_float32(model)(pixels)
     rows, expected_rows = (each.reshape(len(pixels), -1) for each in (outputs, expected))
     spread = math.sqrt(float(expected_rows.var(axis=0, dtype=np.float64).mean()))
     difference = np.subtract(rows, expected_rows, dtype=np.float64)

@@ -203,10 +203,10 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
 
         With `"bfloat16"` activations and their gradients are held in 16 bits, so they take half of
         the memory, and products take weights rounded to 16 bits. Parameters, sums, batch norms, the
-        loss and updates stay float32. CPUs with AMX or AVX-512 BF16 compute such products several
-        times faster; on others the same bits take longer than float32. It can be assigned, and is
-        saved with the model. `layer_outputs` and `explain` compute in float32. A `cnnx.Warning`
-        tells that this CPU has no such instructions, as `has_native_bfloat16` does.
+        loss and updates stay float32. CPUs with AMX compute such products several times faster; on
+        CPUs without instructions for them the same bits take longer than float32. It can be
+        assigned, and is saved with the model. `layer_outputs` and `explain` compute in float32. A
+        `cnnx.Warning` tells that this CPU has no such instructions, as `has_native_bfloat16` does.
 
         Raises:
             ValueError: for another word, and for `"bfloat16"` if the model is quantized.

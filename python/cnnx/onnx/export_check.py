@@ -12,6 +12,7 @@ from cnnx.arguments import FloatArray, shown
 from cnnx.layers.base import Layer, Symbol
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built
+from cnnx.model.compute_dtype import in_float32
 from cnnx.model.windows import windows_of
 from cnnx.onnx.export_weights import bias_units, whole_bias, whole_weight
 from cnnx.onnx.graph import Array, Graph
@@ -43,7 +44,7 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
     if _same_preprocessing(core, preprocessing) and compare.network(network, output.symbol):
         return
     imported = network.built(output.symbol, None, preprocessing)._core
-    core, imported = _without_steps(_in_float32(core), imported)
+    core, imported = _without_steps(in_float32(core), imported)
     shape = (_IMAGES, *core.input_shape)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     expected, outputs = core.run(images, True), imported.run(images, True)
@@ -57,15 +58,6 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
             f"save: the outputs of the ONNX graph differ from the model's by {difference:.3g}, "
             f"expected at most {_TOLERANCE:.0e} of the largest, {scale:.3g}; no file was written"
         )
-
-
-def _in_float32(core: _core.Model) -> _core.Model:
-    """A model that computes in float32, as the graph does."""
-    if core.compute_dtype == "float32":
-        return core
-    copy = core.clone()
-    copy.compute_dtype = "float32"
-    return copy
 
 
 def _without_steps(core: _core.Model, imported: _core.Model) -> tuple[_core.Model, _core.Model]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
+from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.model.parameter_sizes import int8_counts
@@ -80,10 +81,7 @@ def write_page(path: str, model: Model, title: str, samples: list[Sample]) -> No
         title: title of the page.
         samples: images to begin with.
     """
-    if model.compute_dtype != "float32":  # browsers emulate others, more slowly
-        model = model.clone()
-        model.compute_dtype = "float32"
-    content = model._core.to_bytes()
+    content = in_float32(model)._core.to_bytes()  # browsers emulate others, more slowly
     _warn_of_large_file(len(content))
     page = playground_page(content, title, samples)
     replace_file(path, [page.encode("utf-8", "backslashreplace")])

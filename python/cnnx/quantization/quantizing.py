@@ -6,6 +6,7 @@ from cnnx.advice import warn
 from cnnx.arguments import not_negative, one_of
 from cnnx.data.dataset import Dataset, ImageLike
 from cnnx.data.dataset import LabelledImages as Labelled
+from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.quantization.accuracy import LabelledCheck, agreement
@@ -120,9 +121,7 @@ def quantize_with_report(
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
     _refuse_unless_quantizable(model)
-    if model.compute_dtype != "float32":
-        model = model.clone()
-        model.compute_dtype = "float32"
+    model = in_float32(model)
     labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)
     network = calibrated_network(model, calibration_images(images, model, _FUNCTION), calibration)
     if not network.candidates:
