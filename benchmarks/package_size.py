@@ -1,4 +1,4 @@
-"""Import time and wheel size of the package; goals: 30 ms above NumPy's import, a wheel of 4 MB.
+"""Import time and wheel size of the package; goals: 30 ms above NumPy's import, a wheel of 4.5 MB.
 
     python -m benchmarks.package_size [--wheel cnnx-....whl] [--rounds 21]
 
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 GOAL_MILLISECONDS = 30.0
-GOAL_MEGABYTES = 4.0
+GOAL_MEGABYTES = 4.5
 LIBRARIES = {
     "import numpy": "import numpy",
     "import cnnx": "import cnnx",
@@ -74,7 +74,7 @@ def measure_wheel(wheel: Path | None) -> bool:
     megabytes = wheel.stat().st_size / 1e6
     met = megabytes <= GOAL_MEGABYTES
     print(
-        f"{wheel.name}: {megabytes:.2f} MB  goal {GOAL_MEGABYTES:.0f}  {'met' if met else 'MISSED'}"
+        f"{wheel.name}: {megabytes:.2f} MB  goal {GOAL_MEGABYTES:.1f}  {'met' if met else 'MISSED'}"
     )
     return met
 
