@@ -63,10 +63,10 @@ CNNX_INLINE UnsignedVector unit_of(const BlockRows& rows, int64_t unit, int64_t 
 #if defined(CNNX_TILES)
   return rounded_bits(rows[2 * unit] + column) >> 16 | rounded_bits(rows[2 * unit + 1] + column);
 #elif defined(__AVX512BF16__)
-  const int64_t upper = unit % (kUnits / 2) * 4 + unit / (kUnits / 2);
+  const int64_t upper = unit / 2 * 4 + unit % 2;
   return rounded_bits(rows[upper + 2] + column) >> 16 | rounded_bits(rows[upper] + column);
 #else
-  return rounded_bits(rows[unit % (kUnits / 2) * 2 + unit / (kUnits / 2)] + column);
+  return rounded_bits(rows[unit] + column);
 #endif
 }
 

@@ -25,24 +25,26 @@ constexpr int kStrip = 4;
 // A block of a window in units, which are broadcast; the factors of weights of the same number.
 typedef uint32_t BlockPixels[kUnits];
 
+#if defined(__AVX512BF16__)
+// The words 0, 1, 2, 3 of every four as 2, 0, 3, 1: a unit of the even chain, then one of the odd.
+CNNX_INLINE void widen_block(const uint16_t* source, int64_t count, BlockPixels& pixels) {
+  const __mmask32 elements = count < kBlock ? (1u << count) - 1u : ~0u;
+  const __m512i order = _mm512_broadcast_i32x4(
+      _mm_setr_epi8(4, 5, 0, 1, 6, 7, 2, 3, 12, 13, 8, 9, 14, 15, 10, 11));
+  const __m512i words = _mm512_maskz_loadu_epi16(elements, source);
+  _mm512_storeu_si512(pixels, _mm512_shuffle_epi8(words, order));
+}
+#else
 CNNX_INLINE void widen_block(const uint16_t* source, int64_t count, BlockPixels& pixels) {
   uint16_t words[kBlock] = {};
   if (count < kBlock) {
     memcpy(words, source, static_cast<size_t>(2 * count));
     source = words;
   }
-#if defined(__AVX512BF16__)
-  for (int64_t unit = 0; unit < kUnits; ++unit) {
-    const int64_t upper = unit % (kUnits / 2) * 4 + unit / (kUnits / 2);
-    pixels[unit] = static_cast<uint32_t>(source[upper]) << 16 | source[upper + 2];
-  }
-#else
-  for (int64_t unit = 0; unit < kUnits; ++unit) {
-    const int64_t element = unit % (kUnits / 2) * 2 + unit / (kUnits / 2);
-    pixels[unit] = static_cast<uint32_t>(source[element]) << 16;
-  }
-#endif
+  for (int64_t unit = 0; unit < kUnits; ++unit)
+    pixels[unit] = static_cast<uint32_t>(source[unit]) << 16;
 }
+#endif
 
 // Adds the products of one unit to a chain.
 CNNX_INLINE Vector multiply_add(Vector chain, uint32_t pixel, Vector weights) {
@@ -65,7 +67,7 @@ template <int windows, int vectors>
 CNNX_INLINE StripSums<windows, vectors> chain_of(const BlockPixels* pixels, int64_t first_unit,
                                                  const float* weights) {
   StripSums<windows, vectors> chain = {};
-  for (int64_t unit = first_unit; unit < first_unit + kUnits / 2; ++unit) {
+  for (int64_t unit = first_unit; unit < kUnits; unit += 2) {
     Vector held_weights[vectors];
     CNNX_UNROLL for (int v = 0; v < vectors; ++v) held_weights[v] =
         held(load(weights + unit_offset(unit, v, vectors)));
@@ -97,7 +99,7 @@ CNNX_INLINE void run_strip(const Bfloat16Product& a, const Bfloat16Finish<vector
       }
       const StripSums<windows, vectors> even = chain_of<windows, vectors>(pixels, 0, weights);
       const StripSums<windows, vectors> odd =
-          chain_of<windows, vectors>(pixels, kUnits / 2, weights);
+          chain_of<windows, vectors>(pixels, 1, weights);
       CNNX_UNROLL for (int p = 0; p < windows; ++p) {
         CNNX_UNROLL for (int v = 0; v < vectors; ++v) sums.of[p][v] += even.of[p][v] + odd.of[p][v];
       }
