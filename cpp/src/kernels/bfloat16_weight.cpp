@@ -5,7 +5,7 @@
 
 namespace {
 
-CNNX_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 }  // namespace
 

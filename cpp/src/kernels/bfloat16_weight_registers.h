@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/bfloat16.h"
 #include "kernels/flush_denormals.h"
 
 namespace cnnx {
@@ -33,41 +34,54 @@ constexpr bool kPairs = false;
 constexpr int64_t kChainUnits = kPairs ? 8 : 16, kUnitStep = kPairs ? 4 : 2;
 constexpr int64_t kBlockUnits = 2 * kChainUnits;
 
-// Units of `width` channels of a position; channels in the padding are 0.
-template <int64_t width>
-CNNX_INLINE void pack_units(const Bfloat16Pixels& a, int64_t position, int64_t channel,
-                            float* packed) {
-  const int64_t first = a.first_channel + channel, count = a.channels - channel;
-  const uint16_t* const upper = a.pixels[position] + first;
-  // No unit of the last two positions is multiplied.
-  const int64_t second = position + 2 < a.positions ? position + 2 : position;
-  const uint16_t* const lower = a.pixels[second] + first;
-  uint32_t bits[width] = {};
-  const auto pack = [&](int64_t i) CNNX_INLINED {
-    bits[i] = static_cast<uint32_t>(upper[i]) << 16 | (kPairs ? lower[i] : 0);
+// Units of a vector of channels of a position; channels that do not exist are 0.
+CNNX_INLINE Vector units_of(const Bfloat16Pixels& a, int64_t position, int64_t channel) {
+  const int64_t count = lesser(kLanes, a.channels - channel);
+  if (count <= 0) return Vector{};
+  const auto bits = [&](int64_t from) CNNX_INLINED {
+    const uint16_t* const pixel = a.pixels[from] + a.first_channel + channel;
+    return reinterpret_cast<UnsignedVector>(load_some_bfloat16(pixel, count));
   };
-  if (count >= width) {
-    for (int64_t i = 0; i < width; ++i) pack(i);
-  } else {
-    for (int64_t i = 0; i < count; ++i) pack(i);
-  }
-  memcpy(packed, bits, sizeof bits);
+  const UnsignedVector upper = bits(position);
+  if constexpr (!kPairs) return reinterpret_cast<Vector>(upper);
+  // No unit of the last two positions is multiplied.
+  return reinterpret_cast<Vector>(upper | bits(lesser(position + 2, a.positions - 1)) >> 16);
 }
 
-// Panels of kRows channels, in each all positions.
+// Panels of kRows channels, in each all positions; a vector is part of a panel, or several. All
+// channels of a block's pixels are read while these are in a cache.
 void pack_input(const Bfloat16Pixels& a, float* packed) {
-  for (int64_t channel = 0; channel < a.channels; channel += kRows) {
-    for (int64_t position = 0; position < a.positions; ++position, packed += kRows)
-      pack_units<kRows>(a, position, channel, packed);
+  constexpr int64_t kPart = lesser(kRows, kLanes);
+  const Bfloat16Pixels pixels = a;
+  for (int64_t block = 0; block < pixels.positions; block += kBfloat16Block) {
+    for (int64_t channel = 0; channel < pixels.channels; channel += kLanes) {
+      for (int64_t position = block; position < block + kBfloat16Block; ++position) {
+        const Vector units = units_of(pixels, position, channel);
+        CNNX_UNROLL for (int64_t i = 0; i < kLanes; i += kPart) {
+          const int64_t panel = (channel + i) / kRows, row = (channel + i) % kRows;
+          float* const target = packed + (panel * pixels.positions + position) * kRows + row;
+          memcpy(target, reinterpret_cast<const float*>(&units) + i, sizeof(float) * kPart);
+        }
+      }
+    }
   }
 }
 
 // Panels of kColumns columns, in each the units of both chains by turns.
 void pack_gradient(const Bfloat16Pixels& a, float* packed) {
-  for (int64_t column = 0; column < a.channels; column += kColumns) {
-    for (int64_t position = 0; position < a.positions; position += kUnitStep) {
-      for (int64_t chain = 0; chain < 2; ++chain, packed += kColumns)
-        pack_units<kColumns>(a, position + chain, column, packed);
+  const Bfloat16Pixels pixels = a;
+  constexpr int64_t kBlockFloats = kBlockUnits * kColumns;
+  for (int64_t block = 0; block < pixels.positions; block += kBfloat16Block) {
+    float* target = packed + block / kBfloat16Block * kBlockFloats;
+    for (int64_t column = 0; column < pixels.channels; column += kColumns) {
+      float* unit = target;
+      for (int64_t position = block; position < block + kBfloat16Block; position += kUnitStep) {
+        for (int64_t chain = 0; chain < 2; ++chain) {
+          CNNX_UNROLL for (int64_t v = 0; v < kVectors; ++v, unit += kLanes)
+              store(unit, units_of(pixels, position + chain, column + v * kLanes));
+        }
+      }
+      target += pixels.positions / kBfloat16Block * kBlockFloats;
     }
   }
 }
