@@ -2,12 +2,11 @@
 #include "cnnx/runtime.h"
 
 #include "bindings.h"
-#include "cnnx/version.h"
 
 namespace cnnx::bindings {
 
 void bind_runtime(py::module_& module) {
-  module.attr("__version__") = CNNX_VERSION;
+  module.attr("__version__") = version();
   module.def("get_num_threads", &get_num_threads);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
   module.def("isa", &isa);

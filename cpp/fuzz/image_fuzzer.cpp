@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   }
   image.pixels = has_pixels ? pixels.data() : nullptr;
   try {
-    cnnx::data::prepare_image(image, height, width, channels, resize);
+    const cnnx::data::PreparedImage prepared(image, height, width, channels, resize);
   } catch (const std::invalid_argument&) {
   }
   return 0;

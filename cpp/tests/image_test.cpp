@@ -1,6 +1,7 @@
 // resize_image against values worked out by hand and, at one odd size, against Pillow.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
@@ -37,6 +38,13 @@ Pixels resized(const ImageView& image, int64_t height, int64_t width, int64_t ch
 Bytes texture(size_t count) {
   Bytes pixels(count);
   for (size_t i = 0; i < count; ++i) pixels[i] = static_cast<uint8_t>(i * i * 7 % 256);
+  return pixels;
+}
+
+Floats texture_of_floats(size_t count) {
+  const Bytes bytes = texture(count);
+  Floats pixels(bytes.begin(), bytes.end());
+  for (float& pixel : pixels) pixel /= 256;
   return pixels;
 }
 
@@ -155,11 +163,43 @@ void threads_do_not_matter() {
 
 void prepared_images_are_the_resized_ones() {
   const Bytes grey = texture(5 * 7);
-  const Bytes rounded = resized(view(grey, 5, 7, 1), 3, 4, 3, Resize::fit);
-  CHECK((cnnx::data::prepare_image(view(grey, 5, 7, 1), 3, 4, 3, Resize::fit) ==
-         Floats(rounded.begin(), rounded.end())));
-  const Floats floats = {0.5f, 0.25f};
-  CHECK(cnnx::data::prepare_image(view(floats, 1, 2, 1), 1, 2, 1, Resize::stretch) == floats);
+  const cnnx::data::PreparedImage prepared(view(grey, 5, 7, 1), 3, 4, 3, Resize::fit);
+  const auto* const bytes = static_cast<const uint8_t*>(prepared.pixels().pixels);
+  CHECK(Bytes(bytes, bytes + 3 * 4 * 3) == resized(view(grey, 5, 7, 1), 3, 4, 3, Resize::fit));
+  CHECK(prepared.pixels().type == PixelType::uint8 && prepared.pixels().integer_values);
+  const Floats floats = texture_of_floats(2 * 3);
+  const cnnx::data::PreparedImage smaller(view(floats, 2, 3, 1), 1, 2, 1, Resize::stretch);
+  const auto* const numbers = static_cast<const float*>(smaller.pixels().pixels);
+  CHECK(Floats(numbers, numbers + 2) == resized<Floats>(view(floats, 2, 3, 1), 1, 2, 1));
+  CHECK(smaller.pixels().type == PixelType::float32 && !smaller.pixels().integer_values);
+}
+
+void an_image_of_the_size_is_not_copied() {
+  const Bytes grey = texture(5 * 7);
+  const Floats floats = texture_of_floats(5 * 7);
+  const cnnx::data::PreparedImage bytes(view(grey, 5, 7, 1), 5, 7, 1, Resize::fit);
+  const cnnx::data::PreparedImage numbers(view(floats, 5, 7, 1), 5, 7, 1, Resize::fit);
+  CHECK(bytes.pixels().pixels == grey.data() && bytes.pixels().integer_values);
+  CHECK(numbers.pixels().pixels == floats.data() && !numbers.pixels().integer_values);
+  // With gaps between the rows it is.
+  ImageView left = view(grey, 5, 3, 1);
+  left.row_stride = 7;
+  const cnnx::data::PreparedImage part(left, 5, 3, 1, Resize::fit);
+  const auto* const pixels = static_cast<const uint8_t*>(part.pixels().pixels);
+  for (int64_t i = 0; i < 15; ++i) CHECK(pixels[i] == grey[static_cast<size_t>(i / 3 * 7 + i % 3)]);
+}
+
+void sizes_are_of_any_integer_type() {
+  const Bytes pixels = texture(5 * 7 * 3);
+  const std::size_t height = 5, width = 7;
+  const unsigned char channels = 3;
+  // Braces would refuse a conversion that narrows.
+  const ImageView image{pixels.data(), height, width, channels};
+  CHECK(image.height == 5 && image.width == 7 && image.channels == 3 && image.row_stride == 0);
+  const ImageView rows{pixels.data(), height, 2, channels, PixelType::uint8, 3 * width};
+  CHECK(rows.row_stride == 21);
+  const cnnx::ImageBatch batch{pixels.data(), height};
+  CHECK(batch.count == 5 && batch.integer_values);
 }
 
 void errors() {
@@ -211,6 +251,8 @@ int main() {
   rows_may_have_gaps();
   threads_do_not_matter();
   prepared_images_are_the_resized_ones();
+  an_image_of_the_size_is_not_copied();
+  sizes_are_of_any_integer_type();
   errors();
   return cnnx::test::finish("image_test");
 }

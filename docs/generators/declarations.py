@@ -44,7 +44,9 @@ def declarations(source: str) -> list[Declaration]:
     lines = _without_blocks(source).splitlines()[len(opening_comment(source)) :]
     macros = [
         Declaration("macro", name, name, [f"`{value}`"] if value else [])
-        for name, value in re.findall(r"^#define (CNNX_VERSION)\b ?(.*)$", source, re.MULTILINE)
+        for name, value in re.findall(
+            r"^#define (CNNX_VERSION(?:_MAJOR|_MINOR|_PATCH|_NUMBER)?) (\d*)", source, re.MULTILINE
+        )
     ]
     ignored = r"#.*|(inline )?namespace \w+ \{|\}  // namespace \w+"
     body = ["" if re.fullmatch(ignored, line) else line for line in lines]

@@ -2,8 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace cnnx {
+
+// A number made from any integer type, so that a std::size_t needs no cast, even in braces.
+struct Integer {
+  int64_t value;
+  template <class Number, std::enable_if_t<std::is_integral_v<Number>, int> = 0>
+  constexpr Integer(Number number) : value(static_cast<int64_t>(number)) {}
+};
 
 enum class PixelType {
   uint8,    // 0 to 255
@@ -22,20 +30,20 @@ struct ImageView {
   int64_t row_stride = 0;
 
   ImageView() = default;
-  ImageView(const void* pixels_, int64_t height_, int64_t width_, int64_t channels_,
-            PixelType type_, int64_t row_stride_ = 0)
+  ImageView(const void* pixels_, Integer height_, Integer width_, Integer channels_,
+            PixelType type_, Integer row_stride_ = 0)
       : pixels(pixels_),
-        height(height_),
-        width(width_),
-        channels(channels_),
+        height(height_.value),
+        width(width_.value),
+        channels(channels_.value),
         type(type_),
-        row_stride(row_stride_) {}
+        row_stride(row_stride_.value) {}
   // The pointer type gives the pixel type.
-  ImageView(const uint8_t* pixels_, int64_t height_, int64_t width_, int64_t channels_,
-            int64_t row_stride_ = 0)
+  ImageView(const uint8_t* pixels_, Integer height_, Integer width_, Integer channels_,
+            Integer row_stride_ = 0)
       : ImageView(pixels_, height_, width_, channels_, PixelType::uint8, row_stride_) {}
-  ImageView(const float* pixels_, int64_t height_, int64_t width_, int64_t channels_,
-            int64_t row_stride_ = 0)
+  ImageView(const float* pixels_, Integer height_, Integer width_, Integer channels_,
+            Integer row_stride_ = 0)
       : ImageView(pixels_, height_, width_, channels_, PixelType::float32, row_stride_) {}
 };
 
@@ -50,17 +58,17 @@ struct ImageBatch {
   bool mapped = false;  // the pixels lie in a mapped file, perhaps not in memory; changes no result
 
   ImageBatch() = default;
-  ImageBatch(const void* pixels_, PixelType type_, bool integer_values_, int64_t count_,
+  ImageBatch(const void* pixels_, PixelType type_, bool integer_values_, Integer count_,
              bool mapped_ = false)
       : pixels(pixels_),
         type(type_),
         integer_values(integer_values_),
-        count(count_),
+        count(count_.value),
         mapped(mapped_) {}
   // The pointer type gives the pixel type.
-  ImageBatch(const uint8_t* pixels_, int64_t count_)
+  ImageBatch(const uint8_t* pixels_, Integer count_)
       : ImageBatch(pixels_, PixelType::uint8, true, count_) {}
-  ImageBatch(const float* pixels_, int64_t count_)
+  ImageBatch(const float* pixels_, Integer count_)
       : ImageBatch(pixels_, PixelType::float32, false, count_) {}
 };
 

@@ -82,30 +82,31 @@ class CNNX_API Model {
   ~Model();
 
   // `path` is UTF-8 on Windows, the file system's own bytes elsewhere.
-  static Model load(const std::string& path);
+  [[nodiscard]] static Model load(const std::string& path);
   // Loads a model from the bytes of a model file in memory. Errors refer to them as `name`.
-  static Model from_bytes(const void* bytes, std::size_t size, const std::string& name = "model");
+  [[nodiscard]] static Model from_bytes(const void* bytes, std::size_t size,
+                                        const std::string& name = "model");
   // Replaces the file atomically: after an error the old file is unchanged. A symbolic link stays,
   // and the file that it points to is replaced, in that file's folder.
   void save(const std::string& path) const;
   // The bytes that save would write.
-  std::vector<std::byte> to_bytes() const;
-  Model clone() const;
+  [[nodiscard]] std::vector<std::byte> to_bytes() const;
+  [[nodiscard]] Model clone() const;
   // A copy with the same weights for images of another height and width. Throws
   // std::invalid_argument, naming the layer, if the shape of a layer's weights depends on them, as
   // that of a Dense after Flatten does, or if the images are too small.
-  Model resized(int64_t height, int64_t width) const;
+  [[nodiscard]] Model resized(int64_t height, int64_t width) const;
 
   // Resizes the image, converts grey/RGB and normalises it by the model's preprocessing, then runs.
-  Prediction predict(const ImageView& image) const;
+  [[nodiscard]] Prediction predict(const ImageView& image) const;
   // For images of the model's input size, one after the other.
-  std::vector<Prediction> predict(const ImageBatch& images) const;
+  [[nodiscard]] std::vector<Prediction> predict(const ImageBatch& images) const;
 
   // outputs: count * element_count(output_shape()) floats.
   void run(const ImageBatch& images, float* outputs) const;
   void probabilities(const ImageBatch& images, float* outputs) const;
-  std::vector<float> run(const ImageBatch& images) const;
-  std::vector<float> probabilities(const ImageBatch& images) const;
+  [[nodiscard]] std::vector<float> run(const ImageBatch& images) const;
+  [[nodiscard]] std::vector<float> probabilities(const ImageBatch& images) const;
   // Turns outputs of run, count * element_count(output_shape()) floats, into those of probabilities
   // in place.
   void outputs_to_probabilities(float* outputs, int64_t count) const;
@@ -126,13 +127,14 @@ class CNNX_API Model {
                  float* gradients) const;
   // The seconds of each step in all repetitions, the layers fused in it by name. All threads share
   // each step of the whole batch, whereas run may give each thread images of its own.
-  std::vector<LayerTime> layer_times(const ImageBatch& images, int64_t repetitions) const;
+  [[nodiscard]] std::vector<LayerTime> layer_times(const ImageBatch& images,
+                                                   int64_t repetitions) const;
 
-  const Shape& input_shape() const;   // (height, width, channels)
-  const Shape& output_shape() const;  // without the batch axis
-  const std::vector<std::string>& classes() const;
-  const Preprocessing& preprocessing() const;
-  Probabilities probability_kind() const;
+  [[nodiscard]] const Shape& input_shape() const;   // (height, width, channels)
+  [[nodiscard]] const Shape& output_shape() const;  // without the batch axis
+  [[nodiscard]] const std::vector<std::string>& classes() const;
+  [[nodiscard]] const Preprocessing& preprocessing() const;
+  [[nodiscard]] Probabilities probability_kind() const;
   // A Trainer sets it by its loss.
   void set_probability_kind(Probabilities kind);
 
@@ -141,25 +143,25 @@ class CNNX_API Model {
   // update of the parameters by training resets it to 1. Throws std::invalid_argument unless it is
   // finite and above 0, and for a value other than 1 if probabilities are neither softmax nor
   // sigmoid.
-  float temperature() const;
+  [[nodiscard]] float temperature() const;
   void set_temperature(float temperature);
 
-  std::vector<Layer> layers() const;  // as given, with all names filled in
-  std::vector<LayerInfo> layer_infos() const;
+  [[nodiscard]] std::vector<Layer> layers() const;  // as given, with all names filled in
+  [[nodiscard]] std::vector<LayerInfo> layer_infos() const;
 
   // Each takes an entry of the list above.
-  const std::vector<ParameterInfo>& parameters() const;
+  [[nodiscard]] const std::vector<ParameterInfo>& parameters() const;
   void get_parameter(const ParameterInfo& parameter, float* values) const;
   void set_parameter(const ParameterInfo& parameter, const float* values);
 
   // The arrays that training updates besides the parameters: the running statistics of batch norms.
-  const std::vector<ParameterInfo>& buffers() const;
+  [[nodiscard]] const std::vector<ParameterInfo>& buffers() const;
   void get_buffer(const ParameterInfo& buffer, float* values) const;
   void set_buffer(const ParameterInfo& buffer, const float* values);
 
   // What run and a train step compute with; layer_outputs and gradients compute in float32. Saved
   // with the model. Throws std::invalid_argument for bfloat16 if layers are quantized.
-  ComputeDtype compute_dtype() const;
+  [[nodiscard]] ComputeDtype compute_dtype() const;
   void set_compute_dtype(ComputeDtype dtype);
 
   // See Layer::trainable.

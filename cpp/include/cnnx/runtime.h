@@ -1,4 +1,5 @@
-// The number of threads and the instruction set that cnnx uses.
+// The version, the number of threads and the instruction set of the library that a program runs
+// with.
 #pragma once
 
 #include <string>
@@ -6,6 +7,9 @@
 #include "cnnx/export.h"
 
 namespace cnnx {
+
+// "0.1.0". CNNX_VERSION of cnnx/version.h is that of the headers a program was compiled with.
+CNNX_API const char* version() noexcept;
 
 // The number of threads that one call may use. The default is the first that exists of
 // CNNX_NUM_THREADS, OMP_NUM_THREADS, min(CPUs this process may run on, its cgroup's CPU quota

@@ -4,12 +4,11 @@
 #include <string>
 
 #include "c_api/status.h"
-#include "cnnx/version.h"
 
 using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
 
-const char* cnnx_version(void) { return CNNX_VERSION; }
+const char* cnnx_version(void) { return cnnx::version(); }
 
 cnnx_status cnnx_isa(const char** name) {
   return guarded(__func__, [&](const Call& call) {

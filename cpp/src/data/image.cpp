@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "cnnx/runtime.h"
 #include "runtime/parallel.h"
@@ -108,44 +109,57 @@ Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t
   return placement;
 }
 
-// For each target pixel of one axis its source pixels, from `first` on, and their weights.
-struct Filter {
-  struct Window {
-    int64_t first, count, weights;
-  };
-  std::vector<Window> windows;
-  std::vector<float> weights;
+// The source pixels of a target pixel of one axis, and where their weights are.
+struct Window {
+  int64_t first, count, weights;
 };
 
-Filter triangle_filter(const Span& span, int64_t size) {
-  Filter filter;
-  filter.windows.reserve(runtime::checked_size<Filter::Window>(span.count));
-  const double scale = span.length / static_cast<double>(span.count);
-  const double support = std::max(scale, 1.0);
-  std::vector<double> raw;
+// For each target pixel of one axis its window.
+struct Filter {
+  const Window* windows;
+  int64_t count;
+  const float* weights;
+};
+
+double scale_of(const Span& span) { return span.length / static_cast<double>(span.count); }
+
+// Half the width of the triangle, in source pixels.
+double support_of(const Span& span) { return std::max(scale_of(span), 1.0); }
+
+double center_of(const Span& span, int64_t i) {
+  return span.from + (static_cast<double>(i) + 0.5) * scale_of(span);
+}
+
+// The first and the end of the pixels whose centre lies within the support of target pixel i. At
+// its very edge the weight may be 0.
+std::pair<int64_t, int64_t> reach_of(const Span& span, int64_t size, int64_t i) {
+  const double center = center_of(span, i), support = support_of(span);
+  return {std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5))),
+          std::min<int64_t>(size, static_cast<int64_t>(std::floor(center + support + 0.5)))};
+}
+
+int64_t most_taps(const Span& span) { return static_cast<int64_t>(2 * support_of(span)) + 2; }
+
+// Writes span.count windows, and the weights of at most most_taps(span) pixels each. Pixels of
+// weight 0 are omitted.
+Filter triangle_filter(const Span& span, int64_t size, Window* windows, float* weights) {
+  const double support = support_of(span);
+  int64_t written = 0;
   for (int64_t i = 0; i < span.count; ++i) {
-    const double center = span.from + (static_cast<double>(i) + 0.5) * scale;
-    // Over the pixels whose centre lies within the support. At its very edge the weight is 0 and
-    // the pixel is omitted.
-    int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
-    const int64_t end =
-        std::min<int64_t>(size, static_cast<int64_t>(std::floor(center + support + 0.5)));
-    raw.clear();
+    const double center = center_of(span, i);
+    const auto weight_of = [&](int64_t x) {
+      return 1.0 - std::fabs(static_cast<double>(x) + 0.5 - center) / support;
+    };
+    auto [first, end] = reach_of(span, size, i);
+    while (first < end && weight_of(first) <= 0) ++first;
+    while (first < end && weight_of(end - 1) <= 0) --end;
     double sum = 0;
-    for (int64_t x = first; x < end; ++x) {
-      const double weight = 1.0 - std::fabs(static_cast<double>(x) + 0.5 - center) / support;
-      if (weight <= 0 && raw.empty()) {
-        ++first;
-      } else if (weight > 0) {
-        raw.push_back(weight);
-        sum += weight;
-      }
-    }
-    filter.windows.push_back(
-        {first, static_cast<int64_t>(raw.size()), static_cast<int64_t>(filter.weights.size())});
-    for (const double weight : raw) filter.weights.push_back(static_cast<float>(weight / sum));
+    for (int64_t x = first; x < end; ++x) sum += weight_of(x);
+    windows[i] = {first, end - first, written};
+    for (int64_t x = first; x < end; ++x)
+      weights[written++] = static_cast<float>(weight_of(x) / sum);
   }
-  return filter;
+  return {windows, span.count, weights};
 }
 
 // One row of the source as floats of the target's channels, alpha composited on white.
@@ -176,8 +190,9 @@ void convert_row(const Pixel* source, int64_t width, int64_t source_channels, fl
 
 template <int channels>
 void filter_row(const float* source, const Filter& filter, float* target) {
-  for (const Filter::Window& window : filter.windows) {
-    const float* weights = filter.weights.data() + window.weights;
+  for (int64_t i = 0; i < filter.count; ++i) {
+    const Window& window = filter.windows[i];
+    const float* weights = filter.weights + window.weights;
     const float* pixel = source + window.first * channels;
     float sums[channels] = {};
     for (int64_t k = 0; k < window.count; ++k, pixel += channels) {
@@ -193,69 +208,93 @@ void write(float value, uint8_t& target) {
   target = static_cast<uint8_t>(std::min(255.0f, value + 0.5f));
 }
 
+// Elements from a row of the image to the next.
+template <class Pixel>
+int64_t row_step(const ImageView& image) {
+  return image.row_stride != 0 ? image.row_stride / static_cast<int64_t>(sizeof(Pixel))
+                               : image.width * image.channels;
+}
+
 template <class Pixel, int channels>
 void resize(const ImageView& image, int64_t height, int64_t width, Resize how, Pixel* output) {
   const Placement placement = place(image.height, image.width, height, width, how);
-  const Filter across = triangle_filter(placement.columns, image.width);
-  const Filter down = triangle_filter(placement.rows, image.height);
+  const Span &columns = placement.columns, &rows = placement.rows;
+  const int64_t row_floats = columns.count * channels, converted_floats = image.width * channels;
   // Only these source rows are read.
-  const int64_t top = down.windows.front().first;
-  const int64_t bottom = down.windows.back().first + down.windows.back().count;
-  const int64_t stride = image.row_stride != 0
-                             ? image.row_stride / static_cast<int64_t>(sizeof(Pixel))
-                             : image.width * image.channels;
-  const int64_t row_floats = placement.columns.count * channels;
-  const auto filter_across = [&](int64_t y, float* converted, float* filtered) {
-    convert_row<Pixel, channels>(static_cast<const Pixel*>(image.pixels) + y * stride, image.width,
-                                 image.channels, converted);
-    filter_row<channels>(converted, across, filtered);
-  };
+  const int64_t top = reach_of(rows, image.height, 0).first;
+  const int64_t bottom = reach_of(rows, image.height, rows.count - 1).second;
   // A long thin image for a model with wide flat input has a far larger intermediate image than
   // source and target. Then every target row filters the rows that it needs itself, with the same
   // result.
   const bool buffers_rows = bottom - top <= kMostBufferedFloats / row_floats;
   const int64_t buffered_rows = buffers_rows ? bottom - top : 0;
-  std::vector<float> middle(runtime::checked_size(buffered_rows * row_floats));
-
   const int threads = get_num_threads();
-  const int64_t source_grain = kGrain / (image.width * channels) + 1;
+  const int64_t source_grain = kGrain / converted_floats + 1;
+  const int64_t target_grain = kGrain / (row_floats * most_taps(rows)) + 1;
   const int slots = runtime::slot_count(threads, buffered_rows, source_grain);
-  std::vector<float> scratch(runtime::checked_size(slots * image.width * channels));
+  const int target_slots = runtime::slot_count(threads, rows.count, target_grain);
+  const int64_t slot_floats = row_floats + (buffers_rows ? 0 : row_floats + converted_floats);
+
+  // One block for all arrays, because a prediction of a small image is mostly such costs.
+  const int64_t across_floats = columns.count * most_taps(columns);
+  const int64_t down_floats = rows.count * most_taps(rows);
+  const int64_t middle_floats = buffered_rows * row_floats;
+  const int64_t scratch_floats = std::max(slots * converted_floats, target_slots * slot_floats);
+  std::vector<float> memory(
+      runtime::checked_size(across_floats + down_floats + middle_floats + scratch_floats));
+  float* const middle = memory.data() + across_floats + down_floats;
+  float* const scratch = middle + middle_floats;
+  std::vector<Window> windows(runtime::checked_size<Window>(columns.count + rows.count));
+  const Filter across = triangle_filter(columns, image.width, windows.data(), memory.data());
+  const Filter down = triangle_filter(rows, image.height, windows.data() + columns.count,
+                                      memory.data() + across_floats);
+  const auto filter_across = [&](int64_t y, float* converted, float* filtered) {
+    convert_row<Pixel, channels>(
+        static_cast<const Pixel*>(image.pixels) + y * row_step<Pixel>(image), image.width,
+        image.channels, converted);
+    filter_row<channels>(converted, across, filtered);
+  };
   runtime::parallel_for(slots, buffered_rows, source_grain,
                         [&](int64_t begin, int64_t end, int slot) {
-                          float* row = scratch.data() + slot * image.width * channels;
+                          float* row = scratch + slot * converted_floats;
                           for (int64_t y = begin; y < end; ++y)
-                            filter_across(top + y, row, middle.data() + y * row_floats);
+                            filter_across(top + y, row, middle + y * row_floats);
                         });
 
   std::fill_n(output, height * width * channels, Pixel{0});
-  const int64_t taps = static_cast<int64_t>(down.weights.size()) / placement.rows.count + 1;
-  const int64_t target_grain = kGrain / (row_floats * taps) + 1;
-  const int target_slots = runtime::slot_count(threads, placement.rows.count, target_grain);
-  const int64_t slot_floats = buffers_rows ? row_floats : 2 * row_floats + image.width * channels;
-  std::vector<float> sums(runtime::checked_size(target_slots * slot_floats));
   runtime::parallel_for(
-      target_slots, placement.rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
-        float* sum = sums.data() + slot * slot_floats;
+      target_slots, rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
+        float* sum = scratch + slot * slot_floats;
         float* const filtered = sum + row_floats;
         for (int64_t y = begin; y < end; ++y) {
-          const Filter::Window& window = down.windows[static_cast<size_t>(y)];
+          const Window& window = down.windows[y];
           std::fill_n(sum, row_floats, 0.0f);
           for (int64_t k = 0; k < window.count; ++k) {
-            const float weight = down.weights[static_cast<size_t>(window.weights + k)];
+            const float weight = down.weights[window.weights + k];
             const float* row = filtered;
             if (buffers_rows) {
-              row = middle.data() + (window.first + k - top) * row_floats;
+              row = middle + (window.first + k - top) * row_floats;
             } else {
               filter_across(window.first + k, filtered + row_floats, filtered);
             }
             for (int64_t i = 0; i < row_floats; ++i) sum[i] += weight * row[i];
           }
-          Pixel* target =
-              output + ((placement.rows.first + y) * width + placement.columns.first) * channels;
+          Pixel* target = output + ((rows.first + y) * width + columns.first) * channels;
           for (int64_t i = 0; i < row_floats; ++i) write(sum[i], target[i]);
         }
       });
+}
+
+bool has_size(const ImageView& image, int64_t height, int64_t width, int64_t channels) {
+  return image.height == height && image.width == width && image.channels == channels;
+}
+
+template <class Pixel>
+void copy_rows(const ImageView& image, Pixel* output) {
+  const Pixel* row = static_cast<const Pixel*>(image.pixels);
+  const int64_t row_pixels = image.width * image.channels;
+  for (int64_t y = 0; y < image.height; ++y, row += row_step<Pixel>(image))
+    output = std::copy_n(row, row_pixels, output);
 }
 
 template <class Pixel>
@@ -264,7 +303,9 @@ void check_and_resize(const ImageView& image, int64_t height, int64_t width, int
   check(image, height, width, channels,
         std::is_same_v<Pixel, uint8_t> ? PixelType::uint8 : PixelType::float32);
   if (!output) throw std::invalid_argument("resize_image: output is a null pointer");
-  if (channels == 1) {
+  if (has_size(image, height, width, channels)) {
+    copy_rows(image, output);
+  } else if (channels == 1) {
     resize<Pixel, 1>(image, height, width, how, output);
   } else {
     resize<Pixel, 3>(image, height, width, how, output);
@@ -283,18 +324,24 @@ void check_images(const ImageBatch& images, const char* caller) {
     throw std::invalid_argument(std::string(caller) + ": the images' pixels are a null pointer");
 }
 
-std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
-                                 int64_t channels, Resize resize) {
+PreparedImage::PreparedImage(const ImageView& image, int64_t height, int64_t width,
+                             int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
-  std::vector<float> prepared(runtime::checked_size(height * width * channels));
-  if (image.type == PixelType::float32) {
-    resize_image(image, height, width, channels, resize, prepared.data());
-  } else {
-    std::vector<uint8_t> rounded(prepared.size());
-    resize_image(image, height, width, channels, resize, rounded.data());
-    std::copy(rounded.begin(), rounded.end(), prepared.begin());
+  const bool is_float = image.type == PixelType::float32;
+  if (has_size(image, height, width, channels) && image.row_stride == 0) {
+    pixels_ = {image.pixels, image.type, !is_float, 1};
+    return;
   }
-  return prepared;
+  const std::size_t size = runtime::checked_size(height * width * channels);
+  if (is_float) {
+    floats_.resize(size);
+    resize_image(image, height, width, channels, resize, floats_.data());
+    pixels_ = {floats_.data(), 1};
+  } else {
+    bytes_.resize(size);
+    resize_image(image, height, width, channels, resize, bytes_.data());
+    pixels_ = {bytes_.data(), 1};
+  }
 }
 
 }  // namespace data

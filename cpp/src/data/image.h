@@ -9,9 +9,22 @@
 
 namespace cnnx::data {
 
-// resize_image() to floats: integers 0 to 255 if the image is uint8, else its own values.
-std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
-                                 int64_t channels, Resize resize);
+// The pixels of resize_image(), or those of an image that has the size already, in place.
+class PreparedImage {
+ public:
+  PreparedImage(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                Resize resize);
+  PreparedImage(const PreparedImage&) = delete;
+  PreparedImage& operator=(const PreparedImage&) = delete;
+
+  // A batch of one image.
+  const ImageBatch& pixels() const { return pixels_; }
+
+ private:
+  std::vector<uint8_t> bytes_;
+  std::vector<float> floats_;
+  ImageBatch pixels_;
+};
 
 // More than any memory holds.
 constexpr int64_t kMostImages = int64_t{1} << 40;

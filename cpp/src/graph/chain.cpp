@@ -90,6 +90,7 @@ Chain::Chain(const Graph& graph, int first, int last, int64_t batch, const Setti
                      kCallersInput,
                      kCallersInput});
   bind(graph, first, last, batch, settings);
+  for (const Step& step : steps_) multiply_adds_ += step.op->multiply_adds();
   if (settings.keep == Keep::for_backward) return;
   find_lifetimes(settings.keep);
   arena_floats_ = assign_centred_offsets(arena_buffers_);
@@ -237,12 +238,6 @@ int64_t Chain::scratch_floats(int threads) const {
   int64_t most = 0;
   for (const Step& step : steps_) most = std::max(most, step.op->scratch_floats(threads));
   return most;
-}
-
-int64_t Chain::multiply_adds() const {
-  int64_t sum = 0;
-  for (const Step& step : steps_) sum += step.op->multiply_adds();
-  return sum;
 }
 
 void Chain::pack_weights(const float* parameters, float* buffers, int threads,

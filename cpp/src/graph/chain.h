@@ -112,7 +112,7 @@ class Chain {
   int64_t output_bytes() const { return output_bytes_; }
   const Storage& output_storage() const { return output_storage_; }
   int64_t packed_end() const { return packed_end_; }
-  int64_t multiply_adds() const;
+  int64_t multiply_adds() const { return multiply_adds_; }
 
   // An input that the step's output may overwrite, or kNothing. `is_last_read(value)` tells whether
   // nothing reads it later. The caller's input is never overwritten.
@@ -169,7 +169,7 @@ class Chain {
   std::vector<std::size_t> node_values_;
   std::vector<ArenaBuffer> arena_buffers_;
   std::unordered_map<std::size_t, std::size_t> conversions_;  // by value
-  int64_t arena_floats_ = 0, output_bytes_ = 0, packed_end_;
+  int64_t arena_floats_ = 0, output_bytes_ = 0, packed_end_, multiply_adds_ = 0;
   Storage output_storage_;
 };
 

@@ -35,7 +35,8 @@ void check_batch(const ImageBatch& images, const void* outputs, const char* func
 
 std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, const char* function) {
   data::check_images(images, function);
-  const int64_t floats = element_count(graph::with_batch(images.count, shape));
+  int64_t floats = 0;
+  if (__builtin_mul_overflow(images.count, element_count(shape), &floats)) throw std::bad_alloc();
   std::vector<float> outputs;
   outputs.resize(runtime::checked_size(floats));
   return outputs;
@@ -64,12 +65,12 @@ void check_probabilities(const ModelState& state) {
 }
 
 // The most probable class; a single output is the probability of the second of two classes.
-Prediction prediction_of(const float* probabilities, int64_t outputs,
+Prediction prediction_of(std::vector<float> probabilities,
                          const std::vector<std::string>& classes) {
   Prediction prediction;
   std::vector<float>& all = prediction.probabilities;
-  all.assign(probabilities, probabilities + outputs);
-  if (outputs == 1) all = {1.0f - all[0], all[0]};
+  all = std::move(probabilities);
+  if (all.size() == 1) all = {1.0f - all[0], all[0]};
   const auto largest = std::max_element(all.begin(), all.end());
   prediction.index = largest - all.begin();
   prediction.probability = *largest;
@@ -203,18 +204,16 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
 
 Prediction Model::predict(const ImageView& image) const {
   const Shape& shape = input_shape();
-  const std::vector<float> pixels =
-      data::prepare_image(image, shape[0], shape[1], shape[2], preprocessing().resize);
-  const bool integers = image.type == PixelType::uint8;
-  return predict({pixels.data(), PixelType::float32, integers, 1})[0];
+  const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
+  return prediction_of(probabilities(prepared.pixels()), classes());
 }
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
   const std::vector<float> all = probabilities(images);
   const int64_t outputs = element_count(output_shape());
   std::vector<Prediction> predictions;
-  for (int64_t i = 0; i < images.count; ++i)
-    predictions.push_back(prediction_of(all.data() + i * outputs, outputs, classes()));
+  for (auto image = all.begin(); image != all.end(); image += outputs)
+    predictions.push_back(prediction_of({image, image + outputs}, classes()));
   return predictions;
 }
 
