@@ -1,4 +1,4 @@
-"""Size, cold start and call overhead of cnnx in a C++ program: goals 2.9 MB, 10 ms, 2 microseconds.
+"""Size, cold start and calls in a C++ program: goals 2.9 MB, 10 ms, 2 microseconds, 1.5 times.
 
     python -m benchmarks.embedded_program [--build FOLDER] [--launches 200] [--quick]
 
@@ -16,6 +16,9 @@ would cost as much as the time it measures. So LeNet's twelve layers run with al
 kernels of one pixel, one channel and one feature each, on an image of 4 x 4 pixels, 20
 multiply-adds. The whole time of this call counts as overhead, an upper bound. `predict`, which
 converts an image of bytes and makes a label, is shown beside it, and so is LeNet.
+
+*First prediction* is that of a new LeNet after `Model::warm_up`, against its second one, in the
+median over models; without a warm-up it is shown beside it.
 
 Exits 1 when a goal is missed.
 """
@@ -41,7 +44,7 @@ from benchmarks.networks import network_named
 
 ROOT = Path(__file__).parents[1]
 # 0.2 MB are the kernels of quantized models, which any file may hold.
-GOAL_MEGABYTES, GOAL_MILLISECONDS, GOAL_MICROSECONDS = 2.9, 10.0, 2.0
+GOAL_MEGABYTES, GOAL_MILLISECONDS, GOAL_MICROSECONDS, GOAL_FIRST = 2.9, 10.0, 2.0, 1.5
 RUNTIMES = re.compile(r"linux-vdso|ld-linux|(libc|libm|libstdc\+\+|libgcc_s|libgomp|libpthread)\.")
 
 
@@ -95,15 +98,20 @@ def cold_start(program: Path, folder: Path, launches: int) -> bool:
     return median <= GOAL_MILLISECONDS
 
 
-def overhead(program: Path, samples: int) -> bool:
-    """Print the time of calls; returns whether the goal is met."""
+def calls(program: Path, samples: int) -> bool:
+    """Print the time of calls; returns whether the goals are met."""
     rows = [line.split() for line in run(program, str(samples)).splitlines()]
     times = {name: (float(ran), float(predicted)) for name, ran, predicted in rows}
     print(f"one image, {cnnx.get_num_threads()} threads:      run   predict")
     for name, label in (("lenet", "LeNet"), ("nothing", "next to nothing")):
         print(f"  {label:20}{times[name][0]:8.2f}{times[name][1]:10.2f} us")
     print(f"overhead: {times['nothing'][0]:.2f} us (goal {GOAL_MICROSECONDS:.0f})")
-    return times["nothing"][0] <= GOAL_MICROSECONDS
+    first, second = times["warmed"]
+    print(
+        f"first prediction: {first:.1f} us after a warm-up, {first / second:.2f} times the second "
+        f"(goal {GOAL_FIRST}); {times['first'][0]:.1f} us without"
+    )
+    return times["nothing"][0] <= GOAL_MICROSECONDS and first <= GOAL_FIRST * second
 
 
 def main() -> int:
@@ -127,7 +135,7 @@ def main() -> int:
         met = [
             size(stripped),
             cold_start(stripped, folder, 5 if options.quick else options.launches),
-            overhead(programs / "call_overhead", 5 if options.quick else 201),
+            calls(programs / "call_overhead", 5 if options.quick else 201),
         ]
     return 0 if all(met) else 1
 

@@ -1,5 +1,6 @@
 // What one call for one image takes: prints the median microseconds of Model::run and of
-// Model::predict, for LeNet and for its layers with next to nothing to compute.
+// Model::predict, for LeNet and for its layers with next to nothing to compute; then of the first
+// and the second prediction of new LeNets, without and with Model::warm_up.
 //
 //   call_overhead SAMPLES
 #include <cnnx/cnnx.h>
@@ -25,6 +26,11 @@ cnnx::Model lenet(std::int64_t size, std::int64_t kernel, std::int64_t channels1
       {size, size, 1});
 }
 
+double median(std::vector<double>& times) {
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
+}
+
 // The median over samples of some calls each.
 template <class Call>
 double microseconds(int samples, const Call& call) {
@@ -38,8 +44,7 @@ double microseconds(int samples, const Call& call) {
     times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begun).count() /
                     kCalls);
   }
-  std::nth_element(times.begin(), times.begin() + samples / 2, times.end());
-  return times[static_cast<std::size_t>(samples / 2)];
+  return median(times);
 }
 
 void measure(const char* name, const cnnx::Model& model, int samples) {
@@ -50,8 +55,26 @@ void measure(const char* name, const cnnx::Model& model, int samples) {
   const cnnx::ImageBatch one(image.data(), 1);
   const double run = microseconds(samples, [&] { model.run(one, outputs.data()); });
   const double predict =
-      microseconds(samples, [&] { model.predict(cnnx::ImageView{bytes.data(), size, size, 1}); });
+      microseconds(samples, [&] { (void)model.predict({bytes.data(), size, size, 1}); });
   std::printf("%s %.3f %.3f\n", name, run, predict);
+}
+
+// The medians over new models of the first prediction and of the second one, with or without
+// a warm-up.
+void measure_first(const char* name, bool warms_up, int models) {
+  using Clock = std::chrono::steady_clock;
+  const std::vector<std::uint8_t> bytes(32 * 32, 128);
+  std::vector<double> times[2];
+  for (int i = 0; i < models; ++i) {
+    const cnnx::Model model = lenet(32, 5, 6, 16, 120, 84, 10);
+    if (warms_up) model.warm_up();
+    for (std::vector<double>& of_call : times) {
+      const auto begun = Clock::now();
+      (void)model.predict({bytes.data(), 32, 32, 1});
+      of_call.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begun).count());
+    }
+  }
+  std::printf("%s %.3f %.3f\n", name, median(times[0]), median(times[1]));
 }
 
 }  // namespace
@@ -64,4 +87,6 @@ int main(int argument_count, char** arguments) {
   const int samples = std::atoi(arguments[1]);
   measure("lenet", lenet(32, 5, 6, 16, 120, 84, 10), samples);
   measure("nothing", lenet(4, 1, 1, 1, 1, 1, 2), samples);
+  measure_first("first", false, samples);
+  measure_first("warmed", true, samples);
 }

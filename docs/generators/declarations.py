@@ -41,6 +41,7 @@ def opening_comment(source: str) -> list[str]:
 
 def declarations(source: str) -> list[Declaration]:
     """Public declarations of a header after its opening comment."""
+    source = source.replace("\\\n", "")  # macros of several lines
     lines = _without_blocks(source).splitlines()[len(opening_comment(source)) :]
     macros = [
         Declaration("macro", name, name, [f"`{value}`"] if value else [])

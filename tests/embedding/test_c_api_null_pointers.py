@@ -23,6 +23,7 @@ LABELS = np.zeros(2, np.int64)
 FLOATS = np.zeros(32, np.float32)
 WEIGHTS = np.array([1, 2], np.float32)
 INTEGERS = np.zeros(8, np.int64)
+SECONDS = np.zeros(32, np.float64)
 IMAGE = STRUCTS["cnnx_image"](pixels=PIXELS.ctypes.data, height=4, width=4, channels=1)
 SAMPLES = STRUCTS["cnnx_samples"](
     pixels=PIXELS.ctypes.data, count=2, type=UINT8, labels=LABELS.ctypes.data
@@ -65,10 +66,25 @@ def a_small_number() -> Any:
     return ctypes.byref(ctypes.c_int32())
 
 
+def scheduled(trainer: ctypes.c_void_p) -> ctypes.c_void_p:
+    """The trainer, whose schedule has begun."""
+    C.ok(C.trainer_begin_schedule(trainer, 1, 1))
+    return trainer
+
+
+def profiled(trainer: ctypes.c_void_p) -> ctypes.c_void_p:
+    """The trainer, which has measured a step."""
+    C.ok(C.trainer_start_profile(trainer))
+    C.ok(C.trainer_step(trainer, ctypes.byref(SAMPLES), None))
+    return trainer
+
+
 # Arguments that every function accepts, and the names of those that may be NULL.
 Arguments = Callable[[World], list[Any]]
 CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "isa": (lambda w: [a_text()], set()),
+    "integer_isa": (lambda w: [a_text()], set()),
+    "has_native_bfloat16": (lambda w: [a_small_number()], set()),
     "get_num_threads": (lambda w: [a_small_number()], set()),
     "model_create": (
         lambda w: [LAYERS, 4, 4, 1, None, 0, "seed=1", a_handle()],
@@ -83,6 +99,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     ),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
     "model_resized": (lambda w: [w.model, 4, 4, a_handle()], set()),
+    "model_warm_up": (lambda w: [w.model, 1], set()),
     "model_release": (lambda w: [w.model], set()),
     "model_compute_dtype": (lambda w: [w.model, a_text()], set()),
     "model_set_compute_dtype": (lambda w: [w.model, "float32"], set()),
@@ -91,6 +108,14 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_output_shape": (lambda w: [w.model, INTEGERS, 8, a_number()], set()),
     "model_class_count": (lambda w: [w.model, a_number()], set()),
     "model_class_name": (lambda w: [w.model, 0, a_text()], set()),
+    "model_preprocessing": (
+        lambda w: [w.model, a_text(), FLOATS, FLOATS, 32],
+        {"resize", "mean", "std"},
+    ),
+    "model_probability_kind": (lambda w: [w.model, a_text()], set()),
+    "model_set_probability_kind": (lambda w: [w.model, "softmax"], set()),
+    "model_temperature": (lambda w: [w.model, ctypes.byref(ctypes.c_float())], set()),
+    "model_set_temperature": (lambda w: [w.model, 1.0], set()),
     "model_predict": (
         lambda w: [w.model, ctypes.byref(IMAGE), a_number(), FLOATS, 32],
         {"index", "probabilities"},
@@ -102,6 +127,16 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_run": (lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, FLOATS, 32], set()),
     "model_probabilities": (
         lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, FLOATS, 32],
+        set(),
+    ),
+    "model_outputs_to_probabilities": (lambda w: [w.model, FLOATS, 2], set()),
+    "model_layer_count": (lambda w: [w.model, a_number()], set()),
+    "model_layer_info": (
+        lambda w: [w.model, 0, a_text(), a_text(), a_number()],
+        {"name", "kind", "parameter_count"},
+    ),
+    "model_layer_times": (
+        lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, 1, SECONDS, 32],
         set(),
     ),
     "model_layer_shape": (lambda w: [w.model, "flatten_1", INTEGERS, 8, a_number()], set()),
@@ -160,6 +195,15 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "trainer_check_finite": (lambda w: [w.trainer], set()),
     "trainer_get_learning_rate": (lambda w: [w.trainer, a_double()], set()),
     "trainer_set_learning_rate": (lambda w: [w.trainer, 0.1], set()),
+    "trainer_last_learning_rate": (lambda w: [w.trainer, a_double()], set()),
+    "trainer_reset_optimizer": (lambda w: [w.trainer], set()),
+    "trainer_extend_schedule": (lambda w: [scheduled(w.trainer), 2], set()),
+    "trainer_start_profile": (lambda w: [w.trainer], set()),
+    "trainer_profile": (lambda w: [w.trainer, ctypes.byref(STRUCTS["cnnx_profile"]())], set()),
+    "trainer_profile_part": (
+        lambda w: [profiled(w.trainer), 0, a_text(), a_double(), a_double()],
+        {"layers", "forward", "backward"},
+    ),
     "trainer_begin_schedule": (lambda w: [w.trainer, 1, 1], set()),
     "trainer_observe": (lambda w: [w.trainer, 0.5], set()),
     "trainer_split_order": (lambda w: [w.trainer, 8, INTEGERS, 8], set()),
@@ -194,6 +238,10 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "epoch_number": (lambda w: [w.epoch, ctypes.byref(ctypes.c_uint64())], set()),
     "epoch_step_count": (lambda w: [w.epoch, a_number(), a_number()], {"done", "all"}),
     "epoch_metrics": (lambda w: [w.epoch, a_double(), a_double()], {"loss", "accuracy"}),
+    "epoch_weights": (
+        lambda w: [w.epoch, a_double(), a_double()],
+        {"of_loss", "of_accuracy"},
+    ),
     "trainer_save_checkpoint": (
         lambda w: [w.trainer, w.epoch, w.folder / "b.ckpt", "text"],
         {"epoch", "metadata"},

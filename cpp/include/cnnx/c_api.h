@@ -1,6 +1,6 @@
 // The C interface: load, build, train and run models, from C11, C++ and every language that can
 // call C. This header documents the C functions; the C++ headers that it names document the
-// computations.
+// computations. Long because a caller of another language reads one header.
 //
 //   cnnx_model* model = NULL;
 //   if (cnnx_model_load("digits.cnnx", &model) != CNNX_OK) return complain(cnnx_error_message());
@@ -73,6 +73,10 @@ CNNX_API const char* cnnx_version(void);
 // "baseline", "avx2", "avx512" or "neon". Fails when CNNX_ISA names an instruction set that cannot
 // be used. The text is valid for ever.
 CNNX_API cnnx_status cnnx_isa(const char** name);
+// The instruction set of integers and bfloat16, which may have one more, such as "avx512_vnni".
+CNNX_API cnnx_status cnnx_integer_isa(const char** name);
+// 1 if models in bfloat16 use instructions for it, 0 if they are emulated.
+CNNX_API cnnx_status cnnx_has_native_bfloat16(int32_t* native);
 // 1 if the library can use several threads, 0 if it was built serial.
 CNNX_API int32_t cnnx_has_threads(void);
 // 1 if the library was built with OpenMP, whose variables then say where threads run, else 0.
@@ -133,6 +137,8 @@ CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clon
 CNNX_API cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t width,
                                         cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);
+// Runs a batch of so many images of zeros, so that the next call takes no longer than later ones.
+CNNX_API cnnx_status cnnx_model_warm_up(const cnnx_model* model, int64_t count);
 // Frees the memory that a model keeps between calls; the next call allocates it again.
 CNNX_API cnnx_status cnnx_model_release(cnnx_model* model);
 
@@ -155,6 +161,19 @@ CNNX_API cnnx_status cnnx_model_class_count(const cnnx_model* model, int64_t* co
 // The label of a class, 0 <= index < class_count; its index when the model has no class names.
 CNNX_API cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index,
                                            const char** name);
+
+// The model's preprocessing: how it resizes, "stretch", "fit" or "crop", and mean and std of each
+// channel, `room` numbers of memory each. Each of the three may be NULL. The text is valid for
+// ever.
+CNNX_API cnnx_status cnnx_model_preprocessing(const cnnx_model* model, const char** resize,
+                                              float* mean, float* std, int64_t room);
+// How outputs become probabilities, "softmax", "sigmoid", "outputs" or "none"; see Probabilities in
+// cnnx/model.h. The text is valid for ever.
+CNNX_API cnnx_status cnnx_model_probability_kind(const cnnx_model* model, const char** kind);
+CNNX_API cnnx_status cnnx_model_set_probability_kind(cnnx_model* model, const char* kind);
+// What outputs are divided by before softmax or sigmoid.
+CNNX_API cnnx_status cnnx_model_temperature(const cnnx_model* model, float* temperature);
+CNNX_API cnnx_status cnnx_model_set_temperature(cnnx_model* model, float temperature);
 
 // Predicting. -------------------------------------------------------------------------------------
 
@@ -182,6 +201,24 @@ CNNX_API cnnx_status cnnx_model_probabilities(const cnnx_model* model, const voi
                                               cnnx_pixel_type type, int64_t count,
                                               float* probabilities, int64_t room);
 
+// Turns `count` times output_count outputs of cnnx_model_run into those of
+// cnnx_model_probabilities, in place.
+CNNX_API cnnx_status cnnx_model_outputs_to_probabilities(const cnnx_model* model, float* outputs,
+                                                         int64_t count);
+
+// Layers. -----------------------------------------------------------------------------------------
+
+CNNX_API cnnx_status cnnx_model_layer_count(const cnnx_model* model, int64_t* count);
+// The name of a layer, its kind and the number of its parameters, 0 <= index < layer_count. Each
+// may be NULL.
+CNNX_API cnnx_status cnnx_model_layer_info(const cnnx_model* model, int64_t index,
+                                           const char** name, const char** kind,
+                                           int64_t* parameter_count);
+// Runs a batch so often, and writes the seconds of each layer in all repetitions, layer_count
+// numbers. Layers that run as one have their time at the first of them, and 0 at the others.
+CNNX_API cnnx_status cnnx_model_layer_times(const cnnx_model* model, const void* pixels,
+                                            cnnx_pixel_type type, int64_t count,
+                                            int64_t repetitions, double* seconds, int64_t room);
 // The shape of one image's output of a layer, as in cnnx_model_output_shape. That of "input" is the
 // image's.
 CNNX_API cnnx_status cnnx_model_layer_shape(const cnnx_model* model, const char* layer,
@@ -308,11 +345,37 @@ CNNX_API cnnx_status cnnx_trainer_check_finite(const cnnx_trainer* trainer);
 
 CNNX_API cnnx_status cnnx_trainer_get_learning_rate(const cnnx_trainer* trainer, double* value);
 CNNX_API cnnx_status cnnx_trainer_set_learning_rate(cnnx_trainer* trainer, double value);
+// That of the last step, after the schedule; 0 before the first.
+CNNX_API cnnx_status cnnx_trainer_last_learning_rate(const cnnx_trainer* trainer, double* value);
+// Sets moments, step count and averages to those of a new trainer, for another phase of training.
+CNNX_API cnnx_status cnnx_trainer_reset_optimizer(cnnx_trainer* trainer);
 // A schedule needs the length of training before its first step, from cnnx_trainer_fit or from this
 // function. A plateau also needs its measure after each epoch, from cnnx_trainer_observe.
 CNNX_API cnnx_status cnnx_trainer_begin_schedule(cnnx_trainer* trainer, int64_t epochs,
                                                  int64_t steps_per_epoch);
 CNNX_API cnnx_status cnnx_trainer_observe(cnnx_trainer* trainer, double measure);
+// Changes the number of epochs of a schedule that has begun.
+CNNX_API cnnx_status cnnx_trainer_extend_schedule(cnnx_trainer* trainer, int64_t epochs);
+
+// The seconds of all steps since cnnx_trainer_start_profile, and of parts of them; see
+// cnnx/profile.h.
+typedef struct cnnx_profile {
+  int64_t steps;
+  double seconds;
+  double loss;
+  double update;
+  int64_t part_count;  // of cnnx_trainer_profile_part
+} cnnx_profile;
+
+// Measures steps from now on, starting from zero.
+CNNX_API cnnx_status cnnx_trainer_start_profile(cnnx_trainer* trainer);
+CNNX_API cnnx_status cnnx_trainer_profile(const cnnx_trainer* trainer, cnnx_profile* profile);
+// The names of the layers of a part, separated by commas, and its seconds, 0 <= index < part_count.
+// Each may be NULL.
+CNNX_API cnnx_status cnnx_trainer_profile_part(const cnnx_trainer* trainer, int64_t index,
+                                               const char** layers, double* forward,
+                                               double* backward);
+
 // The numbers 0 to count - 1 in an order that depends on the trainer's seed alone, for splitting
 // off a validation set.
 CNNX_API cnnx_status cnnx_trainer_split_order(const cnnx_trainer* trainer, int64_t count,
@@ -371,6 +434,9 @@ CNNX_API cnnx_status cnnx_epoch_number(const cnnx_epoch* epoch, uint64_t* number
 CNNX_API cnnx_status cnnx_epoch_step_count(const cnnx_epoch* epoch, int64_t* done, int64_t* all);
 // Mean loss and accuracy over the images trained so far. Either may be NULL.
 CNNX_API cnnx_status cnnx_epoch_metrics(const cnnx_epoch* epoch, double* loss, double* accuracy);
+// What the sums of loss and accuracy were divided by. Either may be NULL.
+CNNX_API cnnx_status cnnx_epoch_weights(const cnnx_epoch* epoch, double* of_loss,
+                                        double* of_accuracy);
 
 // Checkpoints; see cnnx/checkpoint.h. Training resumes with the same bits when the model comes from
 // the checkpoint and its trainer is created with the same settings and then restored.

@@ -167,6 +167,10 @@ class CNNX_API Model {
   // See Layer::trainable.
   void set_trainable(const std::string& layer, bool trainable);
 
+  // Allocates the memory, packs the weights and starts the threads that a batch of so many images
+  // needs, by running one of zeros, so that the next call takes no longer than later ones.
+  void warm_up(int64_t count = 1) const;
+
   // Frees the memory between calls. A model keeps the activations of its largest batch, one set for
   // each thread that ran it at the same time, one set for training, and its packed weights. The
   // next call allocates what it needs again; results do not change.

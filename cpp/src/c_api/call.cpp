@@ -9,8 +9,22 @@
 
 namespace cnnx::c_api {
 
+std::string listed(const std::vector<std::string>& words, const std::string& last) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 < words.size() ? ", " : last;
+    text += words[i];
+  }
+  return text;
+}
+
 void Call::refuse(const std::string& reason) const {
   throw std::invalid_argument(std::string(function_) + ": " + reason);
+}
+
+void Call::refuse_name(const char* argument, std::string_view name,
+                       const std::vector<std::string>& expected) const {
+  refuse(std::string(argument) + " is \"" + std::string(name) + "\", expected " + listed(expected));
 }
 
 std::string_view Call::text(const char* pointer, const char* argument) const {

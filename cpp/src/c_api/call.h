@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "c_api/handles.h"
 #include "cnnx/c_api.h"
@@ -12,8 +13,12 @@
 #include "cnnx/model.h"
 #include "cnnx/shape.h"
 #include "cnnx/trainer.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx::c_api {
+
+// "a, b or c", with another last separator if there is one.
+std::string listed(const std::vector<std::string>& words, const std::string& last = " or ");
 
 class Call {
  public:
@@ -31,6 +36,15 @@ class Call {
   const char* path(const char* pointer) const { return &not_null(pointer, "path"); }
   // Refuses text that is not UTF-8.
   std::string_view text(const char* pointer, const char* argument) const;
+  // The value of this name.
+  template <class Value, std::size_t count>
+  Value named_value(const NamedValue<Value> (&values)[count], const char* name,
+                    const char* argument) const {
+    const std::string_view wanted = text(name, argument);
+    Value value;
+    if (find_value(values, wanted, value)) return value;
+    refuse_name(argument, wanted, names(values));
+  }
   const Model& model(const cnnx_model* handle) const { return not_null(handle, "model").model; }
   Model& model(cnnx_model* handle) const { return not_null(handle, "model").model; }
   const Trainer& trainer(const cnnx_trainer* handle) const {
@@ -61,6 +75,8 @@ class Call {
   ImageBatch images(const void* pixels, cnnx_pixel_type type, int64_t count) const;
 
  private:
+  [[noreturn]] void refuse_name(const char* argument, std::string_view name,
+                                const std::vector<std::string>& expected) const;
   void check_room(const char* argument, int64_t room, int64_t count) const;
 
   const char* function_;

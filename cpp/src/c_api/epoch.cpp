@@ -143,3 +143,11 @@ cnnx_status cnnx_epoch_metrics(const cnnx_epoch* epoch, double* loss, double* ac
     if (accuracy) *accuracy = metrics.accuracy;
   });
 }
+
+cnnx_status cnnx_epoch_weights(const cnnx_epoch* epoch, double* of_loss, double* of_accuracy) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Epoch& given = call.not_null(epoch, "epoch").epoch;
+    if (of_loss) *of_loss = given.weight();
+    if (of_accuracy) *of_accuracy = given.row_weight();
+  });
+}

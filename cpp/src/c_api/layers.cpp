@@ -34,6 +34,41 @@ std::string layer_name(const Call& call, const char* layer) {
 
 }  // namespace
 
+cnnx_status cnnx_model_layer_count(const cnnx_model* model, int64_t* count) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(count, "count") = static_cast<int64_t>(call.model(model).layer_infos().size());
+  });
+}
+
+cnnx_status cnnx_model_layer_info(const cnnx_model* model, int64_t index, const char** name,
+                                  const char** kind, int64_t* parameter_count) {
+  return guarded(__func__, [&](const Call& call) {
+    const std::vector<cnnx::LayerInfo> infos = call.model(model).layer_infos();
+    const cnnx::LayerInfo& info = infos[call.index(index, infos.size())];
+    if (name) *name = model->texts.keep(info.name);
+    if (kind) *kind = model->texts.keep(info.kind);
+    if (parameter_count) *parameter_count = info.parameter_count;
+  });
+}
+
+cnnx_status cnnx_model_layer_times(const cnnx_model* model, const void* pixels,
+                                   cnnx_pixel_type type, int64_t count, int64_t repetitions,
+                                   double* seconds, int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const ImageBatch images = call.images(pixels, type, count);
+    const std::vector<cnnx::LayerInfo> infos = given.layer_infos();
+    call.array(seconds, "seconds", room, static_cast<int64_t>(infos.size()));
+    std::fill_n(seconds, infos.size(), 0.0);
+    for (const cnnx::LayerTime& time : given.layer_times(images, repetitions)) {
+      const auto first = std::find_if(infos.begin(), infos.end(), [&](const auto& info) {
+        return info.name == time.layers.front();
+      });
+      seconds[first - infos.begin()] = time.forward;
+    }
+  });
+}
+
 cnnx_status cnnx_model_layer_shape(const cnnx_model* model, const char* layer, int64_t* shape,
                                    int64_t room, int64_t* axes) {
   return guarded(__func__, [&](const Call& call) {

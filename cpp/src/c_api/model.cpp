@@ -11,6 +11,8 @@
 
 using cnnx::ImageBatch;
 using cnnx::ImageView;
+using cnnx::kComputeDtypes;
+using cnnx::kProbabilities;
 using cnnx::Model;
 using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
@@ -22,6 +24,26 @@ int64_t output_count(const Model& model) { return cnnx::element_count(model.outp
 int64_t class_count(const Model& model) {
   const int64_t outputs = output_count(model);
   return outputs == 1 ? 2 : outputs;
+}
+
+template <class Value, std::size_t count>
+cnnx_status get_name(const char* function, const cnnx_model* model,
+                     const cnnx::NamedValue<Value> (&values)[count], Value (Model::*get)() const,
+                     const char** name, const char* argument) {
+  return guarded(function, [&](const Call& call) {
+    const Model& given = call.model(model);
+    call.not_null(name, argument) = name_of(values, (given.*get)());
+  });
+}
+
+template <class Value, std::size_t count>
+cnnx_status set_by_name(const char* function, cnnx_model* model,
+                        const cnnx::NamedValue<Value> (&values)[count], void (Model::*set)(Value),
+                        const char* name, const char* argument) {
+  return guarded(function, [&](const Call& call) {
+    Model& given = call.model(model);
+    (given.*set)(call.named_value(values, name, argument));
+  });
 }
 
 }  // namespace
@@ -89,25 +111,58 @@ cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t 
 
 void cnnx_model_destroy(cnnx_model* model) { delete model; }
 
+cnnx_status cnnx_model_warm_up(const cnnx_model* model, int64_t count) {
+  return guarded(__func__, [&](const Call& call) { call.model(model).warm_up(count); });
+}
+
 cnnx_status cnnx_model_release(cnnx_model* model) {
   return guarded(__func__, [&](const Call& call) { call.model(model).release(); });
 }
 
 cnnx_status cnnx_model_compute_dtype(const cnnx_model* model, const char** dtype) {
-  return guarded(__func__, [&](const Call& call) {
-    const char*& result = call.not_null(dtype, "dtype");
-    result = name_of(cnnx::kComputeDtypes, call.model(model).compute_dtype());
-  });
+  return get_name(__func__, model, kComputeDtypes, &Model::compute_dtype, dtype, "dtype");
 }
 
 cnnx_status cnnx_model_set_compute_dtype(cnnx_model* model, const char* dtype) {
+  return set_by_name(__func__, model, kComputeDtypes, &Model::set_compute_dtype, dtype, "dtype");
+}
+
+cnnx_status cnnx_model_preprocessing(const cnnx_model* model, const char** resize, float* mean,
+                                     float* std, int64_t room) {
   return guarded(__func__, [&](const Call& call) {
-    Model& given = call.model(model);
-    const std::string_view wanted = call.text(dtype, "dtype");
-    cnnx::ComputeDtype value;
-    if (find_value(cnnx::kComputeDtypes, wanted, value)) return given.set_compute_dtype(value);
-    call.refuse("dtype is \"" + std::string(wanted) + "\", expected float32 or bfloat16");
+    const Model& given = call.model(model);
+    const int64_t channels = given.input_shape()[2];
+    const cnnx::Preprocessing& preprocessing = given.preprocessing();
+    // One number is that of every channel.
+    const auto write = [&](const std::vector<float>& values, float* target, const char* argument) {
+      if (!target) return;
+      call.array(target, argument, room, channels);
+      for (int64_t i = 0; i < channels; ++i)
+        target[i] = values[values.size() == 1 ? 0 : static_cast<std::size_t>(i)];
+    };
+    write(preprocessing.mean, mean, "mean");
+    write(preprocessing.std, std, "std");
+    if (resize) *resize = name_of(cnnx::kResizes, preprocessing.resize);
   });
+}
+
+cnnx_status cnnx_model_probability_kind(const cnnx_model* model, const char** kind) {
+  return get_name(__func__, model, kProbabilities, &Model::probability_kind, kind, "kind");
+}
+
+cnnx_status cnnx_model_set_probability_kind(cnnx_model* model, const char* kind) {
+  return set_by_name(__func__, model, kProbabilities, &Model::set_probability_kind, kind, "kind");
+}
+
+cnnx_status cnnx_model_temperature(const cnnx_model* model, float* temperature) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(temperature, "temperature") = call.model(model).temperature();
+  });
+}
+
+cnnx_status cnnx_model_set_temperature(cnnx_model* model, float temperature) {
+  return guarded(__func__,
+                 [&](const Call& call) { call.model(model).set_temperature(temperature); });
 }
 
 cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height, int64_t* width,
@@ -144,12 +199,8 @@ cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index, const 
     const Model& given = call.model(model);
     const char*& result = call.not_null(name, "name");
     const std::size_t place = call.index(index, static_cast<uint64_t>(class_count(given)));
-    if (given.classes().empty()) {
-      const std::lock_guard<std::mutex> lock(model->mutex);
-      result = model->class_indices.emplace(index, std::to_string(index)).first->second.c_str();
-    } else {
-      result = given.classes()[place].c_str();
-    }
+    result = given.classes().empty() ? model->texts.keep(std::to_string(index))
+                                     : given.classes()[place].c_str();
   });
 }
 
@@ -209,5 +260,14 @@ cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* layer, int32
   return guarded(__func__, [&](const Call& call) {
     call.model(model).set_trainable(std::string(call.text(layer, "layer")),
                                     call.flag(trainable, "trainable"));
+  });
+}
+
+cnnx_status cnnx_model_outputs_to_probabilities(const cnnx_model* model, float* outputs,
+                                                int64_t count) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    call.not_negative(count, "count");
+    given.outputs_to_probabilities(&call.not_null(outputs, "outputs"), count);
   });
 }

@@ -18,6 +18,20 @@ cnnx_status cnnx_isa(const char** name) {
   });
 }
 
+cnnx_status cnnx_integer_isa(const char** name) {
+  return guarded(__func__, [&](const Call& call) {
+    const char*& result = call.not_null(name, "name");
+    static const std::string active = cnnx::integer_isa();
+    result = active.c_str();
+  });
+}
+
+cnnx_status cnnx_has_native_bfloat16(int32_t* native) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(native, "native") = cnnx::has_native_bfloat16() ? 1 : 0;
+  });
+}
+
 int32_t cnnx_has_threads(void) { return cnnx::has_threads() ? 1 : 0; }
 
 int32_t cnnx_has_openmp(void) { return cnnx::has_openmp() ? 1 : 0; }

@@ -144,6 +144,49 @@ cnnx_status cnnx_trainer_set_learning_rate(cnnx_trainer* trainer, double value) 
                  [&](const Call& call) { call.trainer(trainer).set_learning_rate(value); });
 }
 
+cnnx_status cnnx_trainer_last_learning_rate(const cnnx_trainer* trainer, double* value) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(value, "value") = call.trainer(trainer).last_learning_rate();
+  });
+}
+
+cnnx_status cnnx_trainer_reset_optimizer(cnnx_trainer* trainer) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).reset_optimizer(); });
+}
+
+cnnx_status cnnx_trainer_start_profile(cnnx_trainer* trainer) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).start_profile(); });
+}
+
+cnnx_status cnnx_trainer_profile(const cnnx_trainer* trainer, cnnx_profile* profile) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Profile measured = call.trainer(trainer).profile();
+    call.not_null(profile, "profile") = {measured.steps, measured.seconds, measured.loss,
+                                         measured.update,
+                                         static_cast<int64_t>(measured.layers.size())};
+  });
+}
+
+cnnx_status cnnx_trainer_profile_part(const cnnx_trainer* trainer, int64_t index,
+                                      const char** layers, double* forward, double* backward) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Profile measured = call.trainer(trainer).profile();
+    const cnnx::LayerTime& part = measured.layers[call.index(index, measured.layers.size())];
+    if (layers) {
+      std::string names;
+      for (const std::string& name : part.layers) names += (names.empty() ? "" : ",") + name;
+      *layers = trainer->texts.keep(names);
+    }
+    if (forward) *forward = part.forward;
+    if (backward) *backward = part.backward;
+  });
+}
+
+cnnx_status cnnx_trainer_extend_schedule(cnnx_trainer* trainer, int64_t epochs) {
+  return guarded(__func__,
+                 [&](const Call& call) { call.trainer(trainer).extend_schedule(epochs); });
+}
+
 cnnx_status cnnx_trainer_begin_schedule(cnnx_trainer* trainer, int64_t epochs,
                                         int64_t steps_per_epoch) {
   return guarded(__func__, [&](const Call& call) {

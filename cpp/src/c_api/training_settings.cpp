@@ -13,16 +13,6 @@
 namespace cnnx::c_api {
 namespace {
 
-// "a, b or c", with another last separator if there is one.
-std::string listed(const std::vector<std::string>& words, const std::string& last = " or ") {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 < words.size() ? ", " : last;
-    text += words[i];
-  }
-  return text;
-}
-
 // Reads each setting of a line.
 struct Take {
   SettingsText& line;

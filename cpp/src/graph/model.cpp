@@ -229,6 +229,17 @@ std::vector<float> Model::probabilities(const ImageBatch& images) const {
   return outputs;
 }
 
+void Model::warm_up(int64_t count) const {
+  if (count < 1 || count > data::kMostImages) {
+    throw std::invalid_argument("warm_up: count is " + std::to_string(count) +
+                                ", expected at least 1 image");
+  }
+  int64_t floats = 0;
+  if (__builtin_mul_overflow(count, element_count(input_shape()), &floats)) throw std::bad_alloc();
+  const std::vector<float> zeros(runtime::checked_size(floats));
+  const std::vector<float> outputs = run({zeros.data(), count});
+}
+
 const Shape& Model::input_shape() const { return state()->graph.input_shape(); }
 const Shape& Model::output_shape() const { return state()->graph.output_shape(); }
 const std::vector<std::string>& Model::classes() const { return state()->classes; }
