@@ -115,6 +115,39 @@ def test_it_is_small(wheel: Path) -> None:
     assert wheel.stat().st_size <= MOST_BYTES
 
 
+# What others wrote and a wheel contains, with its licence and the files of its text.
+FOREIGN = {
+    r"cnnx/lib/libgomp[\w.-]*": (
+        "GPL-3.0-or-later WITH GCC-exception-3.1",
+        {"GPL-3.0.txt", "GCC-exception-3.1.txt"},
+    ),
+    r"cnnx/lib/cnnx\.wasm": ("MIT", {"musl.txt", "emscripten.txt"}),
+}
+
+
+@needs_elf
+def test_it_holds_the_licence_of_everything_in_it(unpacked: Path) -> None:
+    names = files(unpacked)
+    (metadata,) = [path for name, path in names.items() if name.endswith(".dist-info/METADATA")]
+    expressions, texts = ["Apache-2.0"], {"LICENSE"}
+    found = set()
+    for pattern, (expression, own_texts) in FOREIGN.items():
+        if matching := {name for name in names if re.fullmatch(pattern, name)}:
+            found |= matching
+            expressions.append(expression)
+            texts |= own_texts
+    lines = metadata.read_text(encoding="utf-8").splitlines()
+    assert f"License-Expression: {' AND '.join(expressions)}" in lines
+    assert {line[14:] for line in lines if line.startswith("License-File: ")} == texts
+    folder = metadata.parent / "licenses"
+    assert {path.name for path in folder.iterdir()} == texts
+    assert all(path.stat().st_size > 500 for path in folder.iterdir())
+    # Every other compiled file is cnnx's own.
+    compiled = {*libraries(unpacked), *(name for name in names if name.endswith(".wasm"))}
+    own = re.compile(r"cnnx/_core\.[\w.-]+|cnnx/lib/libcnnx\.so")
+    assert sorted(name for name in compiled - found if not own.fullmatch(name)) == []
+
+
 @needs_elf
 def test_its_name_says_which_linux_it_runs_on(wheel: Path) -> None:
     platforms = wheel.stem.split("-")[-1].split(".")

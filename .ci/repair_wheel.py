@@ -1,0 +1,85 @@
+"""Repair a wheel for Linux: copy libraries that some systems lack into it, and their licences.
+
+    python .ci/repair_wheel.py WHEEL FOLDER
+
+Runs auditwheel, then adds the licence texts of everything in the wheel that is not cnnx's own and
+states all licences in the metadata. The new wheel is in FOLDER. With SOURCE_DATE_EPOCH, equal
+wheels give equal bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from auditwheel.wheeltools import InWheel
+
+LICENSES = Path(__file__).with_name("licenses")
+OWN = "Apache-2.0"
+
+
+class Part(NamedTuple):
+    """Files of a wheel that others wrote, and their licence."""
+
+    files: re.Pattern[str]
+    expression: str
+    texts: tuple[str, ...]
+
+
+# cnnx.wasm also contains libc++ and compiler-rt, whose exception to Apache-2.0 asks for no notice
+# in compiled code.
+PARTS = (
+    Part(
+        re.compile(r"cnnx/lib/libgomp[\w.-]*"),
+        "GPL-3.0-or-later WITH GCC-exception-3.1",
+        ("GPL-3.0.txt", "GCC-exception-3.1.txt"),
+    ),
+    Part(re.compile(r"cnnx/lib/cnnx\.wasm"), "MIT", ("musl.txt", "emscripten.txt")),
+)
+
+
+def with_licenses(metadata: str, parts: list[Part]) -> str:
+    """The wheel's METADATA with the licences of these parts, too."""
+    expression = f"License-Expression: {OWN}\n"
+    file = "License-File: LICENSE\n"
+    if metadata.count(expression) != 1 or metadata.count(file) != 1:
+        raise SystemExit(f"METADATA: expected one {expression.strip()} and one {file.strip()}")
+    every = " AND ".join([OWN, *(part.expression for part in parts)])
+    files = "".join(f"License-File: {text}\n" for part in parts for text in part.texts)
+    metadata = metadata.replace(expression, f"License-Expression: {every}\n")
+    return metadata.replace(file, file + files)
+
+
+def add_licenses(wheel: Path, target: Path) -> None:
+    """Write `target`, the wheel with the licences of the parts that it has."""
+    with InWheel(wheel, target) as name:
+        folder = Path(name)
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+        parts = [part for part in PARTS if any(map(part.files.fullmatch, files))]
+        (information,) = folder.glob("*.dist-info")
+        for part in parts:
+            for text in part.texts:
+                shutil.copy(LICENSES / text, information / "licenses" / text)
+        metadata = information / "METADATA"
+        text = metadata.read_text(encoding="utf-8")
+        metadata.write_text(with_licenses(text, parts), encoding="utf-8")
+
+
+def main() -> None:
+    """Repair the wheel of the command line."""
+    wheel, target = Path(sys.argv[1]), Path(sys.argv[2])
+    with tempfile.TemporaryDirectory() as name:
+        repair = [sys.executable, "-m", "auditwheel", "repair", "--lib-sdir", "/lib"]
+        subprocess.run([*repair, "--wheel-dir", name, str(wheel)], check=True)
+        (repaired,) = Path(name).glob("*.whl")
+        target.mkdir(parents=True, exist_ok=True)
+        add_licenses(repaired, target / repaired.name)
+
+
+if __name__ == "__main__":
+    main()
