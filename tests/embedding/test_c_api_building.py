@@ -74,6 +74,7 @@ def test_settings_may_be_written_in_short(c: CApi, line: str, tmp_path: Path) ->
         ("out_channels=3", "layers, line 1: expected the kind of a layer first, such as conv2d$"),
         ("conv2d out_channels=3", "line 1: conv2d: kernel_size is missing$"),
         ("zero_pad2d", "line 1: zero_pad2d: padding is missing$"),
+        ("conv2d out_channels=3 kernel=3", "line 1: conv2d: there is no setting named kernel$"),
         ("relu slope=3", "line 1: relu: there is no setting named slope$"),
         ("dense out_features=3 out_features=4", "out_features is given twice$"),
         ("dense out_features", '"out_features" is no setting, expected name=value$'),

@@ -23,7 +23,6 @@ Layer layer_of(SettingsText& line) {
   Layer layer;
   layer.kind = kind.name;
   for (const SettingInfo& setting : kind.settings) {
-    if (setting.required) line.require(setting.name);
     Setting& value = layer.settings[setting.name];
     value = setting.default_setting ? layer.settings.at(setting.default_setting)
                                     : default_value(setting);
@@ -33,6 +32,10 @@ Layer layer_of(SettingsText& line) {
   line.set("inputs", layer.inputs);
   line.set("trainable", layer.trainable);
   line.finish();
+  // Last, because a misspelt setting is missing by its right name.
+  for (const SettingInfo& setting : kind.settings) {
+    if (setting.required) line.require(setting.name);
+  }
   return layer;
 }
 
