@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
-from pathlib import Path
+
+from cnnx.cmake_folder import cmake_folder
 
 
 def main() -> int:
     """Run the ``cnnx`` command, or print the CMake folder for ``--cmake-dir`` without imports."""
     if sys.argv[1:] == ["--cmake-dir"]:
-        # Beside the extension, which in an editable install is not beside this file.
-        extension = find_spec("cnnx._core")
-        assert extension is not None
-        assert extension.origin is not None
-        print(Path(extension.origin).parent / "lib" / "cmake" / "cnnx")
+        print(cmake_folder())
         return 0
     from cnnx.cli import main as cli_main
 

@@ -21,6 +21,12 @@ from command_line import Run
 ROOT = Path(__file__).parents[2]
 
 
+def test_the_cmake_folder_is_printed(run: Run) -> None:
+    outcome = run("--cmake-dir")
+    assert outcome.status == 0
+    assert Path(outcome.out.strip(), "cnnxConfig.cmake").is_file()
+
+
 def test_version(run: Run) -> None:
     outcome = run("--version")
     assert (outcome.status, outcome.out) == (0, f"cnnx {cnnx.__version__}\n")

@@ -37,6 +37,7 @@ from cnnx.cli.processes import (
     only_first_prints,
 )
 from cnnx.cli.signals import Interruptions
+from cnnx.cmake_folder import cmake_folder
 
 SUCCESS, MISTAKE = 0, 1
 CLOSED_PIPE = 141  # a shell's status for a program ended by SIGPIPE
@@ -115,6 +116,11 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
+    parser.add_argument(
+        "--cmake-dir",
+        action=_CMakeFolder,
+        help="print the folder of the CMake files, cnnx_DIR of a C++ project, and exit",
+    )
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (
@@ -126,11 +132,23 @@ def build_parser() -> Parser:
     return parser
 
 
-class _Version(argparse.Action):
-    """Option that prints the version, for which the compiled core is loaded only then."""
+class _Print(argparse.Action):
+    """Option without a value that prints something and exits."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
         super().__init__(option_strings, dest, nargs=0, help=help)
+
+
+class _CMakeFolder(_Print):
+    """Option that prints where C++ projects find the library."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        print(cmake_folder())
+        parser.exit()
+
+
+class _Version(_Print):
+    """Option that prints the version, for which the compiled core is loaded only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
         import cnnx
