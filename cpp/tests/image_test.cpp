@@ -189,6 +189,45 @@ void an_image_of_the_size_is_not_copied() {
   for (int64_t i = 0; i < 15; ++i) CHECK(pixels[i] == grey[static_cast<size_t>(i / 3 * 7 + i % 3)]);
 }
 
+void blue_may_be_first() {
+  for (const int64_t channels : {3, 4}) {
+    const Bytes colour = texture(static_cast<size_t>(5 * 7 * channels));
+    Bytes swapped = colour;
+    for (size_t i = 0; i < colour.size(); i += static_cast<size_t>(channels))
+      std::swap(swapped[i], swapped[i + 2]);
+    ImageView image = view(swapped, 5, 7, channels);
+    image.order = cnnx::ChannelOrder::bgr;
+    for (const int64_t target : {1, 3}) {
+      CHECK(resized(image, 4, 6, target) == resized(view(colour, 5, 7, channels), 4, 6, target));
+      CHECK(resized(image, 5, 7, target) == resized(view(colour, 5, 7, channels), 5, 7, target));
+    }
+  }
+  const Bytes grey = texture(5 * 7);
+  ImageView image = view(grey, 5, 7, 1);
+  image.order = cnnx::ChannelOrder::bgr;
+  CHECK(resized(image, 5, 7, 3) == resized(view(grey, 5, 7, 1), 5, 7, 3));
+}
+
+void a_region_is_a_view_of_a_part() {
+  const Bytes pixels = texture(6 * 8 * 3);
+  Bytes part;
+  for (int64_t y = 2; y < 5; ++y) {
+    const auto row = pixels.begin() + (y * 8 + 1) * 3;
+    part.insert(part.end(), row, row + 4 * 3);
+  }
+  const ImageView whole = view(pixels, 6, 8, 3);
+  CHECK(resized(whole.region(2, 1, 3, 4), 3, 4, 3) == part);
+  CHECK(resized(whole.region(1, 0, 5, 7).region(1, 1, 3, 4), 3, 4, 3) == part);
+  const Floats floats = texture_of_floats(4 * 5);
+  const ImageView corner = view(floats, 4, 5, 1).region(3, 4, 1, 1);
+  CHECK(resized<Floats>(corner, 1, 1, 1) == Floats{floats.back()});
+  CHECK_THROWS(std::invalid_argument, "region: rows 4 to 7, expected a part of 0 to 6",
+               whole.region(4, 0, 3, 4));
+  CHECK_THROWS(std::invalid_argument, "region: columns -1 to 3, expected a part of 0 to 8",
+               whole.region(0, -1, 3, 4));
+  CHECK_THROWS(std::invalid_argument, "region: rows 0 to 0", whole.region(0, 0, 0, 4));
+}
+
 void sizes_are_of_any_integer_type() {
   const Bytes pixels = texture(5 * 7 * 3);
   const std::size_t height = 5, width = 7;
@@ -252,6 +291,8 @@ int main() {
   threads_do_not_matter();
   prepared_images_are_the_resized_ones();
   an_image_of_the_size_is_not_copied();
+  blue_may_be_first();
+  a_region_is_a_view_of_a_part();
   sizes_are_of_any_integer_type();
   errors();
   return cnnx::test::finish("image_test");

@@ -157,3 +157,16 @@ def test_a_warm_up_changes_nothing(handle: ctypes.c_void_p) -> None:
     np.testing.assert_array_equal(outputs, network()(PIXELS))
     status = C.model_warm_up(handle, 0)
     C.refused(status, INVALID_ARGUMENT, "warm_up: count is 0, expected at least 1 image$")
+
+
+def test_blue_may_be_stored_first(handle: ctypes.c_void_p) -> None:
+    swapped, bgr = np.ascontiguousarray(PIXELS[0, :, :, ::-1]), 256
+    image = STRUCTS["cnnx_image"](
+        pixels=swapped.ctypes.data, height=8, width=6, channels=3, type=UINT8 + bgr
+    )
+    found = np.zeros((8, 6, 3), np.uint8)
+    C.ok(C.model_resize(handle, ctypes.byref(image), found.ctypes.data, found.size))
+    np.testing.assert_array_equal(found, PIXELS[0])
+    image.type = 2 + bgr
+    status = C.model_resize(handle, ctypes.byref(image), found.ctypes.data, found.size)
+    C.refused(status, INVALID_ARGUMENT, "type is 2, expected CNNX_UINT8 or CNNX_FLOAT32$")

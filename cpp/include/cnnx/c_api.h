@@ -88,8 +88,10 @@ CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024
 
 typedef int32_t cnnx_pixel_type;
 enum {
-  CNNX_UINT8 = 0,   // 0 to 255
-  CNNX_FLOAT32 = 1  // 0 to 1
+  CNNX_UINT8 = 0,    // 0 to 255
+  CNNX_FLOAT32 = 1,  // 0 to 1
+  // Added to the type of a cnnx_image whose colours are stored as blue, green, red, (alpha).
+  CNNX_BGR = 256
 };
 
 // One image of any size in the caller's memory: pixel by pixel, row by row from the top. Members

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "cnnx/export.h"
+
 namespace cnnx {
 
 // A number made from any integer type, so that a std::size_t needs no cast, even in braces.
@@ -18,6 +20,9 @@ enum class PixelType {
   float32,  // 0 to 1
 };
 
+// Of the colours of a pixel with 3 or 4 channels. Alpha is the fourth in both.
+enum class ChannelOrder { rgb, bgr };
+
 // Pixels are stored channel by channel within a pixel, pixel by pixel within a row, rows from the
 // top. Nothing is copied or owned; the pixels must outlive the call.
 struct ImageView {
@@ -28,6 +33,7 @@ struct ImageView {
   PixelType type = PixelType::uint8;
   // Bytes from one row to the next, a multiple of the pixel type's size; 0: no gap.
   int64_t row_stride = 0;
+  ChannelOrder order = ChannelOrder::rgb;
 
   ImageView() = default;
   ImageView(const void* pixels_, Integer height_, Integer width_, Integer channels_,
@@ -45,6 +51,10 @@ struct ImageView {
   ImageView(const float* pixels_, Integer height_, Integer width_, Integer channels_,
             Integer row_stride_ = 0)
       : ImageView(pixels_, height_, width_, channels_, PixelType::float32, row_stride_) {}
+
+  // A view of a rectangle of this one. Throws std::invalid_argument unless it lies inside.
+  [[nodiscard]] CNNX_API ImageView region(Integer top, Integer left, Integer region_height,
+                                          Integer region_width) const;
 };
 
 // Images of a model's input size, one after the other: (count, height, width, channels). uint8

@@ -88,7 +88,8 @@ ImageView Call::image(const cnnx_image* image) const {
   view.height = given.height;
   view.width = given.width;
   view.channels = given.channels;
-  view.type = pixel_type(given.type);
+  view.type = pixel_type(given.type & ~CNNX_BGR);
+  if (given.type & CNNX_BGR) view.order = ChannelOrder::bgr;
   view.row_stride = given.row_stride;
   return view;
 }

@@ -164,13 +164,16 @@ Filter triangle_filter(const Span& span, int64_t size, Window* windows, float* w
 
 // One row of the source as floats of the target's channels, alpha composited on white.
 template <class Pixel, int channels>
-void convert_row(const Pixel* source, int64_t width, int64_t source_channels, float* row) {
+void convert_row(const Pixel* source, const ImageView& image, float* row) {
   constexpr float kWhite = std::is_same_v<Pixel, uint8_t> ? 255.0f : 1.0f;
+  const int64_t source_channels = image.channels;
   const bool colour = source_channels >= 3, alpha = source_channels % 2 == 0;
-  for (int64_t x = 0; x < width; ++x, source += source_channels, row += channels) {
-    float red = static_cast<float>(source[0]);
+  const bool blue_first = colour && image.order == ChannelOrder::bgr;
+  const int64_t red_at = blue_first ? 2 : 0, blue_at = blue_first ? 0 : 2;
+  for (int64_t x = 0; x < image.width; ++x, source += source_channels, row += channels) {
+    float red = static_cast<float>(source[red_at]);
     float green = colour ? static_cast<float>(source[1]) : red;
-    float blue = colour ? static_cast<float>(source[2]) : red;
+    float blue = colour ? static_cast<float>(source[blue_at]) : red;
     if (alpha) {
       const float opacity = static_cast<float>(source[source_channels - 1]) / kWhite;
       const float white = kWhite * (1.0f - opacity);
@@ -250,8 +253,7 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
                                       memory.data() + across_floats);
   const auto filter_across = [&](int64_t y, float* converted, float* filtered) {
     convert_row<Pixel, channels>(
-        static_cast<const Pixel*>(image.pixels) + y * row_step<Pixel>(image), image.width,
-        image.channels, converted);
+        static_cast<const Pixel*>(image.pixels) + y * row_step<Pixel>(image), image, converted);
     filter_row<channels>(converted, across, filtered);
   };
   runtime::parallel_for(slots, buffered_rows, source_grain,
@@ -285,8 +287,10 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
       });
 }
 
-bool has_size(const ImageView& image, int64_t height, int64_t width, int64_t channels) {
-  return image.height == height && image.width == width && image.channels == channels;
+// Whether the pixels are those of the target.
+bool is_target(const ImageView& image, int64_t height, int64_t width, int64_t channels) {
+  return image.height == height && image.width == width && image.channels == channels &&
+         (channels == 1 || image.order == ChannelOrder::rgb);
 }
 
 template <class Pixel>
@@ -303,7 +307,7 @@ void check_and_resize(const ImageView& image, int64_t height, int64_t width, int
   check(image, height, width, channels,
         std::is_same_v<Pixel, uint8_t> ? PixelType::uint8 : PixelType::float32);
   if (!output) throw std::invalid_argument("resize_image: output is a null pointer");
-  if (has_size(image, height, width, channels)) {
+  if (is_target(image, height, width, channels)) {
     copy_rows(image, output);
   } else if (channels == 1) {
     resize<Pixel, 1>(image, height, width, how, output);
@@ -328,7 +332,7 @@ PreparedImage::PreparedImage(const ImageView& image, int64_t height, int64_t wid
                              int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
   const bool is_float = image.type == PixelType::float32;
-  if (has_size(image, height, width, channels) && image.row_stride == 0) {
+  if (is_target(image, height, width, channels) && image.row_stride == 0) {
     pixels_ = {image.pixels, image.type, !is_float, 1};
     return;
   }
@@ -345,6 +349,25 @@ PreparedImage::PreparedImage(const ImageView& image, int64_t height, int64_t wid
 }
 
 }  // namespace data
+
+ImageView ImageView::region(Integer top, Integer left, Integer region_height,
+                            Integer region_width) const {
+  const auto check = [](const char* what, int64_t first, int64_t count, int64_t size) {
+    if (first >= 0 && count >= 1 && first < size && count <= size - first) return;
+    throw std::invalid_argument(std::string("region: ") + what + " " + std::to_string(first) +
+                                " to " + std::to_string(first + count) +
+                                ", expected a part of 0 to " + std::to_string(size));
+  };
+  check("rows", top.value, region_height.value, height);
+  check("columns", left.value, region_width.value, width);
+  const int64_t pixel = channels * (type == PixelType::uint8 ? 1 : 4);
+  ImageView part = *this;
+  part.height = region_height.value;
+  part.width = region_width.value;
+  part.row_stride = row_stride != 0 ? row_stride : width * pixel;
+  part.pixels = static_cast<const char*>(pixels) + top.value * part.row_stride + left.value * pixel;
+  return part;
+}
 
 void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
                   Resize resize, uint8_t* output) {
