@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cnnx
@@ -27,11 +26,9 @@ def network() -> cnnx.Model:
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> Iterator[ctypes.c_void_p]:
-    network().save(tmp_path / "model.cnnx")
-    handle = C.made(C.model_load, tmp_path / "model.cnnx")
-    yield handle
-    C.model_destroy(handle)
+def handle() -> Iterator[ctypes.c_void_p]:
+    with C.loaded(network()) as handle:
+        yield handle
 
 
 @pytest.mark.parametrize("layer", ["input", "conv2d_1", "batch_norm2d_1", "relu_1", "dense_1"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import cnnx
@@ -26,11 +25,9 @@ def network() -> cnnx.Model:
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> Iterator[ctypes.c_void_p]:
-    network().save(tmp_path / "model.cnnx")
-    handle = C.made(C.model_load, tmp_path / "model.cnnx")
-    yield handle
-    C.model_destroy(handle)
+def handle() -> Iterator[ctypes.c_void_p]:
+    with C.loaded(network()) as handle:
+        yield handle
 
 
 def text(function: Callable[..., int], handle: ctypes.c_void_p) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cnnx
 import cnnx._core
 import numpy as np
 import pytest
@@ -153,6 +156,14 @@ class CApi:
         assert status == expected, (status, self.message())
         assert re.search(sentence, self.message()), self.message()
         assert "\n" not in self.message()
+
+    @contextmanager
+    def loaded(self, model: cnnx.Model) -> Iterator[ctypes.c_void_p]:
+        """A handle of a model of Python."""
+        content = model._core.to_bytes()
+        handle = self.made(self.model_from_bytes, ctypes.c_char_p(content), len(content))
+        yield handle
+        self.model_destroy(handle)
 
     def made(self, function: Function, *arguments: Any) -> ctypes.c_void_p:
         """The handle that a function returns through its last argument."""
