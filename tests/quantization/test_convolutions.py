@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cnnx
+import numpy as np
 import pytest
 from quantized_cases import cases
 from quantized_convolutions import CONVOLUTION_CASES
@@ -26,3 +28,18 @@ def test_following_layers_are_fused(kind: str) -> None:
 def test_outputs_are_those_in_floats_within_one_step(kind: str) -> None:
     for case in cases(kind, COUNT):
         case.check_floats()
+
+
+@pytest.mark.parametrize("groups", [1, 64])
+def test_outputs_beyond_int32_are_limited_to_bytes(groups: int) -> None:
+    settings = {"int8_weight": True, "padding": 1, "groups": groups}
+    layers = [cnnx.Quantize(1 / 200, 0), cnnx.Conv2d(64, 3, **settings), cnnx.Quantize(1.0, 100)]
+    model = cnnx.Model(layers, input_shape=(4, 4, 64))
+    signs = np.where(np.arange(64) % 2, -1, 1)
+    model.buffers["conv2d_1.weight_scale"] = np.full(64, 1e9, np.float32)
+    weights = np.broadcast_to(100e9 * signs, (3, 3, 64 // groups, 64))
+    model.parameters["conv2d_1.weight"] = weights.astype(np.float32)
+    output = model(np.ones((1, 4, 4, 64), np.float32))
+    np.testing.assert_array_equal(
+        output, np.broadcast_to(np.where(signs > 0, 155, -100), output.shape)
+    )

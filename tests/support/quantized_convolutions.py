@@ -81,8 +81,10 @@ class Geometry(NamedTuple):
         return total
 
 
-def any_geometry(rng: np.random.Generator, height: int, width: int) -> Geometry:
-    kernels = [int(rng.integers(1, min(size, 5) + 1)) for size in (height, width)]
+def any_geometry(
+    rng: np.random.Generator, height: int, width: int, largest_kernel: int
+) -> Geometry:
+    kernels = [int(rng.integers(1, min(size, largest_kernel) + 1)) for size in (height, width)]
     dilations = [
         int(rng.integers(1, 3)) if 2 * kernel < size else 1
         for kernel, size in zip(kernels, (height, width), strict=True)
@@ -136,14 +138,25 @@ def any_columns(rng: np.random.Generator) -> int:
     return int(rng.choice([1, 5, 10, 16, 20, 32, 33, 48, 64, 70, 100, 128, 200]))
 
 
+def any_depthwise(rng: np.random.Generator, height: int, width: int) -> tuple[Geometry, int]:
+    """Also the number of channels. Most networks have kernels of 3x3."""
+    geometry = any_geometry(rng, height, width, 7)
+    if min(height, width) > 2 and rng.integers(2):
+        geometry = geometry._replace(kernel_size=(3, 3), dilation=(1, 1))
+    return geometry, int(rng.choice([16, 24, 64, 96, 128, 144, 192, int(rng.integers(1, 201))]))
+
+
 def conv2d_case(depthwise: bool, rng: np.random.Generator) -> Case:
     """Half of them add the output of another convolution to their own."""
     batch, height = int(rng.choice([1, 2, 5])), int(rng.choice([2, 5, 6, 7, 12, 21]))
     width, channels = int(rng.integers(2, 22)), int(rng.choice([1, 3, 4, 7, 16, 24, 32, 64, 130]))
+    geometry = any_geometry(rng, height, width, 5)
+    if depthwise:
+        geometry, channels = any_depthwise(rng, height, width)
     x = rng.normal(size=(batch, height, width, channels)).astype(np.float32) * 2
     format_ = any_quantization(rng, int(rng.choice([0, rng.integers(0, 256)])))
     centred = format_.bytes_of(x) - format_.zero_point
-    geometry, adds = any_geometry(rng, height, width), bool(rng.integers(2))
+    adds = bool(rng.integers(2))
     limit, least, most = any_limit(rng)
     columns, of_weight = (channels, 1) if depthwise else (any_columns(rng), channels)
     weights = [any_weights(rng, *geometry.kernel_size, of_weight, columns) for _ in range(2)]
