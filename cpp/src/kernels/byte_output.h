@@ -21,21 +21,15 @@ class ByteRounding {
         least_(_mm512_set1_epi8(static_cast<char>(e.least))),
         most_(_mm512_set1_epi8(static_cast<char>(e.most))) {}
 
-  // Joining vectors interleaves their quarters, which is undone unless their lanes are interleaved
-  // the other way.
-  template <int vectors, bool ordered>
+  template <int vectors>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     constexpr int second = vectors > 1 ? 1 : 0;
     const __m512i low = _mm512_packs_epi32(rounded(t[0]), rounded(t[second]));
     __m512i high = low;
     if (vectors > 2) high = _mm512_packs_epi32(rounded(t[2]), rounded(t[vectors - 1]));
-    __m512i bytes =
-        _mm512_packus_epi16(_mm512_adds_epi16(low, zero_), _mm512_adds_epi16(high, zero_));
-    bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
-    if (ordered) {
-      const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-      bytes = _mm512_permutexvar_epi32(order, bytes);
-    }
+    // Joining vectors interleaves their quarters.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i bytes = _mm512_permutexvar_epi32(order, joined(low, high));
     if (vectors == 4 && count >= 64) {
       _mm512_storeu_si512(target, bytes);
     } else if (vectors == 2 && count >= 32) {
@@ -49,9 +43,29 @@ class ByteRounding {
     }
   }
 
+  // Of a block in the order of byte_of_lane, whose numbers fit int32.
+  CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
+    const __m512i low = _mm512_packs_epi32(nearest(t[0]), nearest(t[1]));
+    const __m512i high = _mm512_packs_epi32(nearest(t[2]), nearest(t[3]));
+    const __m512i bytes = joined(low, high);
+    if (count >= 64) {
+      _mm512_storeu_si512(target, bytes);
+    } else {
+      _mm512_mask_storeu_epi8(target, ~uint64_t{0} >> (64 - count), bytes);
+    }
+  }
+
  private:
+  CNNX_INLINE __m512i joined(__m512i low, __m512i high) const {
+    const __m512i bytes =
+        _mm512_packus_epi16(_mm512_adds_epi16(low, zero_), _mm512_adds_epi16(high, zero_));
+    return _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
+  }
+  static CNNX_INLINE __m512i nearest(Vector t) {
+    return _mm512_cvtps_epi32(reinterpret_cast<__m512>(t));
+  }
   static CNNX_INLINE __m512i rounded(Vector t) {
-    return _mm512_cvtps_epi32(reinterpret_cast<__m512>(at_most(broadcast(kBeyondBytes), t)));
+    return nearest(at_most(broadcast(kBeyondBytes), t));
   }
   __m512i zero_, least_, most_;
 #elif defined(__SSE2__)
@@ -60,7 +74,7 @@ class ByteRounding {
         least_(_mm_set1_epi8(static_cast<char>(e.least))),
         most_(_mm_set1_epi8(static_cast<char>(e.most))) {}
 
-  template <int vectors, bool>
+  template <int vectors>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     static_assert(vectors <= 2);
 #if defined(__AVX2__)
@@ -73,33 +87,62 @@ class ByteRounding {
 #endif
     __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(low, zero_), _mm_adds_epi16(high, zero_));
     bytes = _mm_min_epu8(_mm_max_epu8(bytes, least_), most_);
-    if (vectors * kLanes == 16 && count >= 16) {
+    store_first<vectors * kLanes>(bytes, count, target);
+  }
+
+  // Of a block in the order of byte_of_lane, whose numbers fit int32.
+  CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
+#if defined(__AVX2__)
+    const __m256i zero = _mm256_broadcastsi128_si256(zero_);
+    const __m256i low = _mm256_packs_epi32(nearest(t[0]), nearest(t[1]));
+    const __m256i high = _mm256_packs_epi32(nearest(t[2]), nearest(t[3]));
+    __m256i bytes =
+        _mm256_packus_epi16(_mm256_adds_epi16(low, zero), _mm256_adds_epi16(high, zero));
+    bytes = _mm256_max_epu8(bytes, _mm256_broadcastsi128_si256(least_));
+    bytes = _mm256_min_epu8(bytes, _mm256_broadcastsi128_si256(most_));
+    if (count >= 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), bytes);
+    } else {
+      store_first<16>(_mm256_castsi256_si128(bytes), count, target);
+      if (count > 16) store_first<16>(_mm256_extracti128_si256(bytes, 1), count - 16, target + 16);
+    }
+#else
+    const __m128i low = _mm_packs_epi32(nearest(t[0]), nearest(t[1]));
+    const __m128i high = _mm_packs_epi32(nearest(t[2]), nearest(t[3]));
+    const __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(low, zero_), _mm_adds_epi16(high, zero_));
+    store_first<16>(_mm_min_epu8(_mm_max_epu8(bytes, least_), most_), count, target);
+#endif
+  }
+
+ private:
+  template <int size>
+  static CNNX_INLINE void store_first(__m128i bytes, int64_t count, uint8_t* target) {
+    if (size == 16 && count >= 16) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(target), bytes);
-    } else if (vectors * kLanes == 8 && count >= 8) {
+    } else if (size == 8 && count >= 8) {
       _mm_storel_epi64(reinterpret_cast<__m128i*>(target), bytes);
     } else {
       uint8_t all[16];
       _mm_storeu_si128(reinterpret_cast<__m128i*>(all), bytes);
-      memcpy(target, all, static_cast<size_t>(count < vectors * kLanes ? count : vectors * kLanes));
+      memcpy(target, all, static_cast<size_t>(count < size ? count : size));
     }
   }
-
- private:
 #if defined(__AVX2__)
-  static CNNX_INLINE __m256i rounded(Vector t) {
-    return _mm256_cvtps_epi32(reinterpret_cast<__m256>(at_most(broadcast(kBeyondBytes), t)));
+  static CNNX_INLINE __m256i nearest(Vector t) {
+    return _mm256_cvtps_epi32(reinterpret_cast<__m256>(t));
   }
 #else
-  static CNNX_INLINE __m128i rounded(Vector t) {
-    return _mm_cvtps_epi32(reinterpret_cast<__m128>(at_most(broadcast(kBeyondBytes), t)));
+  static CNNX_INLINE __m128i nearest(Vector t) {
+    return _mm_cvtps_epi32(reinterpret_cast<__m128>(t));
   }
 #endif
+  static CNNX_INLINE auto rounded(Vector t) { return nearest(at_most(broadcast(kBeyondBytes), t)); }
   __m128i zero_, least_, most_;
 #else
   explicit ByteRounding(const QuantizedEpilogue& e)
       : zero_(IntVector{} + e.zero), least_(IntVector{} + e.least), most_(IntVector{} + e.most) {}
 
-  template <int vectors, bool>
+  template <int vectors>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
       IntVector byte = rounded(t[v]) + zero_;
@@ -107,6 +150,11 @@ class ByteRounding {
       if (count > v * kLanes)
         store_bytes(target + v * kLanes, lowest_bytes(byte), count - v * kLanes);
     }
+  }
+
+  // Of a block in the order of byte_of_lane.
+  CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
+    store<4>(t, count, target);
   }
 
  private:
@@ -132,10 +180,10 @@ class ByteOutput {
         most_(e.float_most),
         rounding_(e) {}
 
-  template <int vectors, bool ordered = true>
+  template <int vectors>
   CNNX_INLINE void store(const Vector* t, int64_t element, int64_t count) const {
     if (output_) {
-      rounding_.store<vectors, ordered>(t, count, output_ + element);
+      rounding_.store<vectors>(t, count, output_ + element);
     } else {
       const Vector &second = t[vectors > 1 ? 1 : 0], &third = t[vectors > 2 ? 2 : 0];
       store_floats(t[0], second, third, t[vectors - 1],

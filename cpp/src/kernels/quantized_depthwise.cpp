@@ -1,227 +1,270 @@
-// One block of channels at a time, up to four vectors: the pixels of four rows of taps lie side by
-// side in a lane, and are multiplied as such once for each tap of a row.
+// Blocks of as many outputs as a vector has bytes. The pixels of four rows of taps lie side by side
+// in a lane, and are multiplied as such once for each tap of a row. Two rows of outputs share what
+// they read if the rows of taps of both are no more groups of four than those of one.
 #include "kernels/quantized_depthwise.h"
 
+#include "kernels/byte_quads.h"
 #include "kernels/dot_products.h"
-#include "kernels/quantized_finish.h"
+#include "kernels/quantized_block_finish.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kMostVectors = 4;
-#else
-constexpr int kMostVectors = 2;
-#endif
+constexpr int64_t kQuadBytes = kLanes * kBytesPerQuad;
+constexpr int64_t kHeaderBytes = 64, kLineBytes = 64;
+// Half of a first-level cache.
+constexpr int64_t kCachedWeightBytes = 24 * 1024;
 
 constexpr int64_t groups_of(int64_t rows) { return (rows + 3) / 4; }
-constexpr int64_t padded(int64_t channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
-// Vectors of the block that begins where so many channels are left. Four vectors are interleaved,
-// which only outputs in bytes without an addend allow.
-constexpr int block_vectors(int64_t channels, bool plain_bytes) {
-  if (kMostVectors == 4 && plain_bytes && channels >= 4 * kLanes) return 4;
-  return channels > kLanes ? 2 : 1;
-}
-// Interleaving the bytes of four rows of 64 channels leaves them in this order, which joining
-// vectors of integers to bytes undoes.
-constexpr bool is_interleaved(int vectors) { return vectors == 4; }
-constexpr int64_t channel_of(int vectors, int64_t vector, int64_t lane) {
-  return is_interleaved(vectors) ? lane / 4 * 16 + vector * 4 + lane % 4 : vector * kLanes + lane;
+
+int64_t rows_at_once(const QuantizedDepthwiseShape& s) {
+  const bool shares = s.row_step > 0 && s.row_step <= s.row_count &&
+                      groups_of(s.row_count + s.row_step) == groups_of(s.row_count);
+  return shares ? 2 : 1;
 }
 
-int64_t packed_bytes(int64_t rows, int64_t taps, int64_t channels) {
-  return padded(channels + kLanes) * (8 + groups_of(rows) * taps * kBytesPerQuad);
-}
-int64_t scratch_integers(int64_t rows, int64_t columns) {
-  return groups_of(rows) * columns * kMostVectors * kLanes;
-}
+// A set has multipliers and biases of a block, then quads for each row of outputs, group of rows
+// and tap.
+constexpr int64_t kBiasBytes = 4 * kLanes * 4, kQuadsBytes = 2 * kBiasBytes;
+constexpr int64_t kTapBytes = 4 * kQuadBytes;
 
-// The arrays of a block: multipliers, biases, then the quads, tap after tap.
-struct Block {
-  float* multiplier;
-  int32_t* bias;
-  uint8_t* quads;
+// With stride 1, blocks are parts of a row of outputs regardless of its pixels, so that any number
+// of channels fills vectors; after `count` blocks the channels are the same again. Otherwise they
+// are parts of the channels of one pixel. A set is the weights of a block.
+struct Sets {
+  bool across_pixels;
+  int64_t count, blocks;
+  int64_t bytes;  // of one
 
-  Block(void* packed, int vectors)
-      : multiplier(static_cast<float*>(packed)),
-        bias(reinterpret_cast<int32_t*>(multiplier + vectors * kLanes)),
-        quads(reinterpret_cast<uint8_t*>(bias + vectors * kLanes)) {}
+  explicit Sets(const QuantizedDepthwiseShape& s)
+      : across_pixels(s.output_step == 1),
+        count((s.channels + kBlockBytes - 1) / kBlockBytes),
+        blocks(s.outputs * count),
+        bytes(kQuadsBytes + rows_at_once(s) * groups_of(s.row_count) * s.taps * kTapBytes) {
+    if (!across_pixels) return;
+    int64_t period = s.channels;
+    for (int64_t bytes_left = kBlockBytes; period % 2 == 0 && bytes_left > 1; bytes_left /= 2)
+      period /= 2;
+    blocks = (s.outputs * s.channels + kBlockBytes - 1) / kBlockBytes;
+    count = period < blocks ? period : blocks;
+  }
 };
 
-constexpr int64_t block_bytes(int64_t rows, int64_t taps, int vectors) {
-  return vectors * kLanes * (8 + groups_of(rows) * taps * kBytesPerQuad);
+int64_t packed_bytes(const QuantizedDepthwiseShape& shape) {
+  const Sets sets(shape);
+  return kHeaderBytes + sets.count * sets.bytes;
 }
 
-void pack_block(const QuantizedDepthwiseWeights& w, int64_t first, int vectors, void* packed) {
-  const Block block(packed, vectors);
-  uint8_t* target = block.quads;
-  for (int64_t tap = -1; tap < w.taps; ++tap) {
-    for (int64_t group = 0; group < groups_of(w.row_count); ++group) {
-      for (int64_t v = 0; v < vectors; ++v) {
-        for (int64_t lane = 0; lane < kLanes; ++lane) {
-          const int64_t channel = first + channel_of(vectors, v, lane);
-          const bool exists = channel < w.channels;
-          if (tap < 0) {
-            block.multiplier[v * kLanes + lane] = exists ? w.multiplier[channel] : 0.0f;
-            block.bias[v * kLanes + lane] = exists
-                                                ? start_of_sums(w.bias[channel], w.values + channel,
-                                                                w.row_count * w.taps, w.channels)
-                                                : 0;
-            continue;
-          }
-          for (int64_t k = 0; k < 4; ++k) {
-            const int64_t row = 4 * group + k;
-            const int64_t at = (row * w.taps + tap) * w.channels + channel;
-            put_weight(exists && row < w.row_count ? w.values[at] : int8_t{0}, k, lane, target);
-          }
+// Whether no product of a sum and its multiplier is beyond int32, even if the sum wraps around.
+bool fits_int32(const QuantizedDepthwiseWeights& w) {
+  const int64_t taps = w.shape.row_count * w.shape.taps;
+  for (int64_t channel = 0; channel < w.shape.channels; ++channel) {
+    double most = w.bias[channel] < 0 ? -1.0 * w.bias[channel] : w.bias[channel];
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int weight = w.values[tap * w.shape.channels + channel];
+      most += 255 * (weight < 0 ? -weight : weight);
+    }
+    const double multiplier = w.multiplier[channel];
+    const double product = most * (multiplier < 0 ? -multiplier : multiplier);
+    if (!(product < 1 << 30)) return false;
+  }
+  return true;
+}
+
+// The weights of a channel, or none, in a lane of a set.
+void pack_lane(const QuantizedDepthwiseWeights& w, int64_t channel, int64_t vector, int64_t lane,
+               uint8_t* set) {
+  const QuantizedDepthwiseShape& s = w.shape;
+  const bool exists = channel < s.channels;
+  const int8_t* values = w.values + channel;
+  const int64_t at = vector * kLanes + lane;
+  reinterpret_cast<float*>(set)[at] = exists ? w.multiplier[channel] : 0.0f;
+  reinterpret_cast<int32_t*>(set + kBiasBytes)[at] =
+      exists ? start_of_sums(w.bias[channel], values, s.row_count * s.taps, s.channels) : 0;
+  uint8_t* quad = set + kQuadsBytes + vector * kQuadBytes;
+  for (int64_t output = 0; output < rows_at_once(s); ++output) {
+    for (int64_t group = 0; group < groups_of(s.row_count); ++group) {
+      for (int64_t tap = 0; tap < s.taps; ++tap, quad += kTapBytes) {
+        for (int64_t k = 0; k < 4; ++k) {
+          const int64_t row = 4 * group + k - output * s.row_step;
+          const bool has_weight = exists && row >= 0 && row < s.row_count;
+          put_weight(has_weight ? values[(row * s.taps + tap) * s.channels] : int8_t{0}, k, lane,
+                     quad);
         }
-        if (tap >= 0) target += kLanes * kBytesPerQuad;
       }
     }
   }
 }
 
 void pack(const QuantizedDepthwiseWeights& w, void* packed) {
-  uint8_t* target = static_cast<uint8_t*>(packed);
-  for (int64_t first = 0; first < w.channels;) {
-    const int vectors = block_vectors(w.channels - first, w.plain_bytes);
-    pack_block(w, first, vectors, target);
-    target += block_bytes(w.row_count, w.taps, vectors);
-    first += vectors * kLanes;
-  }
-}
-
-CNNX_INLINE void store_integers(int32_t* target, IntVector value) {
-  *reinterpret_cast<UnalignedIntVector*>(target) = value;
-}
-
-// The pixels of a column in up to four rows, for each vector of channels.
-template <int vectors>
-CNNX_INLINE void store_quads(const uint8_t* const* rows, int64_t count, int32_t* target) {
-#if defined(__AVX512F__)
-  if constexpr (is_interleaved(vectors)) {
-    const __m512i zero = _mm512_setzero_si512();
-    const __m512i first = _mm512_loadu_si512(rows[0]);
-    const __m512i second = count > 1 ? _mm512_loadu_si512(rows[1]) : zero;
-    const __m512i third = count > 2 ? _mm512_loadu_si512(rows[2]) : zero;
-    const __m512i fourth = count > 3 ? _mm512_loadu_si512(rows[3]) : zero;
-    const __m512i low = _mm512_unpacklo_epi8(first, second);
-    const __m512i high = _mm512_unpackhi_epi8(first, second);
-    const __m512i next_low = _mm512_unpacklo_epi8(third, fourth);
-    const __m512i next_high = _mm512_unpackhi_epi8(third, fourth);
-    _mm512_storeu_si512(target, _mm512_unpacklo_epi16(low, next_low));
-    _mm512_storeu_si512(target + kLanes, _mm512_unpackhi_epi16(low, next_low));
-    _mm512_storeu_si512(target + 2 * kLanes, _mm512_unpacklo_epi16(high, next_high));
-    _mm512_storeu_si512(target + 3 * kLanes, _mm512_unpackhi_epi16(high, next_high));
-    return;
-  }
-#endif
-  CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-    const int64_t at = v * kLanes;
-    IntVector quad = integers_of(load_bytes(rows[0] + at));
-    if (count > 1) quad |= integers_of(load_bytes(rows[1] + at)) << 8;
-    if (count > 2) quad |= integers_of(load_bytes(rows[2] + at)) << 16;
-    if (count > 3) quad |= integers_of(load_bytes(rows[3] + at)) << 24;
-    store_integers(target + at, quad);
-  }
-}
-
-template <int vectors>
-CNNX_INLINE void gather_quads(const QuantizedDepthwiseRow& a, int64_t channel, int64_t columns) {
-  const int64_t groups = groups_of(a.row_count);
-  for (int64_t group = 0; group < groups; ++group) {
-    const int64_t count = a.row_count - 4 * group;
-    const uint8_t* rows[4] = {};
-    for (int64_t k = 0; k < 4 && k < count; ++k)
-      rows[k] = a.source + channel + a.rows[4 * group + k];
-    int32_t* target = a.scratch + group * vectors * kLanes;
-    for (int64_t column = 0; column < columns; ++column) {
-      store_quads<vectors>(rows, count, target);
-      for (const uint8_t*& row : rows) row += a.channels;
-      target += groups * vectors * kLanes;
+  const Sets sets(w.shape);
+  *static_cast<int32_t*>(packed) = fits_int32(w);
+  for (int64_t i = 0; i < sets.count; ++i) {
+    uint8_t* const set = static_cast<uint8_t*>(packed) + kHeaderBytes + i * sets.bytes;
+    for (int64_t vector = 0; vector < 4; ++vector) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const int64_t at = i * kBlockBytes + byte_of_lane(vector, lane);
+        pack_lane(w, sets.across_pixels ? at % w.shape.channels : at, vector, lane, set);
+      }
     }
   }
 }
 
-// `fixed` taps of one group of rows, or any if it is 0.
-template <int vectors, int fixed>
-void run_block(const QuantizedDepthwiseRow& a, const Block& block, int64_t channel,
-               int64_t columns) {
-  gather_quads<vectors>(a, channel, columns);
-  const int64_t groups = fixed ? 1 : groups_of(a.row_count), taps = fixed ? fixed : a.taps;
-  const int64_t quad_step = groups * vectors * kLanes;  // from a column to the next
-  const int64_t tap_step = a.tap_step * quad_step, channels = a.channels;
-  const Finish finish(a.epilogue, block.multiplier - channel);
-  Weights kept[fixed ? fixed : 1][vectors];
-  if constexpr (fixed > 0) {
-    CNNX_UNROLL for (int i = 0; i < fixed * vectors; ++i) kept[i / vectors][i % vectors] =
-        load_weights(block.quads + i * kLanes * kBytesPerQuad);
+// Blocks that are computed one after another, with the weights of so many sets by turns: from one
+// to the next, and how many outputs are left in the row or pixel.
+struct Blocks {
+  int64_t count, first_set, set_count;
+  int64_t source_step;
+  int64_t element, element_step;
+  int64_t left, left_step;
+  int64_t next_step;  // bytes to prefetch
+};
+
+CNNX_INLINE void load_quads(const uint8_t* const* rows, int64_t at, IntVector* quads) {
+  interleave(load_block(rows[0] + at), load_block(rows[1] + at), load_block(rows[2] + at),
+             load_block(rows[3] + at), quads);
+}
+
+// `row_bytes`: from the weights of a row of outputs to those of the next.
+template <int rows>
+CNNX_INLINE void add_tap(IntVector (*sums)[4], const IntVector* quads, const uint8_t* weights,
+                         int64_t row_bytes) {
+  CNNX_UNROLL for (int v = 0; v < 4; ++v) {
+    const Pixels pixels = pixels_of(quads[v]);
+    CNNX_UNROLL for (int row = 0; row < rows; ++row) sums[row][v] = add_dot_product(
+        sums[row][v], pixels, load_weights(weights + row * row_bytes + v * kQuadBytes));
   }
-  const int32_t* first = a.scratch;
-  for (int64_t output = 0; output < a.outputs; ++output, first += a.output_step * quad_step) {
-    IntVector sums[vectors];
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) sums[v] = load_integers(block.bias + v * kLanes);
-    const int32_t* pixels = first;
-    if constexpr (fixed > 0) {
-      CNNX_UNROLL for (int tap = 0; tap < fixed; ++tap, pixels += tap_step) {
-        CNNX_UNROLL for (int v = 0; v < vectors; ++v) sums[v] =
-            add_dot_product(sums[v], pixels_of(load_integers(pixels + v * kLanes)), kept[tap][v]);
+}
+
+// Kernels of so many taps and of the fewest groups of rows for as many rows, or any if `taps` is 0.
+// The first `shared` taps of a block read the same pixels as the last ones of the block before.
+template <class Finish, int rows, int taps, int shared>
+__attribute__((noinline)) void run_blocks(const QuantizedDepthwiseRows& a, const Sets& sets,
+                                          Blocks b) {
+  const Finish finish(a.epilogue);
+  const uint8_t* next = a.next + b.first_set * b.count * b.next_step;
+  const uint8_t* due = next;
+  const int64_t tap_step = a.shape.tap_step * a.shape.channels;
+  const int64_t row_elements = a.shape.outputs * a.shape.channels;
+  const uint8_t* const first_set =
+      static_cast<const uint8_t*>(a.packed) + kHeaderBytes + b.first_set * sets.bytes;
+  const uint8_t* const last_set = first_set + (b.set_count - 1) * sets.bytes;
+  const uint8_t* set = first_set;
+  constexpr int groups = taps > 0 ? groups_of(taps) : 1;
+  const uint8_t* lines[4 * groups];
+  for (int k = 0; k < 4 * groups; ++k) lines[k] = a.source + a.rows[k] + b.element;
+  IntVector quads[shared > 0 ? taps : 1][4];
+  if constexpr (shared > 0) {
+    CNNX_UNROLL for (int tap = 0; tap < shared; ++tap)
+        load_quads(lines, tap * tap_step, quads[taps - shared + tap]);
+    for (const uint8_t*& line : lines) line += shared * tap_step;
+  }
+  for (int64_t i = 0, at = 0; i < b.count; ++i, at += b.source_step) {
+    due += b.next_step;
+    for (; next < due; next += kLineBytes) __builtin_prefetch(next);
+    // GCC would keep the addresses of all weights, more than it has registers.
+    __asm__("" : "+r"(set));
+    const int32_t* bias = reinterpret_cast<const int32_t*>(set + kBiasBytes);
+    const uint8_t* weights = set + kQuadsBytes;
+    IntVector sums[rows][4];
+    CNNX_UNROLL for (int v = 0; v < 4; ++v) {
+      const IntVector start = held(load_integers(bias + v * kLanes));
+      CNNX_UNROLL for (int row = 0; row < rows; ++row) sums[row][v] = start;
+    }
+    if constexpr (shared > 0) {
+      CNNX_UNROLL for (int k = 0; k < 4 * shared; ++k) quads[k / 4][k % 4] =
+          quads[taps - shared + k / 4][k % 4];
+      CNNX_UNROLL for (int tap = shared; tap < taps; ++tap)
+          load_quads(lines, at + (tap - shared) * tap_step, quads[tap]);
+      CNNX_UNROLL for (int tap = 0; tap < taps; ++tap)
+          add_tap<rows>(sums, quads[tap], weights + tap * kTapBytes, taps * kTapBytes);
+    } else if constexpr (taps > 0) {
+      CNNX_UNROLL for (int k = 0; k < groups * taps; ++k) {
+        load_quads(lines + k / taps * 4, at + k % taps * tap_step, quads[0]);
+        add_tap<rows>(sums, quads[0], weights + k * kTapBytes, groups * taps * kTapBytes);
       }
     } else {
-      const uint8_t* quad = block.quads;
-      for (int64_t tap = 0; tap < taps; ++tap, pixels += tap_step) {
-        for (int64_t i = 0; i < groups * vectors; ++i, quad += kLanes * kBytesPerQuad) {
-          IntVector& sum = sums[i % vectors];
-          sum = add_dot_product(sum, pixels_of(load_integers(pixels + i * kLanes)),
-                                load_weights(quad));
+      const int64_t all_groups = groups_of(a.shape.row_count);
+      const int64_t row_bytes = all_groups * a.shape.taps * kTapBytes;
+      for (int64_t group = 0; group < all_groups; ++group) {
+        for (int k = 0; k < 4; ++k) lines[k] = a.source + a.rows[4 * group + k] + b.element;
+        for (int64_t tap = 0; tap < a.shape.taps; ++tap, weights += kTapBytes) {
+          load_quads(lines, at + tap * tap_step, quads[0]);
+          add_tap<rows>(sums, quads[0], weights, row_bytes);
         }
       }
     }
-    finish.store_window<vectors, !is_interleaved(vectors)>(sums, output * channels + channel,
-                                                           channel, channels - channel);
+    finish.template store<rows>(sums, reinterpret_cast<const float*>(set),
+                                b.element + i * b.element_step, row_elements, b.left);
+    b.left -= b.left_step;
+    if constexpr (shared == 0) set = set == last_set ? first_set : set + sets.bytes;
   }
 }
 
-template <int vectors>
-void run_taps(const QuantizedDepthwiseRow& a, const Block& block, int64_t channel,
-              int64_t columns) {
-  if (a.taps == 3 && a.row_count <= 4) {
-    run_block<vectors, 3>(a, block, channel, columns);
-  } else {
-    run_block<vectors, 0>(a, block, channel, columns);
-  }
-}
-
-void run(const QuantizedDepthwiseRow& a) {
-  const int64_t columns = (a.outputs - 1) * a.output_step + (a.taps - 1) * a.tap_step + 1;
-  const bool plain_bytes = a.epilogue.output && !a.epilogue.addend;
-  uint8_t* packed = static_cast<uint8_t*>(const_cast<void*>(a.packed));
-  for (int64_t channel = 0; channel < a.channels;) {
-    const int vectors = block_vectors(a.channels - channel, plain_bytes);
-    const Block block(packed, vectors);
-    switch (vectors) {
-      case 1:
-        run_taps<1>(a, block, channel, columns);
-        break;
-      case 2:
-        run_taps<2>(a, block, channel, columns);
-        break;
-#if defined(__AVX512F__)
-      case 4:
-        run_taps<4>(a, block, channel, columns);
-        break;
-#endif
+template <class Finish, int rows, int taps, int shared>
+void run_sets(const QuantizedDepthwiseRows& a) {
+  const QuantizedDepthwiseShape& s = a.shape;
+  const Sets sets(s);
+  Blocks b = {};
+  b.next_step = (a.next_bytes + sets.blocks - 1) / sets.blocks;
+  // In the order of memory, unless many weights would leave the cache before their next turn.
+  const bool cached = sets.count * sets.bytes <= kCachedWeightBytes;
+  const bool by_turns =
+      sets.across_pixels && shared == 0 && (cached || sets.blocks < 4 * sets.count);
+  b.set_count = by_turns ? sets.count : 1;
+  for (; b.first_set < sets.count; b.first_set += b.set_count) {
+    b.element = b.first_set * kBlockBytes;
+    if (sets.across_pixels) {
+      b.source_step = b.element_step = b.left_step = sets.count / b.set_count * kBlockBytes;
+      b.left = s.outputs * s.channels - b.element;
+      b.count = (b.left + b.left_step - 1) / b.left_step;
+    } else {
+      b.source_step = s.output_step * s.channels;
+      b.element_step = s.channels;
+      b.left = s.channels - b.element;
+      b.count = s.outputs;
     }
-    packed += block_bytes(a.row_count, a.taps, vectors);
-    channel += vectors * kLanes;
+    run_blocks<Finish, rows, taps, shared>(a, sets, b);
+  }
+}
+
+template <int rows>
+void run_rows(const QuantizedDepthwiseRows& a) {
+  const QuantizedDepthwiseShape& s = a.shape;
+  const Sets sets(s);
+  const bool plain =
+      a.epilogue.output && !a.epilogue.addend && *static_cast<const int32_t*>(a.packed);
+  const int64_t source_step =
+      sets.across_pixels ? sets.count * kBlockBytes : s.output_step * s.channels;
+  const int64_t tap_step = s.tap_step * s.channels, groups = groups_of(s.row_count);
+  if (!plain) {
+    run_sets<BlockFinish, rows, 0, 0>(a);
+  } else if (s.taps == 5 && groups == 2) {
+    run_sets<PlainBlockFinish, rows, 5, 0>(a);
+  } else if (s.taps != 3 || groups != 1) {
+    run_sets<PlainBlockFinish, rows, 0, 0>(a);
+  } else if (source_step == tap_step) {
+    run_sets<PlainBlockFinish, rows, 3, 2>(a);
+  } else if (source_step == 2 * tap_step) {
+    run_sets<PlainBlockFinish, rows, 3, 1>(a);
+  } else {
+    run_sets<PlainBlockFinish, rows, 3, 0>(a);
+  }
+}
+
+void run(const QuantizedDepthwiseRows& a) {
+  if (a.count == 2) {
+    run_rows<2>(a);
+  } else {
+    run_rows<1>(a);
   }
 }
 
 }  // namespace
 
-const QuantizedDepthwiseKernels quantized_depthwise_kernels = {packed_bytes, pack, scratch_integers,
+const QuantizedDepthwiseKernels quantized_depthwise_kernels = {rows_at_once, packed_bytes, pack,
                                                                run};
 
 }  // namespace CNNX_ISA

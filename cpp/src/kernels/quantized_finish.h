@@ -10,20 +10,13 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-typedef int32_t UnalignedIntVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
-
-CNNX_INLINE IntVector load_integers(const int32_t* source) {
-  return *reinterpret_cast<const UnalignedIntVector*>(source);
-}
-
 // The outputs of one window: `count` columns from `column` on.
 class Finish {
  public:
   Finish(const QuantizedEpilogue& epilogue, const float* multiplier)
       : e_(epilogue), multiplier_(multiplier), output_(epilogue) {}
 
-  // `ordered`: the columns are those of the lanes, not interleaved (ByteRounding).
-  template <int vectors, bool ordered = true>
+  template <int vectors>
   CNNX_INLINE void store_window(const IntVector* sums, int64_t element, int64_t column,
                                 int64_t count) const {
     Vector t[vectors];
@@ -35,7 +28,7 @@ class Finish {
                 broadcast(e_.addend_multiplier);
       }
     }
-    output_.store<vectors, ordered>(t, element, count);
+    output_.store<vectors>(t, element, count);
   }
 
  private:

@@ -35,6 +35,7 @@ constexpr int kLanes = 4;
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t IntVector __attribute__((vector_size(kLanes * 4)));
+typedef int32_t UnalignedIntVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef uint32_t UnsignedVector __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t WordVector __attribute__((vector_size(kLanes * 2)));
 #if defined(__AVX512F__)
@@ -53,6 +54,9 @@ namespace {
 CNNX_INLINE Vector load(const float* source) {
   return *reinterpret_cast<const UnalignedVector*>(source);
 }
+CNNX_INLINE IntVector load_integers(const int32_t* source) {
+  return *reinterpret_cast<const UnalignedIntVector*>(source);
+}
 CNNX_INLINE void store(float* target, Vector value) {
   *reinterpret_cast<UnalignedVector*>(target) = value;
 }
@@ -65,6 +69,9 @@ CNNX_INLINE Vector held(Vector value) {
   __asm__("" : "+x"(value));
 #endif
   return value;
+}
+CNNX_INLINE IntVector held(IntVector value) {
+  return reinterpret_cast<IntVector>(held(reinterpret_cast<Vector>(value)));
 }
 CNNX_INLINE Vector broadcast(float value) { return value - Vector{}; }
 

@@ -1,4 +1,5 @@
-// Bands of rows, copied with their padding, row after row of outputs.
+// Rows of the image are copied with their padding into a ring of those that the next rows of
+// outputs read.
 #include "ops/conv2d_quantized_depthwise.h"
 
 #include <algorithm>
@@ -10,19 +11,21 @@
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
+#include "runtime/prefetcher.h"
 
 namespace cnnx::ops {
 namespace {
 
-// Copied rows stay in a first-level cache.
-constexpr int64_t kDepthwiseBandBytes = 24 * 1024;
 // Outputs that take about 20 microseconds.
 constexpr int64_t kGrainOutputs = 64 * 1024;
 
 class BoundQuantizedDepthwise final : public InferenceOp {
  public:
   BoundQuantizedDepthwise(const Conv2dGeometry& geometry, const QuantizedLayer& layer)
-      : g_(geometry), copy_(geometry), layer_(layer) {}
+      : g_(geometry),
+        copy_(geometry),
+        layer_(layer),
+        prefetches_(!runtime::foresees_rows() && exceeds_cache()) {}
 
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
@@ -30,24 +33,25 @@ class BoundQuantizedDepthwise final : public InferenceOp {
     return traits;
   }
   int64_t packed_floats() const override {
-    return kernels().packed_bytes(g_.kernel_size.height, g_.kernel_size.width, g_.out_channels) /
-               kBytesOfFloat +
-           1;
+    return kernels().packed_bytes(shape()) / kBytesOfFloat + 1;
   }
   void pack_weights(const float* const* parameters, const float* const* buffers, int,
                     float* packed) const override {
     const Pair taps = g_.kernel_size;
     const QuantizedArrays arrays =
         layer_.arrays(parameters, buffers, taps.height * taps.width, g_.out_channels);
-    kernels().pack({taps.height, taps.width, g_.out_channels, arrays.weights.data(),
-                    arrays.bias.data(), arrays.multiplier.data(), layer_.makes_plain_bytes()},
+    kernels().pack({shape(), arrays.weights.data(), arrays.bias.data(), arrays.multiplier.data()},
                    packed);
   }
   int64_t scratch_floats(int threads) const override {
     return threads * slot_bytes() / kBytesOfFloat;
   }
   void forward(const ForwardArguments& a) const override {
-    const int64_t rows = band_rows(), bands = divide_up(g_.out_height, rows);
+    // Every band copies the rows above it again that the one before has copied.
+    const int64_t image_bands = g_.batch % a.threads == 0 ? 1 : a.threads;
+    const int64_t at_once = kernels().rows_at_once(shape());
+    const int64_t rows = divide_up(divide_up(g_.out_height, image_bands), at_once) * at_once;
+    const int64_t bands = divide_up(g_.out_height, rows);
     const int64_t grain = kGrainOutputs / (rows * g_.out_width * g_.out_channels) + 1;
     runtime::parallel_for(
         a.threads, g_.batch * bands, grain, [&](int64_t begin, int64_t end, int slot) {
@@ -63,21 +67,37 @@ class BoundQuantizedDepthwise final : public InferenceOp {
   static const QuantizedDepthwiseKernels& kernels() {
     return CNNX_INTEGER_KERNELS(quantized_depthwise_kernels);
   }
-  int64_t band_rows() const {
-    const int64_t for_cache =
-        (kDepthwiseBandBytes - copy_.bytes(0)) / copy_.row_bytes() / g_.stride.height;
-    return std::clamp<int64_t>(for_cache, 1, g_.out_height);
+  // Whether the input and output of the batch exceed a second-level cache.
+  bool exceeds_cache() const {
+    const int64_t bytes = g_.in_height * g_.in_width * g_.in_channels +
+                          g_.out_height * g_.out_width * g_.out_channels;
+    return g_.batch * bytes > kCachedFloats * kBytesOfFloat;
   }
-  // The offsets of the rows of taps, the gathered pixels of a row, the copied rows.
-  int64_t offsets_bytes() const { return in_lines(2 * g_.kernel_size.height); }
-  int64_t gathered_bytes() const {
-    return in_lines(
-        kernels().scratch_integers(g_.kernel_size.height, copy_.row_windows() * g_.stride.width));
+  QuantizedDepthwiseShape shape() const {
+    QuantizedDepthwiseShape shape = {};
+    shape.row_count = g_.kernel_size.height;
+    if (g_.stride.height % g_.dilation.height == 0)
+      shape.row_step = g_.stride.height / g_.dilation.height;
+    shape.taps = g_.kernel_size.width;
+    shape.tap_step = g_.dilation.width;
+    shape.outputs = g_.out_width;
+    shape.output_step = g_.stride.width;
+    shape.channels = g_.out_channels;
+    return shape;
   }
+  // Rows of the image, with padding, from the first to the last one that so many rows of outputs
+  // read.
+  int64_t rows_read(int64_t outputs) const {
+    return (outputs - 1) * g_.stride.height + (g_.kernel_size.height - 1) * g_.dilation.height + 1;
+  }
+  int64_t ring_rows() const { return rows_read(kernels().rows_at_once(shape())); }
+  int64_t ring_row_bytes() const { return in_lines(divide_up(copy_.row_bytes(), kBytesOfFloat)); }
+  // The offsets of the rows of taps, then the ring.
+  int64_t offsets_count() const { return divide_up(g_.kernel_size.height, 4) * 4; }
+  int64_t offsets_bytes() const { return in_lines(2 * offsets_count()); }
   int64_t slot_bytes() const {
     constexpr int64_t kSlack = 64;
-    const int64_t copied = (copy_.bytes(band_rows()) + kSlack) / kBytesOfFloat + 1;
-    return offsets_bytes() + gathered_bytes() + in_lines(copied);
+    return offsets_bytes() + ring_rows() * ring_row_bytes() + kSlack;
   }
   static int64_t in_lines(int64_t floats) {
     return runtime::round_up_to_line(floats) * kBytesOfFloat;
@@ -85,33 +105,44 @@ class BoundQuantizedDepthwise final : public InferenceOp {
 
   void run_band(const ForwardArguments& a, int64_t image, int64_t first, int64_t last,
                 uint8_t* slot) const {
+    const int64_t image_row_bytes = g_.in_width * g_.in_channels;
+    const uint8_t* const source = bytes_of(a.inputs[0]) + image * g_.in_height * image_row_bytes;
     int64_t* const offsets = reinterpret_cast<int64_t*>(slot);
-    uint8_t* const rows = slot + offsets_bytes() + gathered_bytes();
-    for (int64_t tap = 0; tap < g_.kernel_size.height; ++tap)
-      offsets[tap] = copy_.offset(tap, last - first);
-    copy_.copy(bytes_of(a.inputs[0]) + image * g_.in_height * g_.in_width * g_.in_channels, first,
-               last, layer_.input_zero(), rows);
-    QuantizedDepthwiseRow row = {};
-    row.rows = offsets;
-    row.row_count = g_.kernel_size.height;
-    row.taps = g_.kernel_size.width;
-    row.tap_step = g_.dilation.width;
-    row.outputs = g_.out_width;
-    row.output_step = g_.stride.width;
-    row.channels = g_.out_channels;
-    row.packed = a.packed;
-    row.scratch = reinterpret_cast<int32_t*>(slot + offsets_bytes());
-    for (int64_t y = first; y < last; ++y) {
-      row.source = rows + (y - first) * copy_.row_bytes();
-      row.epilogue =
+    uint8_t* const ring = slot + offsets_bytes();
+    const int64_t ring_size = ring_rows(), row_bytes = ring_row_bytes();
+    QuantizedDepthwiseRows rows = {};
+    rows.shape = shape();
+    rows.source = ring;
+    rows.rows = offsets;
+    rows.packed = a.packed;
+    const int64_t at_once = kernels().rows_at_once(rows.shape);
+    int64_t copied = 0;  // rows before this one
+    for (int64_t y = first; y < last; y += rows.count) {
+      rows.count = std::min(at_once, last - y);
+      const int64_t top = y * g_.stride.height, bottom = top + rows_read(rows.count);
+      for (int64_t row = std::max(copied, top); row < bottom; ++row) {
+        copy_.copy_row(source, row - g_.top, layer_.input_zero(),
+                       ring + row % ring_size * row_bytes);
+      }
+      copied = bottom;
+      if (prefetches_) {
+        rows.next = source + std::max<int64_t>(bottom - g_.top, 0) * image_row_bytes;
+        rows.next_bytes = g_.stride.height * rows.count * image_row_bytes;
+      }
+      for (int64_t tap = 0; tap < offsets_count(); ++tap) {
+        const int64_t row = top + tap * g_.dilation.height;
+        offsets[tap] = (row < bottom ? row : top) % ring_size * row_bytes;
+      }
+      rows.epilogue =
           layer_.epilogue(a, (image * g_.out_height + y) * g_.out_width * g_.out_channels);
-      kernels().run(row);
+      kernels().run(rows);
     }
   }
 
   Conv2dGeometry g_;
   RowCopy copy_;
   QuantizedLayer layer_;
+  bool prefetches_;
 };
 
 }  // namespace

@@ -25,7 +25,6 @@ class QuantizedLayer {
 
   int input_zero() const { return input_.zero_point; }
   bool makes_bytes() const { return output_.format().has_value(); }
-  bool makes_plain_bytes() const { return makes_bytes() && !adds_; }
   // Of the parameters weight and bias, and the buffer with the scales of the columns.
   QuantizedArrays arrays(const float* const* parameters, const float* const* buffers, int64_t rows,
                          int64_t columns) const;

@@ -27,10 +27,10 @@ class RowCopy {
   // Copies what the rows [first, last) of outputs read of an image; `zero` is each byte
   // of the padding.
   void copy(const uint8_t* image, int64_t first, int64_t last, int zero, uint8_t* target) const;
-
- private:
+  // Copies one row of the image, or of the padding if it lies outside.
   void copy_row(const uint8_t* image, int64_t row, int zero, uint8_t* target) const;
 
+ private:
   Conv2dGeometry g_;
   int64_t pixel_bytes_, row_windows_, row_bytes_;
   std::vector<int64_t> phases_;  // rows of taps that lie in each
