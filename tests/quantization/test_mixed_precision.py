@@ -24,7 +24,7 @@ def branches(input_shape: tuple[int, int, int]) -> cnnx.Model:
 
 @pytest.fixture(scope="module")
 def data() -> tuple[Labelled, Labelled]:
-    return cnnx.data.xo(1024, seed=1), cnnx.data.xo(512, seed=2)
+    return cnnx.data.xo(1024, seed=1), cnnx.data.xo(4096, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_drop_that_cannot_be_kept_is_refused(
     monkeypatch.setattr("cnnx.quantization.mixed_precision.LEAST_INT8_PART", 0.95)
     with pytest.raises(
         AccuracyDropError,
-        match=r"quantize: on 512 images the accuracy falls from [01]\.\d{4} to 0\.\d{4}, and to "
+        match=r"quantize: on 4,096 images the accuracy falls from [01]\.\d{4} to 0\.\d{4}, and to "
         r"0\.\d{4} with \d of 4 layers in float32 \(.*\), expected a drop of at most 0\.005",
     ):
         cnnx.quantize(hard, data[0][0], check=data[1])

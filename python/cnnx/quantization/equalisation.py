@@ -92,10 +92,12 @@ def equalise(
 ) -> None:
     """Divide each channel by a number, and multiply the weights that read it.
 
-    The outputs of the network are the same except for rounding. The number makes the largest value
-    of the channel the largest weight that reads it. Weights of depthwise convolutions have a scale
-    per channel anyway: if they alone read the values, the largest values of all channels become
-    equal.
+    The outputs of the network are the same except for rounding. Channels differ in their largest
+    value v and in the largest weight w that reads them. With the number (v**3 / w)**(1/4) both end
+    up as (v * w)**(1/4) and (v * w)**(3/4): the values, which cannot be rounded as well as weights,
+    become more alike than with the square root of v / w. Weights of depthwise convolutions have a
+    scale per channel anyway: if they alone read the values, the largest values of all channels
+    become equal.
 
     Args:
         network: the network, which changes.
@@ -127,7 +129,7 @@ def _numbers(values: Array, weights: Array | None) -> Array:
     ratios = values
     if weights is not None:
         is_used &= weights > _LEAST * weights.max()
-        ratios = np.sqrt(values / np.where(is_used, weights, 1.0))
+        ratios = np.sqrt(np.sqrt(values**3 / np.where(is_used, weights, 1.0)))
     numbers = np.ones_like(values)
     if is_used.any():
         numbers[is_used] = ratios[is_used] / np.exp(np.log(ratios[is_used]).mean())
