@@ -100,3 +100,5 @@ def test_models_that_cannot_be_quantized(
         cnnx.quantize(model, x, check=(x, y[:3]))
     with pytest.raises(ValueError, match="quantize: max_accuracy_drop is -1, expected"):
         cnnx.quantize(model, x, max_accuracy_drop=-1)
+    with pytest.raises(ValueError, match=r"quantize: min_agreement is 1\.5, expected a number"):
+        cnnx.quantize(model, x, min_agreement=1.5)

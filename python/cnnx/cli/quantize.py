@@ -132,12 +132,12 @@ def _parts(images: Dataset, name: str) -> tuple[Dataset, Dataset, str]:
     import numpy as np
 
     from cnnx.data.dataset import Dataset
-    from cnnx.quantization.calibration_images import evenly_spaced
+    from cnnx.quantization.calibration_images import MOST_IMAGES, evenly_spaced
 
     count = len(images.y)
     if count < 2:
         raise UserError(f"{name}: holds a single image, expected at least two, or --check PATH")
-    rows = evenly_spaced(count, at_most=count // 2)
+    rows = evenly_spaced(count, min(count // 2, MOST_IMAGES))
     others = np.setdiff1d(np.arange(count), rows)
     calibration, check = (
         Dataset(images.x[each], images.y[each], images.classes) for each in (rows, others)

@@ -1,4 +1,4 @@
-"""Accuracy of models on the labelled images of a check."""
+"""Accuracy of models on labelled images, and agreement of their predictions without labels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.model.model import Model
@@ -48,19 +49,36 @@ class LabelledCheck:
         return float(evaluation_of(model, x, y, self._function).accuracy)
 
 
-def agreement(model: Model, other: Model, images: CalibrationImages) -> float | None:
-    """Part of the images for which two models predict the same class.
-
-    None if the models do not predict one class per image.
-    """
+def predicted_classes(model: Model, images: CalibrationImages) -> NDArray[Any] | None:
+    """The class that a model predicts for each image; None if it does not predict one."""
     core = model._core
     outputs = model.output_shape
     is_single = len(outputs) == 1 and (outputs[0] == 1 or not outputs_are_independent(core))
     if outputs_are_values(core) or not is_single:
         return None
-    classes = []
-    for each in (core, other._core):
-        found = each.run(images.pixels, images.integers)
-        chances = each.outputs_to_probabilities(found)
-        classes.append(chances[:, 0] > 0.5 if outputs[0] == 1 else chances.argmax(axis=1))
-    return float(np.mean(classes[0] == classes[1]))
+    found = core.run(images.pixels, images.integers)
+    chances = core.outputs_to_probabilities(found)
+    return np.asarray(chances[:, 0] > 0.5 if outputs[0] == 1 else chances.argmax(axis=1))
+
+
+class Agreement:
+    """The part of some images for which a model predicts the classes of another.
+
+    Args:
+        model: the float model.
+        images: the images.
+
+    Attributes:
+        images: number of images.
+    """
+
+    def __init__(self, model: Model, images: CalibrationImages) -> None:
+        self.images = len(images.pixels)
+        self._images = images
+        self._expected = predicted_classes(model, images)
+
+    def of(self, model: Model) -> float | None:
+        """The agreement of a quantized model; None if the models do not predict one class."""
+        if self._expected is None:
+            return None
+        return float(np.mean(predicted_classes(model, self._images) == self._expected))

@@ -19,6 +19,8 @@ from cnnx.data.source import open_source
 from cnnx.model.model import Model
 
 MOST_IMAGES = 256
+# Images whose predictions are compared; those of the calibration are among them.
+_MOST_COMPARED = 1024
 
 
 class CalibrationImages(NamedTuple):
@@ -32,9 +34,13 @@ class CalibrationImages(NamedTuple):
     pixels: NDArray[Any]
     integers: bool
 
+    def evenly_spaced(self) -> CalibrationImages:
+        """At most 256 of the images."""
+        return self._replace(pixels=self.pixels[evenly_spaced(len(self.pixels))])
 
-def calibration_images(images: Any, model: Model, function: str) -> CalibrationImages:
-    """At most 256 images, evenly spaced.
+
+def compared_images(images: Any, model: Model, function: str) -> CalibrationImages:
+    """At most 1,024 images, evenly spaced.
 
     Args:
         images: images, as for a call of the model, or a Dataset or a path as for `cnnx.data.load`,
@@ -52,14 +58,14 @@ def calibration_images(images: Any, model: Model, function: str) -> CalibrationI
         raise ValueError(f"{function}: images is empty, expected at least one image")
     if not all_finite(pixels):
         raise ValueError(f"{function}: images holds NaN or infinity, expected finite numbers")
-    if len(pixels) > MOST_IMAGES:  # of a tensor, which is converted as a whole
-        pixels = pixels[evenly_spaced(len(pixels))]
+    if len(pixels) > _MOST_COMPARED:  # of a tensor, which is converted as a whole
+        pixels = pixels[evenly_spaced(len(pixels), _MOST_COMPARED)]
     return CalibrationImages(pixels, integers)
 
 
 def evenly_spaced(count: int, at_most: int = MOST_IMAGES) -> NDArray[np.int64]:
-    """Positions of at most 256 of so many images; many data sets are sorted by class."""
-    chosen = min(count, at_most, MOST_IMAGES)
+    """Positions of at most so many of the images; many data sets are sorted by class."""
+    chosen = min(count, at_most)
     return np.linspace(0, count - 1, chosen).round().astype(np.int64)
 
 
@@ -74,13 +80,15 @@ def _some(images: Any, model: Model, function: str) -> Any:
         images = images.x
     is_list = isinstance(images, Sequence) and not isinstance(images, str)
     if is_list and len(images):
-        return [images[row] for row in evenly_spaced(len(images))]
+        return [images[row] for row in evenly_spaced(len(images), _MOST_COMPARED)]
     is_batch = isinstance(images, np.ndarray) and images.shape[1:3] == model.input_shape[:2]
-    return images[evenly_spaced(len(images))] if is_batch and len(images) else images
+    return (
+        images[evenly_spaced(len(images), _MOST_COMPARED)] if is_batch and len(images) else images
+    )
 
 
 def _loaded(images: ImageSet, model: Model) -> NDArray[np.uint8]:
     if isinstance(images, FolderSet):
-        images = images.subset(evenly_spaced(len(images)))
+        images = images.subset(evenly_spaced(len(images), _MOST_COMPARED))
     x = images.load(model.input_shape, model.preprocessing.resize).x
-    return x[evenly_spaced(len(x))]
+    return x[evenly_spaced(len(x), _MOST_COMPARED)]

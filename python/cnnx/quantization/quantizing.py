@@ -9,9 +9,9 @@ from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
-from cnnx.quantization.accuracy import LabelledCheck, agreement
+from cnnx.quantization.accuracy import Agreement, LabelledCheck
 from cnnx.quantization.calibrated_network import CalibratedNetwork, calibrated_network
-from cnnx.quantization.calibration_images import calibration_images
+from cnnx.quantization.calibration_images import compared_images
 from cnnx.quantization.errors import AccuracyDropError
 from cnnx.quantization.mixed_precision import float_layers_for
 from cnnx.quantization.multiply_adds import part_of
@@ -19,8 +19,6 @@ from cnnx.quantization.ranges import CALIBRATIONS, Calibration
 from cnnx.quantization.report import AccuracyCheck, QuantizationReport
 from cnnx.spelling import checked_call
 
-# Calibration images, at least, for which both models should predict the same class.
-_LEAST_AGREEMENT = 0.95
 _FUNCTION = "quantize"
 
 
@@ -31,6 +29,7 @@ def quantize(
     *,
     check: Labelled | None = None,
     max_accuracy_drop: float = 0.005,
+    min_agreement: float = 0.975,
     calibration: Calibration = "mse",
 ) -> Model:
     """Copy a trained model with int8 weights and activations in bytes, which predicts in integers.
@@ -41,18 +40,22 @@ def quantize(
     quantized from its float32 weights, and compared with its predictions in float32.
 
     With `check`, layers stay in float32 as needed, so that the accuracy falls by at most
-    `max_accuracy_drop`. Without it nothing is proved: the copy predicts other classes for some
-    images, and a warning says so if they are many of the calibration images.
+    `max_accuracy_drop`. Without it, they stay so that the copy predicts the class of the model for
+    `min_agreement` of the images, which proves nothing about the accuracy. At least half of the
+    multiply-adds become integers. If fewer images agree then, a warning says so.
     `cnnx.quantization.quantize_with_report` also returns the choices and figures.
 
     Args:
         model: trained model.
         images: images like those that the model will see, without labels: as for a call of the
             model, or a `Dataset`, or a path as for `cnnx.data.load`, whose training set is used. At
-            most 256 of them, evenly spaced, choose the scales.
+            most 256 of them, evenly spaced, choose the scales, and at most 1,024 the layers in
+            float32 without `check`.
         check: labelled images that the model was not trained on, in any form that
             `cnnx.evaluation.evaluate` accepts, such as (x, y).
         max_accuracy_drop: the most accuracy that may be lost on `check`, 0.005 for half a point.
+        min_agreement: without `check`, part of the images for which the copy should predict the
+            class of the model; 0 for integers in all layers that can.
         calibration: "mse" for the scales with the smallest mean squared error, "min_max" for scales
             that clip no value of the images, "percentile" for scales that clip the largest and the
             smallest 0.01 % of the values.
@@ -82,7 +85,12 @@ def quantize(
         ModelLayer('conv2d_1', conv2d, (32, 32, 16))
     """
     return quantize_with_report(
-        model, images, check=check, max_accuracy_drop=max_accuracy_drop, calibration=calibration
+        model,
+        images,
+        check=check,
+        max_accuracy_drop=max_accuracy_drop,
+        min_agreement=min_agreement,
+        calibration=calibration,
     ).model
 
 
@@ -93,6 +101,7 @@ def quantize_with_report(
     *,
     check: Labelled | None = None,
     max_accuracy_drop: float = 0.005,
+    min_agreement: float = 0.975,
     calibration: Calibration = "mse",
 ) -> QuantizationReport:
     """Quantize a model as `cnnx.quantize`, and report the choices and figures.
@@ -102,6 +111,7 @@ def quantize_with_report(
         images: as for `cnnx.quantize`.
         check: as for `cnnx.quantize`.
         max_accuracy_drop: as for `cnnx.quantize`.
+        min_agreement: as for `cnnx.quantize`.
         calibration: as for `cnnx.quantize`.
 
     Raises:
@@ -120,22 +130,30 @@ def quantize_with_report(
     check_model(model, _FUNCTION)
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
+    least = not_negative(min_agreement, _FUNCTION, "min_agreement")
+    if least > 1:
+        raise ValueError(f"{_FUNCTION}: min_agreement is {least:g}, expected a number from 0 to 1")
     _refuse_unless_quantizable(model)
     model = in_float32(model)
     labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)
-    network = calibrated_network(model, calibration_images(images, model, _FUNCTION), calibration)
+    compared = compared_images(images, model, _FUNCTION)
+    network = calibrated_network(model, compared.evenly_spaced(), calibration)
     if not network.candidates:
         raise ValueError(
             f"{_FUNCTION}: the model has no layer that can compute in integers, expected a Dense, "
             "or a Conv2d without groups or with one channel per group"
         )
-    in_floats = [] if labelled is None else _float_layers(network, labelled, most)
-    report = _report(model, network, in_floats, labelled)
-    if labelled is None and report.agreement is not None and report.agreement < _LEAST_AGREEMENT:
+    agreement = Agreement(model, compared)
+    if labelled is None:
+        in_floats = _float_layers_that_agree(network, agreement, least)
+    else:
+        in_floats = _float_layers(network, labelled, most)
+    report = _report(network, in_floats, agreement, labelled)
+    if labelled is None and report.agreement is not None and report.agreement < least:
         warn(
             f"{_FUNCTION}: the quantized model predicts the same class for {report.agreement:.1%} "
-            f"of the {report.calibration_images} calibration images, expected at least "
-            f"{_LEAST_AGREEMENT:.0%}: pass check=(x, y) to keep layers in float32"
+            f"of {report.compared_images} images with {report.int8_part:.0%} of the multiply-adds "
+            f"in int8, expected at least {least:.1%}: pass check=(x, y) to measure the accuracy"
         )
     return report
 
@@ -149,6 +167,18 @@ def _refuse_unless_quantizable(model: Model) -> None:
             f"{_FUNCTION}: the model's layer {quantized[0]} has int8 weights already, expected a "
             "float model"
         )
+
+
+def _float_layers_that_agree(
+    network: CalibratedNetwork, agreement: Agreement, least: float
+) -> list[str]:
+    """Layers that stay in floats so that the predictions agree, or agree more."""
+
+    def is_kept(in_floats: list[str]) -> bool:
+        part = agreement.of(network.quantized(network.placement(in_floats)))
+        return part is None or part >= least
+
+    return [] if is_kept([]) else float_layers_for(network, is_kept)[0]
 
 
 def _float_layers(network: CalibratedNetwork, check: LabelledCheck, most: float) -> list[str]:
@@ -179,7 +209,10 @@ def _float_layers(network: CalibratedNetwork, check: LabelledCheck, most: float)
 
 
 def _report(
-    model: Model, network: CalibratedNetwork, in_floats: list[str], check: LabelledCheck | None
+    network: CalibratedNetwork,
+    in_floats: list[str],
+    agreement: Agreement,
+    check: LabelledCheck | None,
 ) -> QuantizationReport:
     placement = network.placement(in_floats)
     quantized = network.quantized(placement)
@@ -194,6 +227,7 @@ def _report(
         part_of(int8, network.work),
         network.ranges(placement),
         len(network.images.pixels),
-        agreement(model, quantized, network.images),
+        agreement.images,
+        agreement.of(quantized),
         measured,
     )

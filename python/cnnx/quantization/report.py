@@ -41,8 +41,10 @@ class QuantizationReport:
         ranges: scale and zero point of each value that is held in bytes, by the name of the layer
             that computes it; "input" is the image.
         calibration_images: number of images by which the ranges were chosen.
-        agreement: part of the calibration images for which both models predict the same class;
-            None if the model does not predict one class per image.
+        compared_images: number of images for which the predictions were compared, those of the
+            calibration and others.
+        agreement: part of them for which both models predict the same class; None if the model does
+            not predict one class per image.
         check: accuracies before and after; None without a check.
 
     Example:
@@ -52,7 +54,7 @@ class QuantizationReport:
         >>> report = cnnx.quantization.quantize_with_report(model, x)
         >>> print(report)
         4 of 4 convolutions and dense layers in int8, 100.0% of their multiply-adds
-        256 images for the calibration, 100.0% of them of the same class before and after
+        256 images for the calibration, 100.0% of 256 of the same class before and after
     """
 
     model: Model
@@ -61,6 +63,7 @@ class QuantizationReport:
     int8_part: float
     ranges: Mapping[str, ByteRange]
     calibration_images: int
+    compared_images: int
     agreement: float | None
     check: AccuracyCheck | None
 
@@ -74,7 +77,8 @@ class QuantizationReport:
             lines.append(f"in float32: {', '.join(self.float_layers)}")
         images = f"{self.calibration_images:,} images for the calibration"
         if self.agreement is not None:
-            images += f", {self.agreement:.1%} of them of the same class before and after"
+            images += f", {self.agreement:.1%} of {self.compared_images:,} of the same class before"
+            images += " and after"
         lines.append(images)
         if self.check is not None:
             lines.append(
