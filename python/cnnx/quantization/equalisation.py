@@ -92,12 +92,9 @@ def equalise(
 ) -> None:
     """Divide each channel by a number, and multiply the weights that read it.
 
-    The outputs of the network are the same except for rounding. Channels differ in their largest
-    value v and in the largest weight w that reads them. With the number (v**3 / w)**(1/4) both end
-    up as (v * w)**(1/4) and (v * w)**(3/4): the values, which cannot be rounded as well as weights,
-    become more alike than with the square root of v / w. Weights of depthwise convolutions have a
-    scale per channel anyway: if they alone read the values, the largest values of all channels
-    become equal.
+    The outputs of the network are the same except for rounding. The largest values of all channels
+    become equal, at the cost of weights that differ more: weights can be rounded well for the
+    outputs, values cannot.
 
     Args:
         network: the network, which changes.
@@ -126,13 +123,11 @@ def equalise(
 def _numbers(values: Array, weights: Array | None) -> Array:
     """The number of each channel, whose geometric mean is 1."""
     is_used = values > _LEAST * values.max()
-    ratios = values
     if weights is not None:
         is_used &= weights > _LEAST * weights.max()
-        ratios = np.sqrt(np.sqrt(values**3 / np.where(is_used, weights, 1.0)))
     numbers = np.ones_like(values)
     if is_used.any():
-        numbers[is_used] = ratios[is_used] / np.exp(np.log(ratios[is_used]).mean())
+        numbers[is_used] = values[is_used] / np.exp(np.log(values[is_used]).mean())
     return numbers
 
 

@@ -31,8 +31,8 @@ def float_layers_for(
 ) -> tuple[list[str], bool]:
     """The layers in float32 with which an accuracy is kept.
 
-    The layers with the largest costs become float32, one after another, while half of the
-    multiply-adds stay in integers.
+    The layers with the largest costs per multiply-add become float32, one after another, while half
+    of the multiply-adds stay in integers.
 
     Args:
         network: the network.
@@ -44,7 +44,7 @@ def float_layers_for(
     found = costs(network)
     work = {name: network.work[name] for name in network.candidates}
     chosen: list[str] = []
-    for name in sorted(found, key=lambda each: -found[each]):
+    for name in sorted(found, key=lambda each: -found[each] / work[each]):
         if 1 - part_of([*chosen, name], work) < LEAST_INT8_PART:
             continue
         chosen.append(name)
