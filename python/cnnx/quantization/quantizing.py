@@ -29,7 +29,7 @@ def quantize(
     *,
     check: Labelled | None = None,
     max_accuracy_drop: float = 0.005,
-    min_agreement: float = 0.975,
+    min_agreement: float = 0.985,
     calibration: Calibration = "mse",
 ) -> Model:
     """Copy a trained model with int8 weights and activations in bytes, which predicts in integers.
@@ -101,7 +101,7 @@ def quantize_with_report(
     *,
     check: Labelled | None = None,
     max_accuracy_drop: float = 0.005,
-    min_agreement: float = 0.975,
+    min_agreement: float = 0.985,
     calibration: Calibration = "mse",
 ) -> QuantizationReport:
     """Quantize a model as `cnnx.quantize`, and report the choices and figures.
