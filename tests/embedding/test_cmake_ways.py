@@ -299,7 +299,7 @@ def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
     program = tmp_path / "classify"
     assert b"depthwise_gradient_kernels" not in program.read_bytes()
     run(["strip", program])
-    assert program.stat().st_size <= 2_900_000
+    assert program.stat().st_size <= 3_050_000
     needed = set(re.findall(r"^\s*(lib[\w+]+)\.so", run(["ldd", program]), re.MULTILINE))
     assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -210,7 +211,7 @@ Prediction Model::predict(const ImageView& image) const {
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
   const std::vector<float> all = probabilities(images);
-  const int64_t outputs = element_count(output_shape());
+  const auto outputs = static_cast<std::ptrdiff_t>(element_count(output_shape()));
   std::vector<Prediction> predictions;
   for (auto image = all.begin(); image != all.end(); image += outputs)
     predictions.push_back(prediction_of({image, image + outputs}, classes()));

@@ -204,7 +204,7 @@ __attribute__((noinline)) void run_blocks(const QuantizedDepthwiseRows& a, const
 }
 
 template <class Finish, int rows, int taps, int shared>
-void run_sets(const QuantizedDepthwiseRows& a) {
+__attribute__((noinline)) void run_sets(const QuantizedDepthwiseRows& a) {
   const QuantizedDepthwiseShape& s = a.shape;
   const Sets sets(s);
   Blocks b = {};
