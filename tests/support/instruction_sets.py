@@ -48,12 +48,12 @@ def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @functools.cache
-def needs(isa: str) -> None:
-    """Skip if and only if the CPU lacks the instruction set."""
+def refusal_of(isa: str) -> str | None:
+    """The sentence by which the library refuses an instruction set that the CPU lacks."""
     asked = run_python(isa, "-c", "import cnnx; print(cnnx.integer_isa())")
     if asked.returncode == 0:
         assert asked.stdout.strip() == isa
-        return
+        return None
     refusal = asked.stderr.strip().splitlines()[-1]
     assert f'CNNX_ISA is "{isa}", expected one that this CPU runs: ' in refusal, asked.stderr
     cpu = Path("/proc/cpuinfo")
@@ -62,7 +62,14 @@ def needs(isa: str) -> None:
         assert not INTEGER_CPU_FLAGS[isa] <= flags, (
             f"the CPU has {isa}, but the library says: {refusal}"
         )
-    pytest.skip(f"this CPU does not run {isa}: {refusal}")
+    return refusal
+
+
+def needs(isa: str) -> None:
+    """Skip if and only if the CPU lacks the instruction set."""
+    refusal = refusal_of(isa)
+    if refusal is not None:
+        pytest.skip(f"this CPU does not run {isa}: {refusal}")
 
 
 @functools.cache

@@ -34,13 +34,16 @@ void check_batch(const ImageBatch& images, const void* outputs, const char* func
     throw std::invalid_argument(std::string(function) + ": outputs is a null pointer");
 }
 
+// So many arrays of this shape.
+std::vector<float> zeros(int64_t count, const Shape& shape) {
+  int64_t floats = 0;
+  if (__builtin_mul_overflow(count, element_count(shape), &floats)) throw std::bad_alloc();
+  return std::vector<float>(runtime::checked_size(floats));
+}
+
 std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, const char* function) {
   data::check_images(images, function);
-  int64_t floats = 0;
-  if (__builtin_mul_overflow(images.count, element_count(shape), &floats)) throw std::bad_alloc();
-  std::vector<float> outputs;
-  outputs.resize(runtime::checked_size(floats));
-  return outputs;
+  return zeros(images.count, shape);
 }
 
 int id_of(const graph::Graph& graph, const std::string& name) {
@@ -235,10 +238,8 @@ void Model::warm_up(int64_t count) const {
     throw std::invalid_argument("warm_up: count is " + std::to_string(count) +
                                 ", expected at least 1 image");
   }
-  int64_t floats = 0;
-  if (__builtin_mul_overflow(count, element_count(input_shape()), &floats)) throw std::bad_alloc();
-  const std::vector<float> zeros(runtime::checked_size(floats));
-  const std::vector<float> outputs = run({zeros.data(), count});
+  const std::vector<float> pixels = zeros(count, input_shape());
+  const std::vector<float> outputs = run({pixels.data(), count});
 }
 
 const Shape& Model::input_shape() const { return state()->graph.input_shape(); }
