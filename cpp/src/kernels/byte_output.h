@@ -128,15 +128,19 @@ class ByteRounding {
     }
   }
 #if defined(__AVX2__)
-  static CNNX_INLINE __m256i nearest(Vector t) {
+  using Rounded = __m256i;
+  static CNNX_INLINE Rounded nearest(Vector t) {
     return _mm256_cvtps_epi32(reinterpret_cast<__m256>(t));
   }
 #else
-  static CNNX_INLINE __m128i nearest(Vector t) {
+  using Rounded = __m128i;
+  static CNNX_INLINE Rounded nearest(Vector t) {
     return _mm_cvtps_epi32(reinterpret_cast<__m128>(t));
   }
 #endif
-  static CNNX_INLINE auto rounded(Vector t) { return nearest(at_most(broadcast(kBeyondBytes), t)); }
+  static CNNX_INLINE Rounded rounded(Vector t) {
+    return nearest(at_most(broadcast(kBeyondBytes), t));
+  }
   __m128i zero_, least_, most_;
 #else
   explicit ByteRounding(const QuantizedEpilogue& e)

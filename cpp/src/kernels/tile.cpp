@@ -309,7 +309,7 @@ constexpr OuterTile kHalf1[] = {CNNX_OUTER_14(1, 2, true)}, kHalf2[] = {CNNX_OUT
 constexpr OuterTiles kOuterOfHalf = {{14, 7, 4}, {kHalf1, kHalf2, kHalf3}};
 #endif
 
-CNNX_INLINE const OuterTiles& outer_tiles(int64_t columns, int64_t width) {
+CNNX_INLINE const OuterTiles& outer_tiles([[maybe_unused]] int64_t columns, int64_t width) {
 #if defined(__AVX512F__)
   if (width > kLanes && columns <= kLanes + kLanes / 2) return kOuterOfHalf;
 #endif
