@@ -45,6 +45,7 @@ from cnnx.runtime import has_threads as has_threads
 from cnnx.runtime import integer_isa as integer_isa
 from cnnx.runtime import isa as isa
 from cnnx.runtime import set_num_threads as set_num_threads
+from cnnx.runtime import use_threads as use_threads
 from cnnx.training.history import History as History
 from cnnx.training.history import Progress as Progress
 from cnnx.training.learning_rate_range import LearningRateRange as LearningRateRange

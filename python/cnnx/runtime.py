@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cnnx import _core
 from cnnx.arguments import integer
 
@@ -11,8 +14,8 @@ _MOST = 1024  # the core's limit
 def get_num_threads() -> int:
     """Number of threads that one call may use.
 
-    The first that exists of `set_num_threads`, the environment variables CNNX_NUM_THREADS and
-    OMP_NUM_THREADS, and the number of CPUs that this process may use.
+    The first that exists of `use_threads`, `set_num_threads`, the environment variables
+    CNNX_NUM_THREADS and OMP_NUM_THREADS, and the number of CPUs that this process may use.
 
     Raises:
         ValueError: if CNNX_NUM_THREADS is not a number from 1 to 1024.
@@ -39,10 +42,41 @@ def set_num_threads(count: int) -> None:
         >>> import cnnx
         >>> cnnx.set_num_threads(cnnx.get_num_threads())
     """
-    number = integer(count, "set_num_threads", "count")
+    _core.set_num_threads(_thread_count(count, "set_num_threads"))
+
+
+def _thread_count(count: int, function: str) -> int:
+    number = integer(count, function, "count")
     if not 1 <= number <= _MOST:
-        raise ValueError(f"set_num_threads: count is {number}, expected 1 to {_MOST}")
-    _core.set_num_threads(number)
+        raise ValueError(f"{function}: count is {number}, expected 1 to {_MOST}")
+    return number
+
+
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    """Within a `with`, compute with so many threads in the calling thread alone.
+
+    Other threads of the program keep their number, so that the workers of a server can each compute
+    alone. Results do not depend on it.
+
+    Args:
+        count: number of threads, from 1 to 1024.
+
+    Raises:
+        TypeError: if `count` is not an integer.
+        ValueError: if it is out of range.
+
+    Example:
+        >>> import cnnx
+        >>> with cnnx.use_threads(1):
+        ...     cnnx.get_num_threads()
+        1
+    """
+    scope = _core.ThreadScope(_thread_count(count, "use_threads"))
+    try:
+        yield
+    finally:
+        scope.end()
 
 
 def isa() -> str:

@@ -90,14 +90,6 @@ def test_version_isa_and_threads_are_reported(c: CApi) -> None:
     assert c.has_openmp() == cnnx.has_openmp()
 
 
-def test_threads_are_those_of_python(c: CApi, restore_threads: None) -> None:
-    c.ok(c.set_num_threads(3))
-    assert c.integer(c.get_num_threads) == cnnx.get_num_threads()
-    cnnx.set_num_threads(1)
-    assert c.integer(c.get_num_threads) == 1
-    c.refused(c.set_num_threads(0), INVALID_ARGUMENT, "count is 0, expected 1 to 1024")
-
-
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("nm") is None, reason="needs nm and an ELF library"
 )

@@ -79,6 +79,12 @@ def profiled(trainer: ctypes.c_void_p) -> ctypes.c_void_p:
     return trainer
 
 
+@CALLBACKS["cnnx_run_tasks"]  # type: ignore[untyped-decorator]
+def run_tasks(pool: int, count: int, task: Callable[[int, int], None], context: int) -> None:
+    for index in range(count):
+        task(context, index)
+
+
 # Arguments that every function accepts, and the names of those that may be NULL.
 Arguments = Callable[[World], list[Any]]
 CALLS: dict[str, tuple[Arguments, set[str]]] = {
@@ -86,6 +92,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "integer_isa": (lambda w: [a_text()], set()),
     "has_native_bfloat16": (lambda w: [a_small_number()], set()),
     "get_num_threads": (lambda w: [a_small_number()], set()),
+    "use_thread_pool": (lambda w: [1, run_tasks, ctypes.c_void_p(1)], {"pool"}),
     "model_create": (
         lambda w: [LAYERS, 4, 4, 1, None, 0, "seed=1", a_handle()],
         {"classes", "options"},
@@ -269,6 +276,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     C.model_destroy(copy)
     content = (folder / "model.cnnx").read_bytes()
     yield World(model, trainer, epoch, checkpoint, restored, folder, content)
+    C.ok(C.use_threads(0))
     C.model_destroy(model)
     C.epoch_destroy(epoch)
     C.checkpoint_destroy(checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 import cnnx
@@ -29,6 +30,34 @@ def test_a_wrong_number_of_threads_is_refused(count: int) -> None:
     before = cnnx.get_num_threads()
     with pytest.raises(ValueError, match=f"count is {count}, expected 1 to 1024"):
         cnnx.set_num_threads(count)
+    assert cnnx.get_num_threads() == before
+
+
+@pytest.mark.skipif(not cnnx.has_threads(), reason="built serial: always one thread")
+def test_a_thread_can_use_its_own_number(restore_threads: None) -> None:
+    cnnx.set_num_threads(2)
+    elsewhere = []
+
+    def note() -> None:
+        elsewhere.append(cnnx.get_num_threads())
+
+    with cnnx.use_threads(5):
+        with cnnx.use_threads(1):
+            assert cnnx.get_num_threads() == 1
+        assert cnnx.get_num_threads() == 5
+        other = threading.Thread(target=note)
+        other.start()
+        other.join()
+        with pytest.raises(ValueError, match="use_threads: count is 0, expected 1 to 1024"):
+            cnnx.use_threads(0).__enter__()
+        assert cnnx.get_num_threads() == 5
+    assert (cnnx.get_num_threads(), elsewhere) == (2, [2])
+
+
+def test_its_own_number_ends_with_an_exception() -> None:
+    before = cnnx.get_num_threads()
+    with pytest.raises(KeyError), cnnx.use_threads(3):
+        raise KeyError
     assert cnnx.get_num_threads() == before
 
 

@@ -34,10 +34,15 @@ NUMBERS: dict[str, Any] = {
     "cnnx_status": ctypes.c_int32,
     "cnnx_pixel_type": ctypes.c_int32,
 }
+TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
 CALLBACKS: dict[str, Any] = {
+    "cnnx_task": TASK,
+    "cnnx_run_tasks": ctypes.CFUNCTYPE(
+        None, ctypes.c_void_p, ctypes.c_int32, TASK, ctypes.c_void_p
+    ),
     "cnnx_epoch_callback": ctypes.CFUNCTYPE(
         ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double
-    )
+    ),
 }
 NUMPY = {
     "u1": ctypes.c_uint8,

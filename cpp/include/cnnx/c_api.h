@@ -84,6 +84,16 @@ CNNX_API int32_t cnnx_has_openmp(void);
 CNNX_API cnnx_status cnnx_get_num_threads(int32_t* count);
 CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024
 
+// Threads for the calls of the calling thread alone, until they are set again; see cnnx/threads.h.
+// 1 to 1024, or 0: as cnnx_set_num_threads says. Ends the use of a pool.
+CNNX_API cnnx_status cnnx_use_threads(int32_t count);
+typedef void (*cnnx_task)(void* context, int32_t index);
+// Calls task(context, i) for i in [0, count), each once, in any threads and any order, and returns
+// when all have returned. `pool` is that of cnnx_use_thread_pool.
+typedef void (*cnnx_run_tasks)(void* pool, int32_t count, cnnx_task task, void* context);
+// The calling thread's calls run in a pool of the program, at most so many tasks at a time.
+CNNX_API cnnx_status cnnx_use_thread_pool(int32_t threads, cnnx_run_tasks run, void* pool);
+
 // Images; see cnnx/image.h. ---------------------------------------------------------------------
 
 typedef int32_t cnnx_pixel_type;

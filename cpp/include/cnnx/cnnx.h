@@ -33,6 +33,7 @@
 #include "cnnx/shape.h"
 #include "cnnx/shape_layers.h"
 #include "cnnx/softmax.h"
+#include "cnnx/threads.h"
 #include "cnnx/trainer.h"
 #include "cnnx/training_settings.h"
 #include "cnnx/upsample2d.h"

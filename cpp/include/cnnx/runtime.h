@@ -11,7 +11,8 @@ namespace cnnx {
 // "0.1.0". CNNX_VERSION of cnnx/version.h is that of the headers a program was compiled with.
 CNNX_API const char* version() noexcept;
 
-// The number of threads that one call may use. The default is the first that exists of
+// The number of threads that one call may use: that of the calling thread's ThreadScope
+// (cnnx/threads.h), or of set_num_threads. The default is the first that exists of
 // CNNX_NUM_THREADS, OMP_NUM_THREADS, min(CPUs this process may run on, its cgroup's CPU quota
 // rounded up). A call uses fewer if the system refuses to start as many. Results never depend on
 // it. Always 1 when has_threads() is false.

@@ -8,6 +8,7 @@
 #include "runtime/floating_point.h"
 #include "runtime/fork.h"
 #include "runtime/team.h"
+#include "runtime/thread_scope.h"
 
 namespace cnnx::runtime {
 namespace {
@@ -27,11 +28,17 @@ bool may_start_threads() {
 }  // namespace
 
 void wake_threads(int threads) {
-  if (has_threads() && threads > 1 && may_start_threads()) Team::wake(threads);
+  if (!has_threads() || threads == 1 || own_threads().pool) return;
+  if (may_start_threads()) Team::wake(threads);
 }
 
 void run_loop(const Loop& loop) {
-  if (has_threads() && loop.slots > 1 && may_start_threads() && Team::run(loop)) return;
+  if (has_threads() && loop.slots > 1) {
+    // Only loops that are worth waking a thread are worth the pool's own way of starting tasks.
+    ThreadPool* const pool = own_threads().pool;
+    if (pool && loop.wakes) return run_in_pool(*pool, loop);
+    if (!pool && may_start_threads() && Team::run(loop)) return;
+  }
   [[maybe_unused]] const DefaultFloatingPoint mode;
   loop.body(loop.context, 0, loop.count, 0);
 }

@@ -11,6 +11,7 @@
 
 #include "cnnx/runtime.h"
 #include "runtime/cgroup.h"
+#include "runtime/thread_scope.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -19,7 +20,7 @@
 namespace cnnx {
 namespace {
 
-constexpr int kMostThreads = 1024;
+using runtime::kMostThreads;
 
 // The number at the beginning of `text`, and the rest of it; 0 for no positive number.
 long leading_number(const char* text, const char*& rest) {
@@ -61,7 +62,6 @@ int allowed_cpus() {
 }
 
 int default_threads() {
-  if (!has_threads()) return 1;
   if (const int own = threads_of_cnnx()) return own;
   if (const int openmp = threads_of_openmp()) return openmp;
   const int threads = std::min(allowed_cpus(), kMostThreads);
@@ -75,6 +75,8 @@ std::atomic<int> thread_setting{0};  // 0: not yet determined
 }  // namespace
 
 int get_num_threads() {
+  if (!has_threads()) return 1;
+  if (const int own = runtime::own_threads().count) return own;
   int threads = thread_setting.load(std::memory_order_relaxed);
   if (threads > 0) return threads;
   const int default_count = default_threads();
@@ -83,11 +85,8 @@ int get_num_threads() {
 }
 
 void set_num_threads(int count) {
-  if (count < 1 || count > kMostThreads) {
-    throw std::invalid_argument("set_num_threads: count is " + std::to_string(count) +
-                                ", expected 1 to " + std::to_string(kMostThreads));
-  }
-  if (has_threads()) thread_setting.store(count, std::memory_order_relaxed);
+  runtime::check_thread_count("set_num_threads", "count", count);
+  thread_setting.store(count, std::memory_order_relaxed);
 }
 
 }  // namespace cnnx

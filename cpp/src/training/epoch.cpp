@@ -10,6 +10,7 @@
 #include "data/shuffle.h"
 #include "runtime/check_settings.h"
 #include "runtime/sizes.h"
+#include "runtime/thread_scope.h"
 #include "training/batch_source.h"
 #include "training/prefetch.h"
 
@@ -136,7 +137,9 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
       shuffled[i] = rows[static_cast<std::size_t>(order[i])];
     rows = std::move(shuffled);
   }
-  const bool slow = images.mapped || !is_identity(options.augmentation);
+  // A program with a pool has all the threads that it wants.
+  const bool slow = (images.mapped || !is_identity(options.augmentation)) &&
+                    runtime::own_threads().pool == nullptr;
   if (options.prefetch.value_or(slow)) {
     state->prefetch = std::make_unique<training::Prefetch>(
         [&s = *state](int64_t number, int threads, training::Batch& batch) {
