@@ -2,6 +2,7 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -209,6 +210,16 @@ void bind_description(ModelClass& type) {
                                                       how.std);
                              })
       .def_property("temperature", &Model::temperature, &Model::set_temperature)
+      .def_property(
+          "metadata",
+          [](const Model& model) {
+            const ReleaseGil release;  // as below
+            return model.metadata();
+          },
+          [](Model& model, const std::map<std::string, std::string>& metadata) {
+            const ReleaseGil release;
+            model.set_metadata(metadata);
+          })
       .def_property(
           "probability_kind",
           [](const Model& model) { return name_of(kProbabilities, model.probability_kind()); },

@@ -121,6 +121,7 @@ class Model(metaclass=_Class):
     probability_kind: str
     compute_dtype: str
     temperature: float
+    metadata: dict[str, str]
     @property
     def layers(self) -> list[tuple[str, dict[str, Any], str, list[str], bool]]: ...
     @property

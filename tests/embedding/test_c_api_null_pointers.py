@@ -72,6 +72,12 @@ def scheduled(trainer: ctypes.c_void_p) -> ctypes.c_void_p:
     return trainer
 
 
+def noted(model: ctypes.c_void_p) -> ctypes.c_void_p:
+    """The model, which has a text."""
+    C.ok(C.model_set_metadata(model, "author", "Ada"))
+    return model
+
+
 def profiled(trainer: ctypes.c_void_p) -> ctypes.c_void_p:
     """The trainer, which has measured a step."""
     C.ok(C.trainer_start_profile(trainer))
@@ -110,6 +116,9 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_release": (lambda w: [w.model], set()),
     "model_compute_dtype": (lambda w: [w.model, a_text()], set()),
     "model_set_compute_dtype": (lambda w: [w.model, "float32"], set()),
+    "model_metadata_count": (lambda w: [w.model, a_number()], set()),
+    "model_metadata": (lambda w: [noted(w.model), 0, a_text(), a_text()], set()),
+    "model_set_metadata": (lambda w: [w.model, "licence", "CC0"], {"text"}),
     "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
     "model_output_count": (lambda w: [w.model, a_number()], set()),
     "model_output_shape": (lambda w: [w.model, INTEGERS, 8, a_number()], set()),

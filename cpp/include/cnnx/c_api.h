@@ -187,6 +187,13 @@ CNNX_API cnnx_status cnnx_model_set_probability_kind(cnnx_model* model, const ch
 CNNX_API cnnx_status cnnx_model_temperature(const cnnx_model* model, float* temperature);
 CNNX_API cnnx_status cnnx_model_set_temperature(cnnx_model* model, float temperature);
 
+// Texts of the program's own, saved with the model, in the order of their names.
+CNNX_API cnnx_status cnnx_model_metadata_count(const cnnx_model* model, int64_t* count);
+CNNX_API cnnx_status cnnx_model_metadata(const cnnx_model* model, int64_t index, const char** name,
+                                         const char** text);
+// Adds or replaces the text of a name; NULL removes it.
+CNNX_API cnnx_status cnnx_model_set_metadata(cnnx_model* model, const char* name, const char* text);
+
 // Predicting. -------------------------------------------------------------------------------------
 
 // Predicts one image. Resizes it, converts grey/RGB and normalises it by the model's preprocessing,

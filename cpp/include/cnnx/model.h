@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -145,6 +146,12 @@ class CNNX_API Model {
   // sigmoid.
   [[nodiscard]] float temperature() const;
   void set_temperature(float temperature);
+
+  // Texts of the program's own, saved with the model: who trained it, on which images, its licence.
+  // Any reader of safetensors finds them in the file's metadata. Throws std::invalid_argument for a
+  // name that is empty or begins with "cnnx.", for text that is not UTF-8, and for more than 1 MiB.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const;
+  void set_metadata(const std::map<std::string, std::string>& metadata);
 
   [[nodiscard]] std::vector<Layer> layers() const;  // as given, with all names filled in
   [[nodiscard]] std::vector<LayerInfo> layer_infos() const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 
 #include "c_api/model_text.h"
@@ -163,6 +164,36 @@ cnnx_status cnnx_model_temperature(const cnnx_model* model, float* temperature) 
 cnnx_status cnnx_model_set_temperature(cnnx_model* model, float temperature) {
   return guarded(__func__,
                  [&](const Call& call) { call.model(model).set_temperature(temperature); });
+}
+
+cnnx_status cnnx_model_metadata_count(const cnnx_model* model, int64_t* count) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(count, "count") = static_cast<int64_t>(call.model(model).metadata().size());
+  });
+}
+
+cnnx_status cnnx_model_metadata(const cnnx_model* model, int64_t index, const char** name,
+                                const char** text) {
+  return guarded(__func__, [&](const Call& call) {
+    const auto metadata = call.model(model).metadata();
+    auto each = metadata.begin();
+    std::advance(each, static_cast<std::ptrdiff_t>(call.index(index, metadata.size())));
+    call.not_null(name, "name") = model->texts.keep(each->first);
+    call.not_null(text, "text") = model->texts.keep(each->second);
+  });
+}
+
+cnnx_status cnnx_model_set_metadata(cnnx_model* model, const char* name, const char* text) {
+  return guarded(__func__, [&](const Call& call) {
+    auto metadata = call.model(model).metadata();
+    const std::string key(call.text(name, "name"));
+    if (text) {
+      metadata[key] = call.text(text, "text");
+    } else {
+      metadata.erase(key);
+    }
+    call.model(model).set_metadata(metadata);
+  });
 }
 
 cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height, int64_t* width,

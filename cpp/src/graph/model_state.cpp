@@ -138,6 +138,7 @@ std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
   auto copy = std::make_shared<ModelState>(std::move(other), classes, preprocessing);
   copy->probabilities = probabilities.load();
   copy->temperature = temperature;
+  copy->metadata = metadata;
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
   return copy;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -86,8 +87,9 @@ class ModelState {
   // Inference holds the lock shared; a train step or an assignment holds it exclusively.
   mutable ModelMutex mutex;
   runtime::AlignedBuffer parameters;
-  mutable runtime::AlignedBuffer buffers;  // inference does not write to them
-  float temperature = 1;                   // read and written under the lock
+  mutable runtime::AlignedBuffer buffers;       // inference does not write to them
+  float temperature = 1;                        // read and written under the lock
+  std::map<std::string, std::string> metadata;  // the user's own, under the lock too
 
  private:
   // A copy with this graph, whose arrays have the shapes of this model's. The caller holds `mutex`,

@@ -93,12 +93,12 @@ FileContent content_of(const graph::ModelState& model) {
     tensors.push_back({kTemperature, DType::f32, {}, &model.temperature});
   Json preprocessing = Json::object();
   preprocessing.set("resize", name_of(kResizes, how.resize));
-  return {std::move(tensors),
-          {{"cnnx.format", kFormat},
-           {"cnnx.graph", json_of_graph(model).dump()},
-           {"cnnx.preprocessing", preprocessing.dump()},
-           {"cnnx.classes", Json::array(model.classes).dump()}},
-          std::move(int8_arrays)};
+  Metadata metadata = {{"cnnx.format", kFormat},
+                       {"cnnx.graph", json_of_graph(model).dump()},
+                       {"cnnx.preprocessing", preprocessing.dump()},
+                       {"cnnx.classes", Json::array(model.classes).dump()}};
+  metadata.insert(model.metadata.begin(), model.metadata.end());
+  return {std::move(tensors), std::move(metadata), std::move(int8_arrays)};
 }
 
 void add_checksums(FileContent& content) {

@@ -10,6 +10,7 @@
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
 //   cnnx.checksums      those of checksums.h; a file of an earlier version has none
+//   any other name      Model::metadata
 //
 // Its tensors are every parameter and every buffer under its name, every real-valued setting as
 // <layer>.<setting>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
@@ -50,6 +51,8 @@ Value value_of(const NamedValue<Value> (&values)[count], const JsonView& view) {
   view.fail("unknown word " + in_quotes(view.string()) + ", expected one of " + known);
 }
 
+bool is_own(std::string_view name) { return name.substr(0, kOwnPrefix.size()) == kOwnPrefix; }
+
 // Each function reads its part and records the tensors that it used.
 class ModelReader {
  public:
@@ -80,6 +83,9 @@ class ModelReader {
     model->probabilities = described.probabilities;
     read_temperature(*model);
     read_parameters(*model);
+    for (const auto& [name, text] : file_.metadata()) {
+      if (!is_own(name)) model->metadata[name] = text;
+    }
     return model;
   }
 
@@ -290,6 +296,31 @@ std::shared_ptr<graph::ModelState> read_model(SafetensorsFile& file) {
 }
 
 }  // namespace io
+
+std::map<std::string, std::string> Model::metadata() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->metadata;
+}
+
+void Model::set_metadata(const std::map<std::string, std::string>& metadata) {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+  std::size_t bytes = 0;
+  for (const auto& [name, text] : metadata) {
+    const std::string what = "set_metadata: the name " + io::in_quotes(name);
+    if (name.empty()) throw std::invalid_argument("set_metadata: a name is empty");
+    if (io::is_own(name))
+      throw std::invalid_argument(what + " begins with \"cnnx.\", expected one of your own");
+    if (io::valid_utf8_prefix(name) < name.size() || io::valid_utf8_prefix(text) < text.size())
+      throw std::invalid_argument(what + " or its text is not UTF-8");
+    bytes += name.size() + text.size();
+  }
+  if (bytes > kMostBytes) {
+    throw std::invalid_argument("set_metadata: the texts have " + std::to_string(bytes) +
+                                " bytes, expected at most " + std::to_string(kMostBytes));
+  }
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->metadata = metadata;
+}
 
 void Model::save(const std::string& path) const {
   const std::shared_lock<graph::ModelMutex> lock(state()->mutex);

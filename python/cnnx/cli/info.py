@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cnnx.arguments import shown
 from cnnx.cli.errors import require_file
 from cnnx.cli.parser import Commands
 
@@ -107,5 +108,6 @@ def contents(path: Path) -> list[str]:
         f"standard deviation {preprocessing.std}",
         *temperature,
         *computes,
+        *(f"{name:<14} {shown(text)}" for name, text in model.metadata.items()),
         f"file           {path}, {path.stat().st_size:,} bytes",
     ]

@@ -24,6 +24,7 @@ from cnnx.model.foreign_files import with_call
 from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
+from cnnx.model.metadata import ModelMetadata
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
 from cnnx.model.variants import ModelVariants
@@ -37,7 +38,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(LayerResults, ModelDisplay, ModelVariants):
+class Model(LayerResults, ModelDisplay, ModelMetadata, ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -362,11 +363,10 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save weights, graph, preprocessing and class names to one safetensors file.
+        """Save weights, graph, preprocessing, class names and metadata to one safetensors file.
 
-        The file is replaced as a whole. An interrupted save leaves the old file in place. A
-        symbolic link stays, and the file that it points to is replaced, in that file's folder. The
-        temporary file of a killed save is removed by the next save to the same path.
+        The file is replaced as a whole. An interrupted save leaves the old file in place, a killed
+        one a temporary file, which the next save removes. Of a symbolic link the target is replaced.
 
         Raises:
             OSError: if the file cannot be written.

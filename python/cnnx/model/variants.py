@@ -268,6 +268,7 @@ def _rebuilt(
     how = preprocessing_of(source) if preprocessing is None else preprocessing
     model = built(layers, (height, width, channels), classes, how, seed)
     model.compute_dtype = source.compute_dtype
+    model.metadata = source.metadata
     for infos, read, write in (
         (model.buffer_infos, source.get_buffer, model.set_buffer),
         (model.parameter_infos, source.get_parameter, model.set_parameter),

@@ -147,6 +147,7 @@ def _label(builder: GraphBuilder, core: _core.Model) -> Value:
 def _metadata(core: _core.Model) -> dict[str, str]:
     resize, mean, std = core.preprocessing
     texts = {
+        **core.metadata,
         "cnnx.preprocessing": json.dumps({"resize": resize, "mean": mean, "std": std}),
         "cnnx.classes": json.dumps(core.classes),
         "cnnx.probabilities": json.dumps(core.probability_kind),

@@ -24,6 +24,7 @@ from cnnx.onnx.metadata import (
     exported_preprocessing,
     exported_probabilities,
     exported_temperature,
+    exported_texts,
 )
 from cnnx.onnx.network import Network
 from cnnx.onnx.reader import read_graph
@@ -102,6 +103,7 @@ def _model(
     if probabilities in ("softmax", "sigmoid") and outputs is None:
         model.temperature = exported_temperature(graph.metadata)
     model._core.compute_dtype = exported_compute_dtype(graph.metadata)
+    model.metadata = exported_texts(graph.metadata)
     return model
 
 

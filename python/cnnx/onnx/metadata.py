@@ -118,6 +118,15 @@ def exported_temperature(metadata: Mapping[str, str]) -> float:
     return float(value)
 
 
+def exported_texts(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The user's own texts, `Model.metadata`; none in files that cnnx did not write."""
+    if "cnnx.preprocessing" not in metadata:
+        return {}
+    own = {name: text for name, text in metadata.items() if not name.startswith("cnnx.")}
+    own.pop("names", None)  # written from the classes
+    return own
+
+
 def exported_compute_dtype(metadata: Mapping[str, str]) -> str:
     """What cnnx computes the model with, which no other program reads.
 

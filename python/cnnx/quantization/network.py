@@ -108,7 +108,7 @@ class Network:
             self.output = source
 
     def built(self, like: Model) -> Model:
-        """The model of the layers, with classes, preprocessing and temperature of another one."""
+        """The model of the layers, with all else of another one but its precision."""
         core = like._core
         height, width, channels = core.input_shape
         tuples: list[LayerTuple] = [
@@ -127,4 +127,5 @@ class Network:
             model._core.probability_kind = core.probability_kind
         if core.temperature != 1:
             model.temperature = core.temperature
+        model.metadata = like.metadata
         return model
