@@ -366,7 +366,7 @@ class Model(LayerResults, ModelDisplay, ModelMetadata, ModelVariants):
         """Save weights, graph, preprocessing, class names and metadata to one safetensors file.
 
         The file is replaced as a whole. An interrupted save leaves the old file in place, a killed
-        one a temporary file, which the next save removes. Of a symbolic link the target is replaced.
+        one also a temporary file, which the next save removes. The target of a link is replaced.
 
         Raises:
             OSError: if the file cannot be written.
