@@ -156,6 +156,7 @@ void bind_files(ModelClass& type) {
       .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
       .def("resized", &Model::resized, py::arg("height"), py::arg("width"),
            py::call_guard<ReleaseGil>())
+      .def("memory_bytes", &Model::memory_bytes, py::arg("count"), py::call_guard<ReleaseGil>())
       .def("warm_up", &Model::warm_up, py::arg("count"), py::call_guard<ReleaseGil>())
       .def("release", &Model::release, py::call_guard<ReleaseGil>());
 }

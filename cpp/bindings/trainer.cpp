@@ -207,6 +207,8 @@ void bind_checkpoints(TrainerClass& type) {
           },
           py::arg("path"), py::arg("text"), py::arg("arrays"))
       .def("restore", &Trainer::restore, py::arg("checkpoint"), py::call_guard<ReleaseGil>())
+      .def("memory_bytes", &Trainer::memory_bytes, py::arg("batch_size"),
+           py::call_guard<ReleaseGil>())
       .def("release", &Trainer::release, py::call_guard<ReleaseGil>());
 }
 

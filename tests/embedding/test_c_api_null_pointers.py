@@ -112,6 +112,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     ),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
     "model_resized": (lambda w: [w.model, 4, 4, a_handle()], set()),
+    "model_memory_bytes": (lambda w: [w.model, 1, a_number()], set()),
     "model_warm_up": (lambda w: [w.model, 1], set()),
     "model_release": (lambda w: [w.model], set()),
     "model_compute_dtype": (lambda w: [w.model, a_text()], set()),
@@ -180,6 +181,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         lambda w: [w.model, "sgd", "cross_entropy", "seed=1", a_handle()],
         {"optimizer", "loss", "options"},
     ),
+    "trainer_memory_bytes": (lambda w: [w.trainer, 1, a_number()], set()),
     "trainer_release": (lambda w: [w.trainer], set()),
     "trainer_step": (lambda w: [w.trainer, ctypes.byref(SAMPLES), a_double()], {"loss"}),
     "trainer_compute_gradients": (

@@ -149,6 +149,9 @@ CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clon
 CNNX_API cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t width,
                                         cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);
+// Bytes of memory that predicting a batch of so many images takes, the model included.
+CNNX_API cnnx_status cnnx_model_memory_bytes(const cnnx_model* model, int64_t count,
+                                             int64_t* bytes);
 // Runs a batch of so many images of zeros, so that the next call takes no longer than later ones.
 CNNX_API cnnx_status cnnx_model_warm_up(const cnnx_model* model, int64_t count);
 // Frees the memory that a model keeps between calls; the next call allocates it again.
@@ -324,6 +327,9 @@ typedef struct cnnx_trainer cnnx_trainer;
 CNNX_API cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const char* loss,
                                          const char* options, cnnx_trainer** trainer);
 CNNX_API void cnnx_trainer_destroy(cnnx_trainer* trainer);
+// Bytes of memory that steps of so many rows take at their peak, the model included.
+CNNX_API cnnx_status cnnx_trainer_memory_bytes(const cnnx_trainer* trainer, int64_t batch_size,
+                                               int64_t* bytes);
 // Frees the memory of the last batches, the model's included; the next step allocates it again.
 CNNX_API cnnx_status cnnx_trainer_release(cnnx_trainer* trainer);
 

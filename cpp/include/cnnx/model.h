@@ -178,6 +178,11 @@ class CNNX_API Model {
   // needs, by running one of zeros, so that the next call takes no longer than later ones.
   void warm_up(int64_t count = 1) const;
 
+  // Bytes of memory that predicting a batch of so many images takes, the model included, by one
+  // thread of the program at a time. Images and outputs of the caller are not included. Nothing is
+  // run or allocated, so a program can ask whether a model fits.
+  [[nodiscard]] int64_t memory_bytes(int64_t count = 1) const;
+
   // Frees the memory between calls. A model keeps the activations of its largest batch, one set for
   // each thread that ran it at the same time, one set for training, and its packed weights. The
   // next call allocates what it needs again; results do not change.

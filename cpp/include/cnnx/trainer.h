@@ -293,6 +293,12 @@ class CNNX_API Trainer {
   // when it trains another model.
   void restore(const Checkpoint& checkpoint);
 
+  // Bytes of memory that steps of so many rows take at their peak: the model, its gradients, the
+  // optimizer's slots, averaged weights, activations and normalised images. Images and targets of
+  // the caller are not included, nor what other processes send. Nothing is run or allocated, so a
+  // program can choose a batch size that fits.
+  [[nodiscard]] int64_t memory_bytes(int64_t batch_size) const;
+
   // Frees the memory of the last batches, the model's included (Model::release). The next step
   // allocates it again.
   void release();

@@ -112,6 +112,12 @@ cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t 
 
 void cnnx_model_destroy(cnnx_model* model) { delete model; }
 
+cnnx_status cnnx_model_memory_bytes(const cnnx_model* model, int64_t count, int64_t* bytes) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(bytes, "bytes") = call.model(model).memory_bytes(count);
+  });
+}
+
 cnnx_status cnnx_model_warm_up(const cnnx_model* model, int64_t count) {
   return guarded(__func__, [&](const Call& call) { call.model(model).warm_up(count); });
 }

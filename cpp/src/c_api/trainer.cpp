@@ -64,6 +64,13 @@ cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const 
 
 void cnnx_trainer_destroy(cnnx_trainer* trainer) { delete trainer; }
 
+cnnx_status cnnx_trainer_memory_bytes(const cnnx_trainer* trainer, int64_t batch_size,
+                                      int64_t* bytes) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(bytes, "bytes") = call.trainer(trainer).memory_bytes(batch_size);
+  });
+}
+
 cnnx_status cnnx_trainer_release(cnnx_trainer* trainer) {
   return guarded(__func__, [&](const Call& call) { call.trainer(trainer).release(); });
 }

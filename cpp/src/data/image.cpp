@@ -328,6 +328,13 @@ void check_images(const ImageBatch& images, const char* caller) {
     throw std::invalid_argument(std::string(caller) + ": the images' pixels are a null pointer");
 }
 
+void check_batch_size(int64_t count, const char* caller, const char* argument) {
+  if (count >= 1 && count <= kMostImages) return;
+  throw std::invalid_argument(std::string(caller) + ": " + argument + " is " +
+                              std::to_string(count) + ", expected 1 to " +
+                              std::to_string(kMostImages));
+}
+
 PreparedImage::PreparedImage(const ImageView& image, int64_t height, int64_t width,
                              int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);

@@ -33,4 +33,7 @@ constexpr int64_t kMostImages = int64_t{1} << 40;
 // negative or too large, or null pixels.
 void check_images(const ImageBatch& images, const char* caller);
 
+// Throws std::invalid_argument unless `count`, an argument of that name, is that of a batch.
+void check_batch_size(int64_t count, const char* caller, const char* argument);
+
 }  // namespace cnnx::data

@@ -92,10 +92,12 @@ void InferencePlan::pack_weights(const float* parameters, float* buffers, float*
   head_.pack_weights(parameters, buffers, threads_, packed);
 }
 
-WorkspaceLease InferencePlan::lease(WorkspacePool& pool) const {
-  const int slots = thread_per_slice() ? threads_ : 1;
-  return pool.lease(trunk_output_floats() + std::max(slots * slot_floats(), head_.arena_floats()),
-                    std::max(slots * slot_scratch(), head_.scratch_floats(threads_)));
+int64_t InferencePlan::arena_floats() const {
+  return trunk_output_floats() + std::max(slots() * slot_floats(), head_.arena_floats());
+}
+
+int64_t InferencePlan::scratch_floats() const {
+  return std::max(slots() * slot_scratch(), head_.scratch_floats(threads_));
 }
 
 const float* InferencePlan::forward(const float* input, const float* parameters, float* buffers,

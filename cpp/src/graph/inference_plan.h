@@ -31,7 +31,12 @@ class InferencePlan {
 
   // A workspace for one execution, returned to the pool at the end of the lease. Only the first
   // lease allocates.
-  WorkspaceLease lease(WorkspacePool& pool) const;
+  WorkspaceLease lease(WorkspacePool& pool) const {
+    return pool.lease(arena_floats(), scratch_floats());
+  }
+  // Of a workspace.
+  int64_t arena_floats() const;
+  int64_t scratch_floats() const;
 
   // Runs every layer on `input` (batch images, float). The result lies in the workspace until the
   // end of the lease.
@@ -44,6 +49,8 @@ class InferencePlan {
   bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
   // Threads of a slice's layers.
   int trunk_threads() const { return thread_per_slice() ? 1 : threads_; }
+  // Slices that run at a time.
+  int slots() const { return thread_per_slice() ? threads_ : 1; }
   int64_t trunk_output_floats() const;
   int64_t slot_floats() const;
   int64_t slot_scratch() const;

@@ -234,12 +234,16 @@ std::vector<float> Model::probabilities(const ImageBatch& images) const {
 }
 
 void Model::warm_up(int64_t count) const {
-  if (count < 1 || count > data::kMostImages) {
-    throw std::invalid_argument("warm_up: count is " + std::to_string(count) +
-                                ", expected at least 1 image");
-  }
+  data::check_batch_size(count, "warm_up", "count");
   const std::vector<float> pixels = zeros(count, input_shape());
   const std::vector<float> outputs = run({pixels.data(), count});
+}
+
+int64_t Model::memory_bytes(int64_t count) const {
+  data::check_batch_size(count, "memory_bytes", "count");
+  const int threads = get_num_threads();
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->inference_floats(count, threads) * static_cast<int64_t>(sizeof(float));
 }
 
 const Shape& Model::input_shape() const { return state()->graph.input_shape(); }

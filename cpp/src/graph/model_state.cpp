@@ -166,6 +166,13 @@ void ModelState::set_trainable(const std::string& layer, bool trainable) {
   training_plans_.clear();
 }
 
+int64_t ModelState::inference_floats(int64_t images, int threads) const {
+  const int64_t batch = std::min(images, piece(threads));
+  const auto plan = inference_plan(batch, threads);
+  return own_floats() + plan->packed_floats() + plan->arena_floats() + plan->scratch_floats() +
+         batch * element_count(graph.input_shape());
+}
+
 const float* ModelState::packed(const InferencePlan& plan) const {
   if (const float* current = current_packed_) return current;
   return packed_.use([&](runtime::AlignedBuffer& buffer) -> const float* {

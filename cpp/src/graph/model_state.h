@@ -39,6 +39,11 @@ class ModelState {
                                                     const TrainingSettings& settings) const {
     return training_plans_.get(graph, batch, threads, settings);
   }
+  // Floats of the model's arrays.
+  int64_t own_floats() const { return parameters.size() + buffers.size(); }
+  // Floats of the memory that a prediction for so many images needs: the model's arrays, packed
+  // weights, a workspace and normalised images. The caller holds `mutex`, at least shared.
+  int64_t inference_floats(int64_t images, int threads) const;
   WorkspaceLease lease(const InferencePlan& plan) const { return plan.lease(inference_memory_); }
   WorkspaceLease lease(const TrainingPlan& plan) const { return plan.lease(training_memory_); }
 

@@ -47,10 +47,6 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads,
       arena_buffers_(timeline_.arena_buffers()),
       arena_floats_(assign_offsets(arena_buffers_)) {}
 
-WorkspaceLease TrainingPlan::lease(WorkspacePool& pool) const {
-  return pool.lease(arena_floats_, timeline_.scratch_floats());
-}
-
 ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a, Workspace& workspace,
                                              const TrainingEvent& event) const {
   ChainArguments arguments{};

@@ -55,11 +55,15 @@ class TrainingPlan {
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
   bool has_setting(const TrainingSettings& settings) const { return settings == settings_; }
-  int64_t arena_floats() const { return arena_floats_; }
 
   // A workspace for one execution, returned to the pool at the end of the lease. Only the first
   // lease allocates.
-  WorkspaceLease lease(WorkspacePool& pool) const;
+  WorkspaceLease lease(WorkspacePool& pool) const {
+    return pool.lease(arena_floats(), scratch_floats());
+  }
+  // Of a workspace.
+  int64_t arena_floats() const { return arena_floats_; }
+  int64_t scratch_floats() const { return timeline_.scratch_floats(); }
 
   // Runs every layer. The result lies in the workspace until backward.
   const float* forward(const TrainingArguments& arguments, Workspace& workspace) const;

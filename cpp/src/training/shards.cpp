@@ -8,8 +8,6 @@
 namespace cnnx::training {
 namespace {
 
-constexpr int64_t kShardsOfGroup = 8;
-
 int64_t group_of(const ShardSpan& span) { return (span.end - 1) / kShardsOfGroup; }
 
 void add_to(float* sums, const float* values, int64_t count, int threads) {

@@ -15,6 +15,8 @@
 
 namespace cnnx::training {
 
+constexpr int64_t kShardsOfGroup = 8;
+
 // Some rows of a batch or of an epoch.
 struct Rows {
   int64_t first = 0, count = 0;

@@ -285,6 +285,13 @@ float* Trainer::gradients() {
 }
 int64_t Trainer::gradient_count() const { return state()->model->graph.parameters().floats(); }
 
+int64_t Trainer::memory_bytes(int64_t batch_size) const {
+  data::check_batch_size(batch_size, "memory_bytes", "batch_size");
+  const TrainerLock lock(state()->mutex);
+  const std::shared_lock<graph::ModelMutex> model_lock(state()->model->mutex);
+  return state()->step_floats(batch_size) * static_cast<int64_t>(sizeof(float));
+}
+
 void Trainer::release() {
   const TrainerLock lock(state()->mutex);
   state()->release();

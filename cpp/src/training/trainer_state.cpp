@@ -194,16 +194,37 @@ LossSum TrainerState::run_shard(const ShardedBatch& batch, int64_t shard, const 
   return pass.sum;
 }
 
+std::shared_ptr<const graph::TrainingPlan> TrainerState::plan_for(int64_t rows,
+                                                                  bool keeps_gradients) const {
+  // The sums of shards take the memory that the cheap arrays leave.
+  const bool adds_up = own_shards().end - own_shards().first > 1;
+  const auto plain = adds_up && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
+  return model->training_plan(rows, get_num_threads(),
+                              {recompute ? graph::Recompute::most : plain, keeps_gradients});
+}
+
+int64_t TrainerState::step_floats(int64_t rows) const {
+  const int64_t parameters = model->graph.parameters().floats();
+  const int64_t buffers = model->graph.buffers().floats();
+  const bool keeps = !updates_in_backward();
+  const int64_t shard_rows = rows_of_shard(rows, shards, 0).count;
+  const auto plan = plan_for(shard_rows, keeps && shards == 1 && !distribution);
+  int64_t floats = model->own_floats() + optimizer.slot_count() * parameters + buffers;
+  if (average) floats += model->own_floats();
+  if (keeps) floats += kept_floats();
+  if (shards > 1) floats += buffers;
+  // A second group of several shards has a sum of its own.
+  if (std::min(shards, rows) > kShardsOfGroup + 1) floats += kept_floats();
+  return floats + plan->arena_floats() + plan->scratch_floats() +
+         shard_rows * element_count(model->graph.input_shape());
+}
+
 TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t shard,
                                               bool keeps_gradients) {
   const int threads = get_num_threads();
   const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
   const ShardInput made = batch.input(shard);
-  // The sums of shards take the memory that the cheap arrays leave.
-  const bool adds_up = own_shards().end - own_shards().first > 1;
-  const auto plain = adds_up && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
-  const auto plan = model->training_plan(
-      rows, threads, {recompute ? graph::Recompute::most : plain, keeps_gradients});
+  const auto plan = plan_for(rows, keeps_gradients);
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
   ShardPass pass{
       plan,
@@ -236,10 +257,13 @@ void TrainerState::add_buffer_changes() {
     model->buffers.data()[k] = buffers_before[k] + changes[k];
 }
 
-void TrainerState::keep_gradients() {
+int64_t TrainerState::kept_floats() const {
   const int64_t changes = shards > 1 ? model->graph.buffers().floats() : 0;
-  if (gradients.size() == 0)
-    gradients = runtime::AlignedBuffer(model->graph.parameters().floats() + changes);
+  return model->graph.parameters().floats() + changes;
+}
+
+void TrainerState::keep_gradients() {
+  if (gradients.size() == 0) gradients = runtime::AlignedBuffer(kept_floats());
 }
 
 float* TrainerState::kept_gradients(const char* function) {

@@ -62,11 +62,16 @@ struct TrainerState {
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
 
+  // Floats of the memory that a step of so many rows needs, and the plan of its largest shard.
+  int64_t step_floats(int64_t rows) const;
+  std::shared_ptr<const graph::TrainingPlan> plan_for(int64_t rows, bool keeps_gradients) const;
+
   // The memory that the next step allocates again.
   void release();
 
-  // Makes the array of gradients.
+  // Makes the array of gradients, or of their sums over shards and of those of buffers' changes.
   void keep_gradients();
+  int64_t kept_floats() const;
   // Forward, loss and backward. Null scales keep the gradients; otherwise updates follow each
   // layer's backward, unless the loss is not finite.
   LossSum run(const ShardedBatch& batch, const StepScales* scales);

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, above_zero, at_least, path_of, shown
+from cnnx.arguments import FloatArray, above_zero, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
@@ -24,6 +24,7 @@ from cnnx.model.foreign_files import with_call
 from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
+from cnnx.model.memory import ModelMemory
 from cnnx.model.metadata import ModelMetadata
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
@@ -38,7 +39,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(LayerResults, ModelDisplay, ModelMetadata, ModelVariants):
+class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -333,33 +334,6 @@ class Model(LayerResults, ModelDisplay, ModelMetadata, ModelVariants):
         pixels, integers, single = self._images(x, "predict")
         predictions = predictions_of(self._core, pixels, integers)
         return predictions[0] if single else predictions
-
-    def warm_up(self, count: int = 1) -> None:
-        """Run a batch of images of zeros, so that the next call takes no longer than later ones.
-
-        The first prediction of a model allocates its memory, packs its weights and starts threads.
-        A server calls this before it accepts requests.
-
-        Args:
-            count: images of the largest batch to come.
-
-        Raises:
-            ValueError: if `count` is below 1.
-            MemoryError: if the batch needs more memory than there is.
-
-        Example:
-            >>> import cnnx
-            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
-            >>> model.warm_up(32)
-        """
-        self._core.warm_up(at_least(1, count, "warm_up", "count"))
-
-    def release(self) -> None:
-        """Free the memory of the largest batch, kept for the next call, which allocates it again.
-
-        It is kept for each thread that predicted at the same time, and for training.
-        """
-        self._core.release()
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -230,6 +230,26 @@ class SingleSteps(NamedAttributes):
         """
         self._core.apply_gradients()
 
+    def memory_bytes(self, batch_size: int) -> int:
+        """Bytes of memory that steps of so many images take at their peak, the model included.
+
+        Gradients, the optimizer's moments, averaged weights and activations are included; the data
+        set, and what Python and NumPy take themselves, are not. Nothing is run or allocated.
+
+        Args:
+            batch_size: images of a step.
+
+        Raises:
+            ValueError: if `batch_size` is below 1.
+
+        Example:
+            >>> import cnnx
+            >>> trainer = cnnx.Trainer(cnnx.models.lenet5())
+            >>> trainer.memory_bytes(64) > trainer.memory_bytes(32)
+            True
+        """
+        return self._core.memory_bytes(at_least(1, batch_size, "memory_bytes", "batch_size"))
+
     def release(self) -> None:
         """Free the memory of the last batches, the model's included.
 
