@@ -28,6 +28,10 @@ function(cnnx_check_compiler)
     message(FATAL_ERROR "cnnx needs GCC >= 9 or Clang >= 10, found ${CMAKE_CXX_COMPILER_ID} "
                         "${CMAKE_CXX_COMPILER_VERSION}.\n" ${CNNX_COMPILER_HELP})
   endif()
+  # The x87 of 32-bit x86 rounds to other bits, and other 32-bit systems are untested.
+  if(CMAKE_SIZEOF_VOID_P EQUAL 4 AND NOT EMSCRIPTEN)
+    message(FATAL_ERROR "cnnx needs a 64-bit system or WebAssembly, found a compiler for 32 bits.")
+  endif()
 endfunction()
 
 # cnnx_compile_options(target options...): options in the spelling of GCC and Clang. clang-cl ignores most of them, including

@@ -29,11 +29,11 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program of the consumer project."""
-    project = Path(__file__).parent / "consumer"
-    return build_consumer(project, tmp_path_factory.mktemp("consumer")) / "consumer"
+@pytest.fixture(scope="module", params=["consumer", "consumer_without_exceptions"])
+def consumer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a consumer project."""
+    project = Path(__file__).parent / request.param
+    return build_consumer(project, tmp_path_factory.mktemp(request.param)) / request.param
 
 
 def test_the_program_prints_what_python_prints(consumer: Path, model_path: Path) -> None:

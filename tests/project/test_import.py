@@ -23,7 +23,7 @@ MODULES = sorted(
     | {
         module.name
         for module in pkgutil.walk_packages(cnnx.__path__, "cnnx.")
-        if module.name not in ("cnnx._core", "cnnx.__main__")
+        if module.name not in ("cnnx._core", "cnnx.__main__", "cnnx._pyinstaller.hook-cnnx")
     }
 )
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from cpp_build import ROOT, cmake, configure, run
+from document_cpp import write_project
 
 if not os.environ.get("CNNX_WHEEL"):
     pytest.skip(
@@ -313,6 +314,22 @@ def test_a_cmake_project_builds_and_runs_with_it(fresh: Fresh, tmp_path: Path) -
         "print(*cnnx.load('cnnx-demo/xo.cnnx').predict(x), sep='\\n')"
     ).splitlines()
     assert said == expected
+
+
+def test_an_installed_program_brings_the_libraries_of_the_wheel(
+    fresh: Fresh, tmp_path: Path
+) -> None:
+    """With the lines of docs/cpp.md it finds in its own prefix what was copied into the wheel."""
+    consumer = ROOT / "tests" / "embedding" / "consumer" / "main.cpp"
+    write_project(tmp_path / "source", "docs/cpp.md", consumer.read_text(encoding="utf-8"))
+    folder = fresh("python", "-m", "cnnx", "--cmake-dir").strip()
+    configure(tmp_path / "source", tmp_path / "build", f"-Dcnnx_DIR={folder}")
+    run([cmake(), "--build", tmp_path / "build"])
+    installed = tmp_path / "installed"
+    run([cmake(), "--install", tmp_path / "build", "--prefix", installed])
+    assert set(libraries(installed / "lib")) == set(libraries(Path(folder).parents[1]))
+    program = [str(installed / "bin" / "your_program"), str(fresh.elsewhere / "cnnx-demo/xo.cnnx")]
+    assert len(answer([*program, "20", "3"]).splitlines()) == 20
 
 
 def answer(words: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ PYTHON_COMPONENTS = (
     ("models", "ops", "metrics", "weights"),
     ("doctor", "evaluation", "explain", "onnx"),
     ("callbacks", "playground", "plot", "quantization", "report"),
-    ("cli", "sklearn"),
+    ("_pyinstaller", "cli", "sklearn"),
 )
 PYTHON_LEVEL = {name: level for level, names in enumerate(PYTHON_COMPONENTS) for name in names}
 

@@ -81,15 +81,20 @@ def cmake_lines(page: str) -> Sequence[str]:
     return blocks or re.findall(r"`(find_package\([^`]*|target_link_libraries\([^`]*)`", text)
 
 
+def write_project(folder: Path, page: str, source: str) -> None:
+    """Write a project of one program, `your_program`, with the lines of a page."""
+    folder.mkdir()
+    (folder / "main.cpp").write_text(source, encoding="utf-8")
+    lines = "\n".join(cmake_lines(page) or LINK)
+    (folder / "CMakeLists.txt").write_text(CMAKE.format(lines=lines), encoding="utf-8")
+
+
 def run_programs(page: str, folder: Path, build: Path) -> list[str]:
     """The outputs of the programs of a page, started in a folder, with warnings as errors."""
     outputs = []
     for number, source in enumerate(programs(page)):
         project = build / f"project{number}"
-        project.mkdir()
-        (project / "main.cpp").write_text(source, encoding="utf-8")
-        lines = "\n".join(cmake_lines(page) or LINK)
-        (project / "CMakeLists.txt").write_text(CMAKE.format(lines=lines), encoding="utf-8")
+        write_project(project, page, source)
         built = build_consumer(project, build / f"consumer{number}")
         outputs.append(run([built / "your_program"], cwd=folder))
     return outputs

@@ -9,6 +9,14 @@
 
 namespace cnnx {
 
+#if defined(_GLIBCXX_DEBUG)
+// Other containers: a program that has them does not link with a cnnx that does not.
+CNNX_API extern const char built_with_GLIBCXX_DEBUG;
+namespace {
+[[gnu::used]] const char* const has_containers_of_GLIBCXX_DEBUG = &built_with_GLIBCXX_DEBUG;
+}
+#endif
+
 // Sizes of an array, outermost first: (batch, height, width, channels) or (batch, features).
 using Shape = std::vector<int64_t>;
 

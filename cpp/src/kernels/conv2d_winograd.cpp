@@ -202,7 +202,8 @@ struct PooledRows2x2 {
                        Lanes lanes) const {
     if (i + 1 >= extent.rows()) return;
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
-    CNNX_UNROLL for (int j = 0; j < kOutputs; j += 2) {
+    // GCC unrolls it without CNNX_UNROLL, and Clang 14 warns that it cannot.
+    for (int j = 0; j < kOutputs; j += 2) {
       if (j + 1 >= extent.columns()) return;
       const Vector *top = pixels + j, *bottom = top + kOutputs;
       const Vector window[4] = {top[0] + added, top[1] + added, bottom[0] + added,

@@ -5,6 +5,10 @@
 
 namespace cnnx {
 
+#if defined(_GLIBCXX_DEBUG)
+const char built_with_GLIBCXX_DEBUG = 1;
+#endif
+
 std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {

@@ -14,19 +14,15 @@ int main(int argument_count, char** arguments) {
   if (argument_count != 4) return 2;
   try {
     const cnnx::Model model = cnnx::Model::load(arguments[1]);
-    const std::int64_t count = std::atoll(arguments[2]);
+    const std::size_t count = std::strtoull(arguments[2], nullptr, 10);
     const std::uint64_t seed = std::strtoull(arguments[3], nullptr, 10);
-    const std::int64_t size = model.input_shape()[0];
-    const std::int64_t pixels_of_one = size * size;
-    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * pixels_of_one));
-    std::vector<std::int64_t> labels(static_cast<std::size_t>(count));
+    const auto size = static_cast<std::size_t>(model.input_shape()[0]);
+    const std::size_t pixels_of_one = size * size;
+    std::vector<std::uint8_t> pixels(count * pixels_of_one);
+    std::vector<std::int64_t> labels(count);
     cnnx::draw_xo(count, size, seed, pixels.data(), labels.data());
-    for (std::int64_t i = 0; i < count; ++i) {
-      cnnx::ImageView image;
-      image.pixels = pixels.data() + i * pixels_of_one;
-      image.height = size;
-      image.width = size;
-      image.channels = 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      const cnnx::ImageView image{pixels.data() + i * pixels_of_one, size, size, 1};
       const cnnx::Prediction prediction = model.predict(image);
       std::cout << prediction.label << ' ' << std::hexfloat << prediction.probability << '\n';
     }
