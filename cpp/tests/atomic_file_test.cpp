@@ -15,6 +15,7 @@
 
 #include "check.h"
 #include "io/atomic_file.h"
+#include "io/input_file.h"
 #include "temporary_folder.h"
 
 #if !defined(_WIN32)
@@ -41,9 +42,12 @@ void save(const fs::path& path, const std::string& text) {
   replace_file(path, {{text.data(), half}, {text.data() + half, text.size() - half}});
 }
 
+// Read as the library reads: on Windows a stream would keep others from replacing the file.
 std::string content(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
+  const cnnx::io::InputFile file(path);
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, text.data(), text.size());
+  return text;
 }
 
 std::size_t files_in(const TemporaryFolder& folder) {
@@ -114,7 +118,28 @@ void test_threads() {
   CHECK_EQUAL(files_in(folder), 1u);
 }
 
-#if !defined(_WIN32)
+#if defined(_WIN32)
+
+void test_refused_targets() {
+  const TemporaryFolder folder("atomic-file");
+  const fs::path path = folder / "m.cnnx";
+  save(path, "old");
+  {
+    const std::ifstream reader(path);  // does not let others replace the file
+    CHECK_THROWS(std::system_error,
+                 "cannot replace " + path.string() + ", which another program may have open",
+                 save(path, "new"));
+  }
+  fs::permissions(path, fs::perms::owner_read);
+  CHECK_THROWS(std::system_error, "cannot write " + path.string() + ": ", save(path, "new"));
+  CHECK_EQUAL(content(path), "old");
+  CHECK_EQUAL(files_in(folder), 1u);
+  fs::permissions(path, fs::perms::owner_all);
+  save(path, "new");
+  CHECK_EQUAL(content(path), "new");
+}
+
+#else
 
 mode_t mode_of(const fs::path& path) {
   struct stat status;
@@ -410,10 +435,13 @@ int main() {
           "modes, links, locks and faults of files, and threads",
           "Node has its own file modes, and a WebAssembly module has one process and one thread"))
     return cnnx::test::finish("atomic_file_test");
-#if !defined(_WIN32)
+  test_refused_targets();
+#if defined(_WIN32)
+  cnnx::test::left_out(true, "modes, links, locks and faults of files",
+                       "the test changes the system calls of POSIX");
+#else
   test_permissions();
   test_links();
-  test_refused_targets();
   test_full_disk();
   test_uncaught();
 #endif
