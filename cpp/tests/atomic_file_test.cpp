@@ -5,6 +5,7 @@
 // to fail.
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +17,8 @@
 #include "check.h"
 #include "io/atomic_file.h"
 #include "io/input_file.h"
+#include "io/text.h"
+#include "io/xxh64.h"
 #include "temporary_folder.h"
 
 #if !defined(_WIN32)
@@ -137,6 +140,26 @@ void test_refused_targets() {
   fs::permissions(path, fs::perms::owner_all);
   save(path, "new");
   CHECK_EQUAL(content(path), "new");
+}
+
+// The temporary file of a killed save stays for a minute, and while its writer has it open.
+void test_abandoned() {
+  using namespace std::chrono_literals;
+  const TemporaryFolder folder("atomic-file");
+  const std::string prefix = ".cnnx-" + cnnx::io::hexadecimal(cnnx::io::xxh64("m.cnnx", 6)) + "-";
+  const auto leave = [&](const std::string& end, std::chrono::seconds age) {
+    std::ofstream(folder / (prefix + end)) << "killed";
+    fs::last_write_time(folder / (prefix + end), fs::file_time_type::clock::now() - age);
+  };
+  leave("old.tmp", 90s);
+  leave("young.tmp", 30s);
+  leave("open.tmp", 90s);
+  const std::ifstream open(folder / (prefix + "open.tmp"));
+  save(folder / "other", "new");
+  CHECK_EQUAL(files_in(folder), 4u);
+  save(folder / "m.cnnx", "new");
+  CHECK_EQUAL(files_in(folder), 4u);
+  CHECK(!fs::exists(folder / (prefix + "old.tmp")));
 }
 
 #else
@@ -437,6 +460,7 @@ int main() {
     return cnnx::test::finish("atomic_file_test");
   test_refused_targets();
 #if defined(_WIN32)
+  test_abandoned();
   cnnx::test::left_out(true, "modes, links, locks and faults of files",
                        "the test changes the system calls of POSIX");
 #else

@@ -1,7 +1,8 @@
 // Hot reloading: threads load a model's file again and again while another one saves over it.
 #include <algorithm>
 #include <atomic>
-#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string>

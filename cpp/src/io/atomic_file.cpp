@@ -43,6 +43,9 @@ constexpr std::size_t largest_write = std::size_t{1} << 30;
 // For programs that have the target open, where the system does not rename over an open file.
 constexpr std::chrono::seconds kMostWaited{10};
 
+// The age of a temporary file that its writer cannot still be about to rename.
+constexpr std::chrono::minutes kAbandoned{1};
+
 int last_error() { return static_cast<int>(::GetLastError()); }
 unsigned long process_id() { return ::GetCurrentProcessId(); }
 #else
@@ -65,6 +68,10 @@ fs::path follow_links(const fs::path& path) {
   }
   throw std::system_error(std::make_error_code(std::errc::too_many_symbolic_link_levels),
                           "cannot write " + printable(path));
+}
+
+fs::path folder_of(const fs::path& target) {
+  return target.has_parent_path() ? target.parent_path() : fs::path(".");
 }
 
 // The beginning of the names of a target's temporary files. A checksum stands for its name, which
@@ -206,8 +213,12 @@ void Temporary::rename_to_target() {
 // FILE_FLAG_WRITE_THROUGH or MOVEFILE_WRITE_THROUGH has synced the folder already.
 void sync_folder(const fs::path&, const std::string&) {}
 
-// The file of a killed process stays.
-void remove_abandoned(const fs::path&) {}
+// Its writer does not share an open file, and closes it shortly before the rename.
+void remove_if_abandoned(const fs::path& path) {
+  std::error_code code;
+  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(path, code);
+  if (!code && age > kAbandoned) static_cast<void>(::DeleteFileW(path.c_str()));
+}
 
 #else
 
@@ -311,10 +322,6 @@ void Temporary::rename_to_target() {
   path_.clear();
 }
 
-fs::path folder_of(const fs::path& target) {
-  return target.has_parent_path() ? target.parent_path() : fs::path(".");
-}
-
 void sync_folder(const fs::path& target, const std::string& name) {
   const fs::path folder = folder_of(target);
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -325,23 +332,26 @@ void sync_folder(const fs::path& target, const std::string& name) {
   if (code != 0) fail(code, name + " is written, but its folder cannot be synced to the disk");
 }
 
-// Removes the temporary files of killed saves of `target`, as far as this process may. Nobody holds
-// their locks.
+// Nobody holds its lock.
+void remove_if_abandoned(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return;
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  ::close(descriptor);
+}
+
+#endif
+
+// Removes the temporary files of killed saves of `target`, as far as this process may.
 void remove_abandoned(const fs::path& target) {
-  const std::string prefix = temporary_prefix(target);
+  const fs::path::string_type prefix = fs::path(temporary_prefix(target)).native();
   std::error_code code;
   fs::directory_iterator entry(folder_of(target), code);
   for (; !code && entry != fs::directory_iterator(); entry.increment(code)) {
     const fs::path& path = entry->path();
-    if (path.filename().native().compare(0, prefix.size(), prefix) != 0) continue;
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (descriptor < 0) continue;
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
-    ::close(descriptor);
+    if (path.filename().native().compare(0, prefix.size(), prefix) == 0) remove_if_abandoned(path);
   }
 }
-
-#endif
 
 }  // namespace
 
