@@ -23,6 +23,12 @@ function(cnnx_compile_kernels target)
       # AddressSanitizer's copy of a stack frame is aligned to 32 bytes, but these compilers store to it as if to 64.
       list(APPEND flags_avx512 $<$<CONFIG:Sanitized>:-mstore-max=256> $<$<CONFIG:Sanitized>:-mmove-max=256>)
     endif()
+    if(MINGW AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # On Windows GCC aligns the stack to 16 bytes, but stores longer vectors to it as if it were aligned to these (GCC's bug
+      # 54412, which Debian's compiler does not have). The assembler replaces such instructions by those without alignment.
+      list(APPEND flags_avx2 -Wa,-muse-unaligned-vector-move)
+      list(APPEND flags_avx512 -Wa,-muse-unaligned-vector-move)
+    endif()
     # GCC 11, Clang 12.
     check_cxx_compiler_flag("-mavx512vnni -mavxvnni -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16" CNNX_KNOWS_DOT_PRODUCTS)
     if(CNNX_KNOWS_DOT_PRODUCTS)

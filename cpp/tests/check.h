@@ -58,15 +58,29 @@ void check_throws(const Action& action, const std::string& part, const char* fil
 
 constexpr const char* kOneThread = "a WebAssembly module has one thread";
 
-// Whether the part of a test is left out because this program is WebAssembly; prints the reason.
-inline bool left_out_of_webassembly([[maybe_unused]] const char* part,
-                                    [[maybe_unused]] const char* reason) {
 #if defined(__EMSCRIPTEN__)
-  std::printf("left out: %s, because %s\n", part, reason);
-  return true;
+constexpr bool kIsWebAssembly = true;
 #else
-  return false;
+constexpr bool kIsWebAssembly = false;
 #endif
+#if defined(_WIN32)
+constexpr bool kIsWindows = true;
+#else
+constexpr bool kIsWindows = false;
+#endif
+
+// Returns `here`: whether this system leaves out the part of a test. Prints the reason.
+inline bool left_out(bool here, const char* part, const char* reason) {
+  if (here) std::printf("left out: %s, because %s\n", part, reason);
+  return here;
+}
+
+inline bool left_out_of_webassembly(const char* part, const char* reason) {
+  return left_out(kIsWebAssembly, part, reason);
+}
+
+inline bool left_out_of_windows(const char* part, const char* reason) {
+  return left_out(kIsWindows, part, reason);
 }
 
 // The exit status for main(): 0 when every check passed and there was at least one.

@@ -26,12 +26,13 @@ using cnnx::ops::PassDirection;
 using cnnx::ops::TargetType;
 using cnnx::runtime::AlignedBuffer;
 using cnnx::test::flushed;
+using cnnx::test::fused_multiply_add;
 using cnnx::test::rounded;
 using cnnx::test::widened;
 
 float multiply_add(float a, float b, float chain) {
   static const bool fuses = cnnx::isa() != "baseline";
-  return flushed(fuses ? std::fma(a, b, chain) : flushed(a * b) + chain);
+  return flushed(fuses ? fused_multiply_add(a, b, chain) : flushed(a * b) + chain);
 }
 
 // The sum of a window in the order of kernels/bfloat16_product.h.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "bfloat16_numbers.h"
 #include "check.h"
 #include "guarded_array.h"
 #include "kernels/bfloat16_weight.h"
@@ -125,7 +126,7 @@ float flushed(float value) {
 }
 float multiply_add(float a, float b, float sum, bool fuses) {
   const float x = flushed(a), y = flushed(b);
-  return flushed(fuses ? std::fma(x, y, sum) : flushed(x * y) + sum);
+  return flushed(fuses ? cnnx::test::fused_multiply_add(x, y, sum) : flushed(x * y) + sum);
 }
 
 // The pixel of a tap's window, or 0. `channel` is one of the group of `output`.

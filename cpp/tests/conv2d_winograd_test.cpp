@@ -109,7 +109,7 @@ struct Results {
 
 // A wrong index changes a result by a product, about 1; rounding by about 1e-6 of the largest sum,
 // of up to three thousand products.
-bool near(const std::vector<float>& left, const std::vector<float>& right) {
+bool is_close(const std::vector<float>& left, const std::vector<float>& right) {
   float largest = 100.0f;
   for (const float value : right) largest = std::max(largest, std::fabs(value));
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -131,7 +131,7 @@ void test_agrees_with_the_direct_method() {
     for (const bool accumulate : {false, true}) {
       const auto expected = Results(g, arrays, Conv2dMethod::direct, accumulate).values();
       const auto found = Results(g, arrays, methods_of(each).back(), accumulate).values();
-      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(near(found[i], expected[i]));
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(is_close(found[i], expected[i]));
     }
   }
 }

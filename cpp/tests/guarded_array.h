@@ -2,6 +2,7 @@
 // segmentation fault. Its first element is aligned to 4 bytes only, like a caller's array.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <new>
@@ -11,6 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #define CNNX_TEST_GUARD_PAGES 1
+#elif defined(_WIN32)
+#include <windows.h>
+#define CNNX_TEST_GUARD_PAGES 1
 #endif
 
 namespace cnnx::test {
@@ -19,15 +23,12 @@ class GuardedArray {
  public:
   explicit GuardedArray(int64_t count, float value = 0.0f) : count_(count) {
 #if defined(CNNX_TEST_GUARD_PAGES)
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t page = page_size();
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
     const std::size_t readable = (bytes + page - 1) / page * page;
     mapped_ = readable + page;
-    void* memory =
-        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    base_ = static_cast<char*>(memory);
-    if (mprotect(base_ + readable, page, PROT_NONE) != 0) throw std::bad_alloc();
+    base_ = mapped(mapped_);
+    make_unreadable(base_ + readable, page);
     data_ = reinterpret_cast<float*>(base_ + readable - bytes);
 #else
     storage_.resize(static_cast<std::size_t>(count));
@@ -37,10 +38,12 @@ class GuardedArray {
   }
   explicit GuardedArray(const std::vector<float>& values)
       : GuardedArray(static_cast<int64_t>(values.size())) {
-    std::memcpy(data_, values.data(), values.size() * sizeof(float));
+    std::copy(values.begin(), values.end(), data_);
   }
   ~GuardedArray() {
-#if defined(CNNX_TEST_GUARD_PAGES)
+#if defined(_WIN32)
+    VirtualFree(base_, 0, MEM_RELEASE);
+#elif defined(CNNX_TEST_GUARD_PAGES)
     munmap(base_, mapped_);
 #endif
   }
@@ -55,6 +58,34 @@ class GuardedArray {
   std::vector<float> values() const { return std::vector<float>(data_, data_ + count_); }
 
  private:
+#if defined(_WIN32)
+  static std::size_t page_size() {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+  }
+  static char* mapped(std::size_t bytes) {
+    void* const memory = VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (memory == nullptr) throw std::bad_alloc();
+    return static_cast<char*>(memory);
+  }
+  static void make_unreadable(char* begin, std::size_t bytes) {
+    DWORD before = 0;
+    if (!VirtualProtect(begin, bytes, PAGE_NOACCESS, &before)) throw std::bad_alloc();
+  }
+#elif defined(CNNX_TEST_GUARD_PAGES)
+  static std::size_t page_size() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+  static char* mapped(std::size_t bytes) {
+    void* const memory =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    return static_cast<char*>(memory);
+  }
+  static void make_unreadable(char* begin, std::size_t bytes) {
+    if (mprotect(begin, bytes, PROT_NONE) != 0) throw std::bad_alloc();
+  }
+#endif
+
   int64_t count_;
   float* data_ = nullptr;
 #if defined(CNNX_TEST_GUARD_PAGES)

@@ -269,9 +269,8 @@ void test_printing() {
   CHECK_EQUAL(cnnx::io::in_one_line("layer \"a\nb\" is unknown"), "layer \"a\\u000ab\" is unknown");
   CHECK_EQUAL(cnnx::io::in_one_line(repeat("k", 401)), repeat("k", 400) + "...");
   CHECK_EQUAL(cnnx::io::printable("out/m.cnnx"), "out/m.cnnx");
-#if !defined(_WIN32)
-  CHECK_EQUAL(cnnx::io::printable("out/\xFF\n"), "out/\\xff\\u000a");
-#endif
+  if (!cnnx::test::left_out_of_windows("a path that is not UTF-8", "paths are UTF-16 there"))
+    CHECK_EQUAL(cnnx::io::printable("out/\xFF\n"), "out/\\xff\\u000a");
 }
 
 // Every prefix and every flipped bit of a small document is read or refused.

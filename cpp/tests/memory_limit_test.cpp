@@ -12,7 +12,11 @@
 #include "cnnx/trainer.h"
 #include "runtime/memory.h"
 
-#if !defined(_WIN32)
+#if defined(_WIN32)
+#include <windows.h>
+
+#include <psapi.h>
+#else
 #include <sys/resource.h>
 #endif
 
@@ -23,7 +27,9 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 // The peak memory of this process so far.
 int64_t peak_bytes() {
 #if defined(_WIN32)
-  return 0;
+  PROCESS_MEMORY_COUNTERS counters = {};
+  CHECK(::K32GetProcessMemoryInfo(::GetCurrentProcess(), &counters, sizeof counters));
+  return static_cast<int64_t>(counters.PeakWorkingSetSize);
 #else
   struct rusage usage = {};
   CHECK_EQUAL(::getrusage(RUSAGE_SELF, &usage), 0);

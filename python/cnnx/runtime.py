@@ -144,7 +144,7 @@ def has_threads() -> bool:
 
 
 def has_openmp() -> bool:
-    """Whether the library was built with OpenMP.
+    """Whether the library was built with OpenMP, as it is on Linux.
 
     OMP_PROC_BIND and OMP_PLACES then say on which CPUs the threads run.
 

@@ -27,6 +27,26 @@ def flip(file: Path, place: int) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_files_are_closed_before_they_are_renamed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows renames no file that is open or mapped."""
+    replace = Path.replace
+    renamed = []
+
+    def check(file: Path, target: Path) -> Path:
+        open_files = {os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()}
+        assert str(file.resolve()) not in open_files
+        assert str(file.resolve()) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+        renamed.append(target.suffix)
+        return replace(file, target)
+
+    monkeypatch.setattr(Path, "replace", check)
+    data.load(folder, decoding=Decoding(cache=tmp_path / "cache"))
+    assert renamed == [".pixels", ".json"]
+
+
 @pytest.mark.parametrize("place", [0, 1000, -1])
 def test_a_flipped_bit_of_the_pixels_is_decoded_again(
     folder: Path, tmp_path: Path, place: int

@@ -5,10 +5,15 @@ Not part of the package.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+
+from cpp_build import CppBuild
 
 DIGESTS = "training_digests_test"
 QUANTIZED_DIGESTS = "quantized_digests_test"  # the same on every machine
+ELEMENTARY_DIGESTS = "elementary_test"  # the same on every machine
 
 
 def digests_in(text: str) -> dict[str, str]:
@@ -19,3 +24,18 @@ def isa_in(text: str) -> str:
     """The instruction set of the digests."""
     (isa,) = re.findall(r"^isa (\w+)$", text, re.MULTILINE)
     return str(isa)
+
+
+def digests_here(cpp_build: CppBuild, program: str, isa: str) -> dict[str, str] | None:
+    """The digests under an instruction set, or None if this CPU does not run it."""
+    here = subprocess.run(
+        [cpp_build.folder / "cpp" / "tests" / program],
+        env={**os.environ, "CNNX_ISA": isa},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if here.returncode == 0:
+        return digests_in(here.stdout)
+    assert "expected one that this CPU runs" in here.stderr
+    return None

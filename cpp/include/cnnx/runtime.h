@@ -45,8 +45,8 @@ CNNX_API bool has_native_bfloat16();
 // calling thread.
 CNNX_API bool has_threads();
 
-// Whether the library was built with OpenMP, whose variables OMP_PROC_BIND and OMP_PLACES then say
-// where threads run. std::thread starts them in any build.
+// Whether the library was built with OpenMP, as it is on Linux: its variables OMP_PROC_BIND and
+// OMP_PLACES then say where threads run. std::thread starts them in any build.
 CNNX_API bool has_openmp();
 
 }  // namespace cnnx

@@ -15,9 +15,12 @@
 #include "io/xxh64.h"
 
 #if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <windows.h>
+
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <thread>
 #else
 #include <fcntl.h>
 #include <sys/file.h>
@@ -37,6 +40,12 @@ namespace fs = std::filesystem;
 constexpr std::size_t largest_write = std::size_t{1} << 30;
 
 #if defined(_WIN32)
+// For programs that have the target open, where the system does not rename over an open file.
+constexpr std::chrono::seconds kMostWaited{10};
+
+// The age of a temporary file that its writer cannot still be about to rename.
+constexpr std::chrono::minutes kAbandoned{1};
+
 int last_error() { return static_cast<int>(::GetLastError()); }
 unsigned long process_id() { return ::GetCurrentProcessId(); }
 #else
@@ -59,6 +68,10 @@ fs::path follow_links(const fs::path& path) {
   }
   throw std::system_error(std::make_error_code(std::errc::too_many_symbolic_link_levels),
                           "cannot write " + printable(path));
+}
+
+fs::path folder_of(const fs::path& target) {
+  return target.has_parent_path() ? target.parent_path() : fs::path(".");
 }
 
 // The beginning of the names of a target's temporary files. A checksum stands for its name, which
@@ -111,6 +124,10 @@ Temporary::Temporary(const fs::path& target, const std::string& name)
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     fail(ERROR_ACCESS_DENIED, "cannot write " + name_ + ", which is not a regular file");
   }
+  // Waiting for a write-protected file, as for one that is open, would take seconds.
+  if (fs::exists(status) && (status.permissions() & fs::perms::owner_write) == fs::perms::none) {
+    fail(ERROR_ACCESS_DENIED, "cannot write " + name_);
+  }
   for (int attempt = 0; handle_ == INVALID_HANDLE_VALUE; ++attempt) {
     path_ = target.parent_path() / temporary_name(target);
     handle_ = ::CreateFileW(path_.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_NEW,
@@ -156,19 +173,52 @@ void Temporary::close() {
   if (!::CloseHandle(handle)) fail(last_error(), "cannot write " + name_);
 }
 
+// Renames also over a file that others have open, as POSIX does: they keep the old content. Before
+// Windows 10, and on other file systems than its own, the system refuses.
+bool rename_over_open_file(const fs::path& from, const fs::path& to) {
+  const std::wstring name = fs::absolute(to).native();
+  const std::size_t name_bytes = name.size() * sizeof(wchar_t);
+  std::vector<std::byte> memory(sizeof(FILE_RENAME_INFO) + name_bytes);
+  auto* const info = new (memory.data()) FILE_RENAME_INFO{};
+  info->Flags = FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS;
+  info->FileNameLength = static_cast<DWORD>(name_bytes);
+  std::memcpy(memory.data() + offsetof(FILE_RENAME_INFO, FileName), name.data(), name_bytes);
+  const HANDLE file =
+      ::CreateFileW(from.c_str(), DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    nullptr, OPEN_EXISTING, FILE_FLAG_WRITE_THROUGH, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  const bool is_renamed = ::SetFileInformationByHandle(file, FileRenameInfoEx, info,
+                                                       static_cast<DWORD>(memory.size())) != 0;
+  ::CloseHandle(file);
+  return is_renamed;
+}
+
 void Temporary::rename_to_target() {
-  if (!::MoveFileExW(path_.c_str(), target_.c_str(),
-                     MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
-    fail(last_error(), "cannot replace " + name_);
+  const auto deadline = std::chrono::steady_clock::now() + kMostWaited;
+  while (!rename_over_open_file(path_, target_) &&
+         !::MoveFileExW(path_.c_str(), target_.c_str(),
+                        MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+    const int error = last_error();
+    if (error != ERROR_ACCESS_DENIED && error != ERROR_SHARING_VIOLATION) {
+      fail(error, "cannot replace " + name_);
+    }
+    if (std::chrono::steady_clock::now() > deadline) {
+      fail(error, "cannot replace " + name_ + ", which another program may have open");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   path_.clear();
 }
 
-// MOVEFILE_WRITE_THROUGH has synced the folder already.
+// FILE_FLAG_WRITE_THROUGH or MOVEFILE_WRITE_THROUGH has synced the folder already.
 void sync_folder(const fs::path&, const std::string&) {}
 
-// The file of a killed process stays.
-void remove_abandoned(const fs::path&) {}
+// Its writer does not share an open file, and closes it shortly before the rename.
+void remove_if_abandoned(const fs::path& path) {
+  std::error_code code;
+  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(path, code);
+  if (!code && age > kAbandoned) static_cast<void>(::DeleteFileW(path.c_str()));
+}
 
 #else
 
@@ -272,10 +322,6 @@ void Temporary::rename_to_target() {
   path_.clear();
 }
 
-fs::path folder_of(const fs::path& target) {
-  return target.has_parent_path() ? target.parent_path() : fs::path(".");
-}
-
 void sync_folder(const fs::path& target, const std::string& name) {
   const fs::path folder = folder_of(target);
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -286,23 +332,26 @@ void sync_folder(const fs::path& target, const std::string& name) {
   if (code != 0) fail(code, name + " is written, but its folder cannot be synced to the disk");
 }
 
-// Removes the temporary files of killed saves of `target`, as far as this process may. Nobody holds
-// their locks.
+// Nobody holds its lock.
+void remove_if_abandoned(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return;
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  ::close(descriptor);
+}
+
+#endif
+
+// Removes the temporary files of killed saves of `target`, as far as this process may.
 void remove_abandoned(const fs::path& target) {
-  const std::string prefix = temporary_prefix(target);
+  const fs::path::string_type prefix = fs::path(temporary_prefix(target)).native();
   std::error_code code;
   fs::directory_iterator entry(folder_of(target), code);
   for (; !code && entry != fs::directory_iterator(); entry.increment(code)) {
     const fs::path& path = entry->path();
-    if (path.filename().native().compare(0, prefix.size(), prefix) != 0) continue;
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (descriptor < 0) continue;
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
-    ::close(descriptor);
+    if (path.filename().native().compare(0, prefix.size(), prefix) == 0) remove_if_abandoned(path);
   }
 }
-
-#endif
 
 }  // namespace
 

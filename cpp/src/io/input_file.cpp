@@ -10,8 +10,6 @@
 #include "io/text.h"
 
 #if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <windows.h>
 #else
 #include <fcntl.h>
@@ -49,7 +47,9 @@ void InputBytes::read(std::uint64_t offset, void* destination, std::size_t size)
 
 InputFile::InputFile(const std::filesystem::path& path) : Input(checked_name(path, "cannot read")) {
   if (std::filesystem::is_directory(path)) fail_to_read(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
-  handle_ = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
+  // Others may replace the file meanwhile, as on POSIX.
+  handle_ = ::CreateFileW(path.c_str(), GENERIC_READ,
+                          FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
                           OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle_ == INVALID_HANDLE_VALUE) fail_to_read(static_cast<int>(::GetLastError()), name_);
   LARGE_INTEGER size;

@@ -8,8 +8,6 @@
 #if defined(__linux__)
 #include <sys/sysinfo.h>
 #elif defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <windows.h>
 #endif
 

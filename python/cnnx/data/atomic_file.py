@@ -9,12 +9,15 @@ import errno
 import os
 import secrets
 import stat
+import time
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from cnnx.data.file_lock import hold, is_abandoned
+
+_MOST_WAITED = 10.0  # seconds, as in the library
 
 
 def replace_file(path: str, parts: Iterable[bytes | memoryview]) -> None:
@@ -47,12 +50,28 @@ def _replace(target: Path, parts: Iterable[bytes | memoryview]) -> None:
             file.writelines(parts)
             file.flush()
             _sync(file.fileno())
-        temporary.replace(target)
+        rename(temporary, target)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
     _sync_folder(target.parent)
+
+
+def rename(file: Path, target: Path) -> None:
+    """Rename a closed file, and replace the target.
+
+    Windows replaces no file that a program has open: there, wait for a while until it is closed.
+    """
+    end = time.monotonic() + _MOST_WAITED
+    while True:
+        try:
+            file.replace(target)
+            return
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > end:
+                raise
+            time.sleep(0.001)
 
 
 def _mode_of(target: Path) -> int | None:

@@ -15,6 +15,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from cnnx._core import FormatError
+from cnnx.data.atomic_file import rename
 from cnnx.data.dataset import InputShape, Pixels
 from cnnx.data.file_lock import hold, is_abandoned
 from cnnx.data.image_files import ImageFiles
@@ -104,14 +105,14 @@ class PixelFile:
 
     def finish(self, unreadable: dict[int, str]) -> Contents:
         """Complete the file and map it; `unreadable` are the reasons of the skipped files."""
-        self._file.flush()
-        contents = self._map(self._part, unreadable)
-        self._part.replace(self._pixels)
+        self._file.close()  # Windows renames no open or mapped file
+        rename(self._part, self._pixels)
+        contents = self._map(self._pixels, unreadable)
         metadata = self._part.with_name(f"{self._part.name}.metadata")
         positions = [[index, reason] for index, reason in unreadable.items()]
         with self._permissions.create(metadata) as file:
             file.write(_sealed({"unreadable": positions, "checksum": self._checksum}))
-        metadata.replace(self._metadata)
+        rename(metadata, self._metadata)
         self._remove_older()
         return contents
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import IO
 
 from cnnx._core import FormatError
@@ -26,14 +27,23 @@ def open_descriptor(path: str | os.PathLike[str]) -> tuple[int, int]:
         FormatError: if it is a named pipe, a socket or a device.
         OSError: if it cannot be opened.
     """
-    descriptor = os.open(path, _FLAGS)
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except PermissionError:
+        if Path(path).is_dir():  # Windows opens no folders
+            raise _is_a_folder(path) from None
+        raise
     about = os.fstat(descriptor)
     if stat.S_ISREG(about.st_mode):
         return descriptor, about.st_size
     os.close(descriptor)
     if stat.S_ISDIR(about.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        raise _is_a_folder(path)
     raise FormatError(f"{os.fspath(path)}: is {kind_of(about)}, expected a regular file")
+
+
+def _is_a_folder(path: str | os.PathLike[str]) -> IsADirectoryError:
+    return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
