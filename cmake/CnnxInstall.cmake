@@ -1,5 +1,6 @@
 # The install rules, for an installation prefix and for the wheel, whose prefix is the package's folder. A static and a shared
-# cnnx can be in one prefix. find_package finds a build folder like an installation.
+# cnnx can be in one prefix. find_package finds a build folder like an installation. The component `runtime` is what programs need
+# to run, `development` what they need to be built.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -16,11 +17,16 @@ endif()
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/cnnx)
 
 install(TARGETS cnnx EXPORT cnnx-${linkage}-targets
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT cnnx-${linkage}-targets NAMESPACE cnnx:: DESTINATION ${config_folder})
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+if(NOT CNNX_BUILD_PYTHON) # A wheel has them among its metadata.
+  foreach(component runtime development)
+    install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})
+  endforeach()
+endif()
+install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(EXPORT cnnx-${linkage}-targets NAMESPACE cnnx:: DESTINATION ${config_folder} COMPONENT development)
 export(EXPORT cnnx-${linkage}-targets NAMESPACE cnnx::
        FILE ${PROJECT_BINARY_DIR}/cnnx-${linkage}-targets.cmake)
 
@@ -32,7 +38,7 @@ list(REMOVE_DUPLICATES CNNX_CXX_RUNTIME)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/cnnxConfig.cmake.in ${PROJECT_BINARY_DIR}/cnnxConfig.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cnnxConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/cnnxConfig.cmake ${PROJECT_BINARY_DIR}/cnnxConfigVersion.cmake
-        DESTINATION ${config_folder})
+        DESTINATION ${config_folder} COMPONENT development)
 
 # For pkg-config, with paths relative to the file, so that a prefix can be moved.
 foreach(name LIBDIR INCLUDEDIR)
@@ -62,4 +68,4 @@ foreach(library IN LISTS private_libraries CMAKE_THREAD_LIBS_INIT CNNX_CXX_RUNTI
   string(APPEND CNNX_PC_LIBS_PRIVATE " -l${library}")
 endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/cnnx.pc.in ${PROJECT_BINARY_DIR}/cnnx.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/cnnx.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/cnnx.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

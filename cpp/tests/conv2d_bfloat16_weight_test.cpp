@@ -73,12 +73,11 @@ struct Level {
 std::vector<Level> levels() {
   const auto isa = cnnx::runtime::active_isa();
   std::vector<Level> all = {{"baseline", &cnnx::baseline::bfloat16_weight_kernels, false}};
-#if defined(__x86_64__)
-  const bool avx512 = isa == cnnx::runtime::Isa::avx512;
-  if (avx512 || isa == cnnx::runtime::Isa::avx2)
-    all.push_back({"avx2", &cnnx::avx2::bfloat16_weight_kernels, true});
-  if (avx512) all.push_back({"avx512", &cnnx::avx512::bfloat16_weight_kernels, true});
-#endif
+  [[maybe_unused]] const bool avx512 = isa == cnnx::runtime::Isa::avx512;
+  CNNX_IF_AVX2(if (avx512 || isa == cnnx::runtime::Isa::avx2)
+                   all.push_back({"avx2", &cnnx::avx2::bfloat16_weight_kernels, true});)
+  CNNX_IF_AVX512(if (avx512)
+                     all.push_back({"avx512", &cnnx::avx512::bfloat16_weight_kernels, true});)
   // With products of bfloat16, or of another CPU.
   all.push_back({"active", cnnx::ops::gradient_kernels().bfloat16_weight,
                  isa != cnnx::runtime::Isa::baseline});

@@ -95,8 +95,11 @@ def test_version_isa_and_threads_are_reported(c: CApi) -> None:
 )
 def test_the_library_exports_what_the_header_declares(c: CApi) -> None:
     listed = run(["nm", "--dynamic", "--defined-only", c.path])
-    exported = {line.split()[-1] for line in listed.splitlines()}
-    assert {name for name in exported if name.startswith("cnnx_")} == set(c.functions)
+    exported = [line.split()[-1].partition("@@") for line in listed.splitlines()]
+    functions = {name: version for name, _, version in exported if name.startswith("cnnx_")}
+    assert set(functions) == set(c.functions)
+    # So two versions of cnnx in one process do not use each other's functions.
+    assert set(functions.values()) == {f"CNNX_{cnnx.__version__.rpartition('.')[0]}"}
 
 
 # Models.

@@ -17,43 +17,30 @@
 #include "kernels/declare.h"
 #include "runtime/isa.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#define CNNX_KERNELS(name)                                                              \
-  (::cnnx::runtime::active_isa() == ::cnnx::runtime::Isa::avx512 ? ::cnnx::avx512::name \
-   : ::cnnx::runtime::active_isa() == ::cnnx::runtime::Isa::avx2 ? ::cnnx::avx2::name   \
-                                                                 : ::cnnx::baseline::name)
-#elif defined(__aarch64__)
-#define CNNX_KERNELS(name)                                                          \
-  (::cnnx::runtime::active_isa() == ::cnnx::runtime::Isa::neon ? ::cnnx::neon::name \
-                                                               : ::cnnx::baseline::name)
-#else
-#define CNNX_KERNELS(name) (::cnnx::baseline::name)
-#endif
+// The value for the first level of these that the process uses.
+#define CNNX_FOR_ISA(level, value) \
+  ::cnnx::runtime::active_isa() == ::cnnx::runtime::Isa::level ? (value):
+#define CNNX_FOR_DOT_PRODUCTS(level, value) \
+  ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::level ? (value):
 
-#if defined(CNNX_DOT_PRODUCT_LEVELS) && defined(__aarch64__)
-#define CNNX_INTEGER_KERNELS(name)                                               \
-  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::neon_dotprod \
-       ? ::cnnx::neon_dotprod::name                                              \
-       : CNNX_KERNELS(name))
-#elif defined(CNNX_DOT_PRODUCT_LEVELS)
-#define CNNX_INTEGER_KERNELS(name)                                                          \
-  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
-   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_bf16 ||        \
-           ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_vnni     \
-       ? ::cnnx::avx512_vnni::name                                                          \
-   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx2_vnni             \
-       ? ::cnnx::avx2_vnni::name                                                            \
-       : CNNX_KERNELS(name))
-#else
-#define CNNX_INTEGER_KERNELS(name) CNNX_KERNELS(name)
-#endif
+// clang-format off
+#define CNNX_KERNELS(name)                                       \
+  (CNNX_IF_AVX512(CNNX_FOR_ISA(avx512, ::cnnx::avx512::name))    \
+   CNNX_IF_AVX2(CNNX_FOR_ISA(avx2, ::cnnx::avx2::name))          \
+   CNNX_IF_NEON(CNNX_FOR_ISA(neon, ::cnnx::neon::name))          \
+   ::cnnx::baseline::name)
 
-#if defined(CNNX_DOT_PRODUCT_LEVELS) && !defined(__aarch64__)
-#define CNNX_BFLOAT16_KERNELS(name)                                                         \
-  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
-   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_bf16           \
-       ? ::cnnx::avx512_bf16::name                                                          \
-       : CNNX_KERNELS(name))
-#else
-#define CNNX_BFLOAT16_KERNELS(name) CNNX_KERNELS(name)
-#endif
+// A CPU with dot products of bfloat16 has those of bytes.
+#define CNNX_INTEGER_KERNELS(name)                                                         \
+  (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name))                              \
+   CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_vnni::name))      \
+   CNNX_IF_AVX512_VNNI(CNNX_FOR_DOT_PRODUCTS(avx512_vnni, ::cnnx::avx512_vnni::name))      \
+   CNNX_IF_AVX2_VNNI(CNNX_FOR_DOT_PRODUCTS(avx2_vnni, ::cnnx::avx2_vnni::name))            \
+   CNNX_IF_NEON_DOTPROD(CNNX_FOR_DOT_PRODUCTS(neon_dotprod, ::cnnx::neon_dotprod::name))   \
+   CNNX_KERNELS(name))
+
+#define CNNX_BFLOAT16_KERNELS(name)                                                        \
+  (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name))                              \
+   CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_bf16::name))      \
+   CNNX_KERNELS(name))
+// clang-format on

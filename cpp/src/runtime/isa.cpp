@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cnnx/runtime.h"
+#include "kernels/levels.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define CNNX_X86 1
@@ -33,22 +34,18 @@ struct Level {
 };
 
 // Best first: the first one that this CPU can run is the default.
+// clang-format off
 constexpr Level kLevels[] = {
-#if defined(CNNX_DOT_PRODUCT_LEVELS)
-    {Isa::avx512, DotProducts::amx, "amx"},
-    {Isa::avx512, DotProducts::avx512_bf16, "avx512_bf16"},
-    {Isa::avx512, DotProducts::avx512_vnni, "avx512_vnni"},
-#endif
-    {Isa::avx512, DotProducts::none, "avx512"},
-#if defined(CNNX_DOT_PRODUCT_LEVELS)
-    {Isa::avx2, DotProducts::avx2_vnni, "avx2_vnni"},
-#endif
-    {Isa::avx2, DotProducts::none, "avx2"},
-#if defined(CNNX_DOT_PRODUCT_LEVELS)
-    {Isa::neon, DotProducts::neon_dotprod, "neon_dotprod"},
-#endif
-    {Isa::neon, DotProducts::none, "neon"},
+    CNNX_IF_AMX({Isa::avx512, DotProducts::amx, "amx"}, )
+    CNNX_IF_AVX512_BF16({Isa::avx512, DotProducts::avx512_bf16, "avx512_bf16"}, )
+    CNNX_IF_AVX512_VNNI({Isa::avx512, DotProducts::avx512_vnni, "avx512_vnni"}, )
+    CNNX_IF_AVX512({Isa::avx512, DotProducts::none, "avx512"}, )
+    CNNX_IF_AVX2_VNNI({Isa::avx2, DotProducts::avx2_vnni, "avx2_vnni"}, )
+    CNNX_IF_AVX2({Isa::avx2, DotProducts::none, "avx2"}, )
+    CNNX_IF_NEON_DOTPROD({Isa::neon, DotProducts::neon_dotprod, "neon_dotprod"}, )
+    CNNX_IF_NEON({Isa::neon, DotProducts::none, "neon"}, )
     {Isa::baseline, DotProducts::none, "baseline"}};
+// clang-format on
 
 #if defined(CNNX_X86)
 // Register state that the operating system must save: a CPU flag alone does not make an instruction
@@ -145,8 +142,9 @@ Level choose() {
     if (wanted.empty() || wanted == level.name) return level;
     usable += (usable.empty() ? "" : ", ") + std::string(level.name);
   }
-  throw std::invalid_argument("CNNX_ISA is \"" + wanted +
-                              "\", expected one that this CPU runs: " + usable);
+  throw std::invalid_argument(
+      "CNNX_ISA is \"" + wanted +
+      "\", expected one that this CPU runs: " + usable);
 }
 
 }  // namespace

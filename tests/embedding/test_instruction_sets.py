@@ -1,0 +1,46 @@
+"""The CMake option CNNX_INSTRUCTION_SETS: which kernels a library has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from cpp_build import ROOT, CppBuild, cmake, configure, launcher, run
+from printed_digests import DIGESTS, digests_here, digests_in
+
+HERE = "-DBUILD_SHARED_LIBS=OFF"
+
+
+@pytest.mark.slow
+def test_a_library_for_every_cpu_alone(
+    cpp_build: CppBuild, object_cache: Path, tmp_path: Path
+) -> None:
+    """It computes what a library with more instruction sets computes without them."""
+    definitions = ("-DCNNX_BUILD_TESTS=ON", "-DCNNX_INSTRUCTION_SETS=baseline")
+    configure(ROOT, tmp_path, HERE, *definitions, launcher(object_cache))
+    run([cmake(), "--build", tmp_path, "--target", DIGESTS])
+    program = tmp_path / "cpp" / "tests" / DIGESTS
+    assert digests_in(run([program])) == digests_here(cpp_build, DIGESTS, "baseline")
+    environment = {**os.environ, "CNNX_ISA": "avx2"}
+    refused = subprocess.run([program], capture_output=True, text=True, env=environment)
+    assert 'CNNX_ISA is "avx2", expected one that this CPU runs: baseline' in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        ("avx1024", 'CNNX_INSTRUCTION_SETS has "avx1024", expected a list of: baseline, '),
+        ("amx", 'CNNX_INSTRUCTION_SETS has "amx" but not "avx512", which it needs'),
+    ],
+)
+def test_wrong_sets_are_refused(sets: str, sentence: str, tmp_path: Path) -> None:
+    configured = subprocess.run(
+        [cmake(), "-S", ROOT, "-B", tmp_path, HERE, f"-DCNNX_INSTRUCTION_SETS={sets}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert configured.returncode != 0
+    assert sentence in " ".join(configured.stderr.split())
