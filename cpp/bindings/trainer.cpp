@@ -127,6 +127,18 @@ void bind_steps(TrainerClass& type) {
       });
 }
 
+// Python's users call fit, so errors begin with its name.
+Epoch begin_epoch_of_fit(Trainer& trainer, const ImageBatch& images, const Targets& targets,
+                         const EpochOptions& options) {
+  try {
+    return trainer.begin_epoch(images, targets, options);
+  } catch (const std::invalid_argument& error) {
+    const std::string sentence = error.what(), own = "begin_epoch: ";
+    if (sentence.compare(0, own.size(), own) != 0) throw;
+    throw std::invalid_argument("fit: " + sentence.substr(own.size()));
+  }
+}
+
 void bind_epochs(TrainerClass& type) {
   const auto pixels = py::arg("pixels");
   const auto integer_values = py::arg("integer_values");
@@ -144,7 +156,7 @@ void bind_epochs(TrainerClass& type) {
             if (augmentation) options.augmentation = augmentation_of(*augmentation);
             options.position = position_of(position);
             const ReleaseGil release;
-            return trainer.begin_epoch(images, wanted, options);
+            return begin_epoch_of_fit(trainer, images, wanted, options);
           },
           pixels, integer_values, targets, weights, py::arg("rows"), py::arg("settings"),
           py::arg("augmentation"), py::arg("position") = PositionPair(), py::keep_alive<0, 2>(),

@@ -121,6 +121,10 @@ void what_does_not_fit_is_refused() {
   options.batch_size = 0;
   CHECK_THROWS(std::invalid_argument, "fit: batch_size is 0, expected at least 1",
                fit(samples.images(), samples.targets(), 1, options));
+  CHECK_THROWS(std::invalid_argument, "begin_epoch: batch_size is 0, expected at least 1",
+               trainer.begin_epoch(samples.images(), samples.targets(), options));
+  CHECK_THROWS(std::invalid_argument, "begin_epoch: there are no images, expected at least one",
+               trainer.begin_epoch(none, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "trainer: the images' pixels are a null pointer",
                trainer.step(null_images, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "trainer: there are -1 images",

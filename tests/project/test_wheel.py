@@ -7,6 +7,7 @@ each of its wheels.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import cnnx
 import pytest
 from cpp_build import ROOT, cmake, configure, run
 from document_cpp import write_project
@@ -128,6 +130,7 @@ FOREIGN = {
         "GPL-3.0-or-later WITH GCC-exception-3.1",
         {"GPL-3.0.txt", "GCC-exception-3.1.txt"},
     ),
+    r"cnnx/_core\.[\w.-]+": ("BSD-3-Clause", {"pybind11.txt"}),
     r"cnnx/lib/cnnx\.wasm": ("MIT", {"musl.txt", "emscripten.txt"}),
 }
 
@@ -151,8 +154,20 @@ def test_it_holds_the_licence_of_everything_in_it(unpacked: Path) -> None:
     assert all(path.stat().st_size > 500 for path in folder.iterdir())
     # Every other compiled file is cnnx's own.
     compiled = {*libraries(unpacked), *(name for name in names if name.endswith(".wasm"))}
-    own = re.compile(r"cnnx/_core\.[\w.-]+|cnnx/lib/libcnnx\.so")
-    assert sorted(name for name in compiled - found if not own.fullmatch(name)) == []
+    assert compiled - found == {"cnnx/lib/libcnnx.so"}
+
+
+@needs_elf
+def test_it_lists_what_others_wrote(unpacked: Path) -> None:
+    names = files(unpacked)
+    (path,) = [path for name, path in names.items() if name.endswith("/sboms/cnnx.cdx.json")]
+    bill = json.loads(path.read_text(encoding="utf-8"))
+    assert bill["metadata"]["component"]["name"] == "cnnx"
+    assert bill["metadata"]["component"]["version"] == cnnx.__version__
+    parts = {each["name"] for each in bill["components"]}
+    assert parts == {"libgomp", "pybind11", "musl", "emscripten"} - (
+        set() if "cnnx/lib/cnnx.wasm" in names else {"musl", "emscripten"}
+    )
 
 
 @needs_elf

@@ -304,6 +304,9 @@ class CNNX_API Trainer {
   void release();
 
  private:
+  // Errors begin with the name of the caller.
+  Epoch begin_epoch(const ImageBatch& images, const Targets& targets, const EpochOptions& options,
+                    const char* caller);
   const std::shared_ptr<training::TrainerState>& state() const;
   std::shared_ptr<training::TrainerState> state_;
 };

@@ -106,8 +106,13 @@ bool Epoch::advance() {
 
 Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                            const EpochOptions& options) {
-  runtime::check_settings("fit: ", options);
-  training::BatchSource source(*this->state(), images, targets, options.rows, "fit");
+  return begin_epoch(images, targets, options, "begin_epoch");
+}
+
+Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
+                           const EpochOptions& options, const char* caller) {
+  runtime::check_settings(std::string(caller) + ": ", options);
+  training::BatchSource source(*this->state(), images, targets, options.rows, caller);
   const int64_t all = source.count();
   const int64_t batch_size = std::min(options.batch_size, std::max<int64_t>(all, 1));
   auto state = std::make_unique<training::EpochState>(training::EpochState{
@@ -122,7 +127,7 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
   state->source.augment(options.augmentation, options.number, options.first_image);
   const int64_t steps = state->shards.steps();
   if (options.position.step < 0 || options.position.step > steps) {
-    throw std::invalid_argument("fit: the epoch goes on after step " +
+    throw std::invalid_argument(std::string(caller) + ": the epoch goes on after step " +
                                 std::to_string(options.position.step) + ", expected 0 to " +
                                 std::to_string(steps));
   }

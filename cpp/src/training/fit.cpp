@@ -21,7 +21,7 @@ std::vector<Metrics> Trainer::fit(
   std::vector<Metrics> history;
   EpochOptions which = options;
   for (; static_cast<int64_t>(history.size()) < epochs; ++which.number) {
-    Epoch epoch = begin_epoch(images, targets, which);
+    Epoch epoch = begin_epoch(images, targets, which, "fit");
     if (history.empty()) begin_schedule(epochs, epoch.steps());
     while (epoch.advance()) {
     }
