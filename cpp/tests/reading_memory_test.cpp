@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -27,29 +26,21 @@ namespace {
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
-// Before the bytes for the caller: Windows has no std::aligned_alloc.
-struct Block {
-  void* memory;
-  std::size_t bytes;
-};
-
+// A block begins with its size, in as many bytes as its alignment.
 void* take(std::size_t size, std::size_t alignment) noexcept {
-  const std::size_t bytes = sizeof(Block) + alignment + size;
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) return nullptr;
-  void* place = static_cast<Block*>(memory) + 1;
-  std::size_t left = bytes - sizeof(Block);
-  std::align(alignment, size, place, left);
-  static_cast<Block*>(place)[-1] = {memory, bytes};
+  const std::size_t bytes = (size + 2 * alignment - 1) / alignment * alignment;
+  void* block = std::aligned_alloc(alignment, bytes);
+  if (block == nullptr) return nullptr;
+  *static_cast<std::size_t*>(block) = bytes;
   peak_bytes = std::max(peak_bytes.load(), live_bytes += bytes);
-  return place;
+  return static_cast<char*>(block) + alignment;
 }
 
-void give_back(void* pointer) noexcept {
+void give_back(void* pointer, std::size_t alignment) noexcept {
   if (pointer == nullptr) return;
-  const Block block = static_cast<Block*>(pointer)[-1];
-  live_bytes -= block.bytes;
-  std::free(block.memory);
+  void* block = static_cast<char*>(pointer) - alignment;
+  live_bytes -= *static_cast<std::size_t*>(block);
+  std::free(block);
 }
 
 constexpr std::size_t usual = alignof(std::max_align_t);
@@ -70,9 +61,11 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   return pointer;
 }
 
-void operator delete(void* pointer) noexcept { give_back(pointer); }
-void operator delete(void* pointer, std::size_t) noexcept { give_back(pointer); }
-void operator delete(void* pointer, std::align_val_t) noexcept { give_back(pointer); }
+void operator delete(void* pointer) noexcept { give_back(pointer, usual); }
+void operator delete(void* pointer, std::size_t) noexcept { give_back(pointer, usual); }
+void operator delete(void* pointer, std::align_val_t alignment) noexcept {
+  give_back(pointer, static_cast<std::size_t>(alignment));
+}
 
 namespace {
 
@@ -189,7 +182,7 @@ void test_data() {
   }
   const std::size_t size = std::filesystem::file_size(path);
   CHECK(size > std::size_t{190} << 20);
-  check_bounded(size, [&] { static_cast<void>(cnnx::Checkpoint::load(path)); });
+  check_bounded(size, [&] { cnnx::Checkpoint::load(path); });
   check_bounded(size / 3, [&] { static_cast<void>(cnnx::Model::load(path)); });
 }
 

@@ -12,7 +12,7 @@ import cnnx
 import pytest
 from cnnx.cli.errors import UserError
 from cnnx.cli.outputs import save_model
-from command_line import Run, start
+from command_line import PROGRAM, Run, start
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
@@ -202,7 +202,7 @@ def test_a_signal_keeps_the_model_trained_so_far(
     second = "model-3.cnnx" if existing else "model-2.cnnx"
     line = re.fullmatch(
         rf"cnnx train: interrupted; the model as trained so far \([\d,]+ steps?\) is in {path}; "
-        rf"train it further with \S+ -m cnnx (train \S+ --init {path} --out {second})",
+        rf"train it further with {PROGRAM} (train \S+ --init {path} --out {second})",
         last,
     )
     assert line is not None

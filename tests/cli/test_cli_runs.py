@@ -14,7 +14,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx.cli.recipes import AUGMENTATIONS, augmentation_of, optimizer_of, schedule_of
-from command_line import Run, start
+from command_line import PROGRAM, Run, start
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
@@ -81,7 +81,7 @@ def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_p
     assert process.returncode == 130
     line = re.fullmatch(
         r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in "
-        r"model\.cnnx; resume with \S+ -m cnnx (train \S+ --resume run\.ckpt --checkpoint-every 5 "
+        rf"model\.cnnx; resume with {PROGRAM} (train \S+ --resume run\.ckpt --checkpoint-every 5 "
         r"--log run\.csv --out model\.cnnx)",
         err.splitlines()[-1],
     )

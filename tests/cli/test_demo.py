@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import cnnx
 import pytest
 from cnnx.playground.wasm_module import WASM_MODULE
-from command_line import Run, start
+from command_line import PROGRAM, Run, start
 
 
 def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
@@ -40,9 +41,9 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
         assert f"{name.lower()}.html" in out
     assert (folder / "playground.html").exists() == WASM_MODULE.exists() == ("playground" in out)
     line = out.strip().splitlines()[-1].strip()
-    assert line.startswith(f"{sys.executable} -m cnnx predict")
+    assert re.match(f"{PROGRAM} predict", line)
     completed = subprocess.run(
-        line.split(), cwd=tmp_path, capture_output=True, text=True, check=True
+        shlex.split(line), cwd=tmp_path, capture_output=True, text=True, check=True
     )
     labels = [row.split("\t")[1] for row in completed.stdout.splitlines()]
     assert labels == ["X", "O"]

@@ -56,6 +56,11 @@ def test_read_image_takes_every_common_mode(tmp_path: Path, mode: str) -> None:
     image = Image.new(mode, (6, 4))
     file = tmp_path / ("image.tif" if mode in ("CMYK", "YCbCr") else "image.png")
     image.save(file)
+    try:
+        with Image.open(file) as saved:
+            saved.load()
+    except OSError:
+        pytest.skip(f"this version of Pillow cannot read the {mode} file that it wrote")
     for channels in (1, 3):
         pixels = data.read_image(file, (4, 6, channels))
         assert pixels.shape == (4, 6, channels)

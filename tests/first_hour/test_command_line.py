@@ -13,6 +13,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx import cli
+from command_line import PROGRAM
 from first_hour import Case, check, every
 from numpy.typing import NDArray
 
@@ -241,7 +242,7 @@ TRAINING = [
     refused(
         "cnnx evaluate pets model.cnnx",
         re.compile(
-            r"cnnx evaluate: pets is a folder, expected a model first; type \S+ -m cnnx evaluate "
+            rf"cnnx evaluate: pets is a folder, expected a model first; type {PROGRAM} evaluate "
             r"model\.cnnx pets"
         ),
     ),
@@ -271,7 +272,7 @@ TRAINING = [
         "cnnx train pets --resume model.cnnx --out new.cnnx",
         re.compile(
             r"cnnx train: model\.cnnx: is no checkpoint but a model; to start from its weights "
-            r"type \S+ -m cnnx train pets --init model\.cnnx --out new\.cnnx"
+            rf"type {PROGRAM} train pets --init model\.cnnx --out new\.cnnx"
         ),
     ),
     refused(
@@ -302,14 +303,14 @@ TRAINING = [
         re.compile(
             r"cnnx train: warning: the training accuracy \d\d\.\d\d% is no better than always "
             r"predicting the most frequent class, 50\.00%: the model has learned nothing; find a "
-            r"learning rate with \S+ -m cnnx lr-find pets, or train for more --epochs"
+            rf"learning rate with {PROGRAM} lr-find pets, or train for more --epochs"
         ),
     ),
     warned(
         "cnnx train pets --resume run.ckpt",
         re.compile(
             r"cnnx train: warning: run\.ckpt: the run had ended after 2 epochs, so nothing was "
-            r"trained; to train longer type \S+ -m cnnx train pets --resume run\.ckpt --out "
+            rf"trained; to train longer type {PROGRAM} train pets --resume run\.ckpt --out "
             r"model\.cnnx --epochs 4"
         ),
     ),
@@ -317,7 +318,7 @@ TRAINING = [
         "cnnx train pets --resume cosine.ckpt --out new.cnnx",
         re.compile(
             r"cnnx train: warning: cosine\.ckpt: the run had ended after 2 epochs, so nothing was "
-            r"trained; to train longer type \S+ -m cnnx train pets --init cosine\.ckpt --out "
+            rf"trained; to train longer type {PROGRAM} train pets --init cosine\.ckpt --out "
             r"new-2\.cnnx"
         ),
     ),
@@ -325,7 +326,7 @@ TRAINING = [
         "cnnx train pets --resume cosine.ckpt --epochs 4",
         re.compile(
             r"cnnx train: --epochs is 4, expected the 2 of cosine\.ckpt, over which CosineDecay "
-            r"changes the learning rate; to train its model further type \S+ -m cnnx train pets "
+            rf"changes the learning rate; to train its model further type {PROGRAM} train pets "
             r"--init cosine\.ckpt --out model-2\.cnnx"
         ),
     ),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
+
+# How printed commands begin in tests, as a pattern.
+PROGRAM = re.escape(f"{shlex.quote(sys.executable)} -m cnnx")
 
 
 class Outcome:
