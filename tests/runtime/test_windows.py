@@ -7,13 +7,16 @@ prerequisites.
 from __future__ import annotations
 
 import platform
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cnnx
 import pytest
-from cpp_build import CppBuild, launcher, run
+from cpp_build import ROOT, CppBuild, cmake, configure, launcher, run
 from cross_build import CrossBuild, check_every_test, cross_build, needs_emulation, needs_program
 from instruction_sets import INTEGER_CPU_FLAGS
 from printed_digests import (
@@ -29,6 +32,9 @@ needs_emulation()
 if sys.platform != "linux" or platform.machine() != "x86_64":
     pytest.skip("Wine runs programs for x86-64", allow_module_level=True)
 
+COMPILER = "x86_64-w64-mingw32-g++-posix"
+TOOLCHAIN = ROOT / "cmake" / "x86_64-w64-mingw32.cmake"
+
 # The library requests the registers of tiles from Linux only.
 LEVELS = [isa for isa in INTEGER_CPU_FLAGS if isa != "amx" and not isa.startswith("neon")]
 
@@ -36,14 +42,15 @@ LEVELS = [isa for isa in INTEGER_CPU_FLAGS if isa != "amx" and not isa.startswit
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The path of Wine, with a new folder of Windows' files."""
-    needs_program("x86_64-w64-mingw32-g++-posix", "g++-mingw-w64-x86-64-posix")
+    needs_program(COMPILER, "g++-mingw-w64-x86-64-posix")
     path = needs_program("wine", "wine")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("WINEPREFIX", str(tmp_path_factory.mktemp("wine") / "prefix"))
+        environment.setenv("WINEPREFIX", str(tmp_path_factory.mktemp("wine")))
         environment.setenv("WINEDEBUG", "-all")
+        subprocess.run(["wineserver", "--persistent"], check=True)  # or it starts for each program
         run(["wineboot", "--init"])
         yield path
-        subprocess.run(["wineserver", "--kill"], check=False)
+        subprocess.run(["wineserver", "--kill"], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +94,34 @@ def test_elementary_functions_have_the_bits_of_linux(
     assert here is not None
     assert {"exp", "sin", "cos", "tanh"} <= set(here)
     assert digests_in(printed(build, wine, ELEMENTARY_DIGESTS, "baseline")) == here
+
+
+def test_a_project_uses_the_installed_dll(wine: str, object_cache: Path, tmp_path: Path) -> None:
+    """With the DLLs of the compiler that docs/cpp.md names beside the program."""
+    shared = ("-DBUILD_SHARED_LIBS=ON", "-DCNNX_BUILD_TESTS=OFF")
+    cross_build("mingw", tmp_path / "library", *shared, launcher(object_cache))
+    run([cmake(), "--install", tmp_path / "library", "--prefix", tmp_path / "prefix"])
+    configure(
+        ROOT / "tests" / "embedding" / "consumer",
+        tmp_path / "build",
+        f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
+        f"-Dcnnx_DIR={tmp_path / 'prefix' / 'lib' / 'cmake' / 'cnnx'}",
+    )
+    run([cmake(), "--build", tmp_path / "build"])
+    page = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
+    program = tmp_path / "program"
+    program.mkdir()
+    shutil.copy(tmp_path / "build" / "consumer.exe", program)
+    shutil.copy(tmp_path / "prefix" / "bin" / "libcnnx.dll", program)
+    for name in re.findall(r"`(\S+\.dll)`", page):
+        shutil.copy(run([COMPILER, f"-print-file-name={name}"]).strip(), program)
+    model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    model.save(program / "xo.cnnx")
+    command = [wine, "consumer.exe", "xo.cnnx", "20", "7"]
+    done = subprocess.run(command, cwd=program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    words = [line.split() for line in done.stdout.splitlines()]
+    images, _ = cnnx.data.xo(20, seed=7)
+    assert [label for label, _ in words] == model.predict(images)
+    probabilities = [float.fromhex(probability) for _, probability in words]
+    assert probabilities == list(model.predict_proba(images).max(axis=1))
