@@ -14,7 +14,8 @@ function(cnnx_choose_levels levels)
   endif()
   set(chosen baseline ${CNNX_INSTRUCTION_SETS})
   list(REMOVE_DUPLICATES chosen)
-  # A level's other kernels are those of the level without its dot products.
+  # A level's other kernels are those of the level without its dot products. AVX-512 has half vectors of AVX2.
+  set(base_avx512 avx2)
   set(base_avx2_vnni avx2)
   set(base_avx512_vnni avx512)
   set(base_avx512_bf16 avx512_vnni)

@@ -40,12 +40,9 @@ void set_columns(const std::vector<Phase>& phases, WindowedImage& source) {
 
 }  // namespace
 
-const Conv2dKernels& direct_kernels(int64_t group_outputs) {
-#if defined(__x86_64__) || defined(_M_X64)
-  if (fits_half_a_vector(group_outputs) && runtime::active_isa() == runtime::Isa::avx512)
-    return avx2::conv2d_kernels;
-#endif
-  static_cast<void>(group_outputs);
+const Conv2dKernels& direct_kernels([[maybe_unused]] int64_t group_outputs) {
+  CNNX_IF_AVX512(if (fits_half_a_vector(group_outputs) &&
+                     runtime::active_isa() == runtime::Isa::avx512) return avx2::conv2d_kernels;)
   return CNNX_KERNELS(conv2d_kernels);
 }
 

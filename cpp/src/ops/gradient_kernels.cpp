@@ -7,9 +7,8 @@ namespace cnnx::ops {
 namespace {
 
 const Conv2dGradientKernels& conv2d_half_vectors() {
-#if defined(__x86_64__) || defined(_M_X64)
-  if (runtime::active_isa() == runtime::Isa::avx512) return avx2::conv2d_gradient_kernels;
-#endif
+  CNNX_IF_AVX512(
+      if (runtime::active_isa() == runtime::Isa::avx512) return avx2::conv2d_gradient_kernels;)
   return CNNX_KERNELS(conv2d_gradient_kernels);
 }
 
