@@ -9,7 +9,9 @@
 #include "cnnx/conv2d.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
+#include "kernels/conv2d_winograd.h"
 #include "ops/conv2d_plan.h"
+#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
 namespace {
@@ -151,6 +153,24 @@ void test_threads_do_not_matter() {
     }
   }
   cnnx::set_num_threads(2);
+}
+
+// Another thread may have computed the next tile.
+void test_a_tile_leaves_the_next_one_as_it_is() {
+  for (const cnnx::WinogradKernels* kernels :
+       {&cnnx::baseline::winograd2_kernels, &CNNX_KERNELS(winograd2_kernels)}) {
+    for (int64_t channels = 1; channels < 36; ++channels) {
+      const cnnx::WinogradShape shape = {4, 6, channels, 0, 0, 2, 4, channels, 1, false};
+      const GuardedArray source(fractions(4 * 6 * channels, 1));
+      GuardedArray memory(cnnx::winograd_planes_floats(16, 2, channels), 7.0f);
+      const cnnx::WinogradPlanes planes = cnnx::winograd_planes(memory.data(), 2, channels);
+      kernels->transform_input(shape, source.data(), {0, 1}, planes);
+      for (int64_t point = 0; point < 16; ++point) {
+        for (int64_t channel = 0; channel < channels; ++channel)
+          CHECK_EQUAL(planes.at(1, channel).data[point * planes.plane_floats], 7.0f);
+      }
+    }
+  }
 }
 
 constexpr int kThreads = 2;
@@ -299,6 +319,7 @@ void test_gradient_epilogue() {
 int main() {
   test_agrees_with_the_direct_method();
   test_threads_do_not_matter();
+  test_a_tile_leaves_the_next_one_as_it_is();
   test_forward_epilogues();
   test_addends();
   test_gradient_epilogue();

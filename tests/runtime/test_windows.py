@@ -47,16 +47,18 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("WINEPREFIX", str(tmp_path_factory.mktemp("wine")))
         environment.setenv("WINEDEBUG", "-all")
-        subprocess.run(["wineserver", "--persistent"], check=True)  # or it starts for each program
-        run(["wineboot", "--init"])
+        # The server would end after each program. It and its services keep their output open.
+        for command in (["wineserver", "--persistent"], ["wineboot", "--init"]):
+            subprocess.run(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
+            )
         yield path
         subprocess.run(["wineserver", "--kill"], check=True)
 
 
 @pytest.fixture(scope="module")
 def build(wine: str, object_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> CrossBuild:
-    folder = tmp_path_factory.mktemp("windows") / "build"
-    return cross_build("mingw", folder, launcher(object_cache))
+    return cross_build("mingw", tmp_path_factory.mktemp("windows"), launcher(object_cache))
 
 
 def printed(build: CrossBuild, wine: str, program: str, isa: str) -> str:
@@ -122,6 +124,6 @@ def test_a_project_uses_the_installed_dll(wine: str, object_cache: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     words = [line.split() for line in done.stdout.splitlines()]
     images, _ = cnnx.data.xo(20, seed=7)
-    assert [label for label, _ in words] == model.predict(images)
+    assert [label for label, _ in words] == list(model.predict(images))
     probabilities = [float.fromhex(probability) for _, probability in words]
     assert probabilities == list(model.predict_proba(images).max(axis=1))

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cfloat>
-#include <filesystem>
 #include <mutex>
 #include <shared_mutex>
 
@@ -246,7 +245,7 @@ const io::CheckpointReader& Checkpoint::reader() const {
 
 Checkpoint Checkpoint::load(const std::string& path) {
   return Checkpoint(std::make_unique<io::CheckpointReader>(
-      io::SafetensorsFile::open(std::filesystem::u8path(path))));
+      io::SafetensorsFile::open(io::path_of(path, "cannot read"))));
 }
 
 Model Checkpoint::model() const { return Model(reader().model()); }
@@ -278,7 +277,7 @@ void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata&
       io::json_of(position, trainer.slots.size(), trainer.average.has_value()).dump();
   content.metadata[io::kMetadataKey] = metadata.text;
   io::add_checksums(content);
-  io::write_safetensors(std::filesystem::u8path(path), tensors, content.metadata);
+  io::write_safetensors(io::path_of(path, "cannot write"), tensors, content.metadata);
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {

@@ -19,7 +19,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -326,7 +325,7 @@ void Model::save(const std::string& path) const {
   const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
   io::FileContent content = io::content_of(*state());
   io::add_checksums(content);
-  io::write_safetensors(std::filesystem::u8path(path), content.tensors, content.metadata);
+  io::write_safetensors(io::path_of(path, "cannot write"), content.tensors, content.metadata);
 }
 
 std::vector<std::byte> Model::to_bytes() const {
@@ -337,7 +336,7 @@ std::vector<std::byte> Model::to_bytes() const {
 }
 
 Model Model::load(const std::string& path) {
-  return Model(io::read_model(io::SafetensorsFile::open(std::filesystem::u8path(path))));
+  return Model(io::read_model(io::SafetensorsFile::open(io::path_of(path, "cannot read"))));
 }
 
 Model Model::from_bytes(const void* bytes, std::size_t size, const std::string& name) {

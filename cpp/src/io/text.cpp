@@ -142,6 +142,16 @@ std::string checked_name(const std::filesystem::path& path, const std::string& a
   return printable(path);
 }
 
+std::filesystem::path path_of(const std::string& text, [[maybe_unused]] const std::string& action) {
+#if defined(_WIN32)
+  if (valid_utf8_prefix(text) != text.size()) {
+    throw std::system_error(std::make_error_code(std::errc::illegal_byte_sequence),
+                            action + " " + in_quotes(text) + ", expected a path in UTF-8");
+  }
+#endif
+  return std::filesystem::u8path(text);
+}
+
 std::string printable(const std::filesystem::path& path) {
   const std::string text = text_of(path);
   std::string out;

@@ -28,6 +28,10 @@ std::string in_one_line(std::string_view sentence);
 // with a NUL, where the system would end the path and open another file.
 std::string checked_name(const std::filesystem::path& path, const std::string& action);
 
+// The path that a public function was given: UTF-8 on Windows, the file system's bytes elsewhere.
+// Throws std::system_error for other bytes on Windows, in a sentence that begins with `action`.
+std::filesystem::path path_of(const std::string& text, const std::string& action);
+
 // A path without quotes, complete, safe to print (always UTF-8, whatever bytes the file system
 // has).
 std::string printable(const std::filesystem::path& path);

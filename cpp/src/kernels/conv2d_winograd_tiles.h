@@ -103,6 +103,16 @@ struct GradientTransform {
   }
 };
 
+// The rows of points have space for whole vectors of channels, the rest of which is zero. A vector
+// at a single channel could end behind that, in the next tile, which another thread may have made.
+template <class Lanes>
+CNNX_INLINE void store_points(float* target, Vector value, Lanes) {
+  store(target, value);
+}
+CNNX_INLINE void store_points(float* target, Vector value, OneLane lanes) {
+  lanes.store(target, value);
+}
+
 // One vector of channels of one tile; returns the sum of its pixels, in a fixed order. Not inlined:
 // compilers would store the addresses of all points in memory between tiles, instead of computing
 // them.
@@ -124,7 +134,7 @@ __attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t 
     Vector values[kPoints];
     Transform::apply(half[i], values);
     CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
-      store(points + (i * kPoints + j) * plane_floats, values[j]);
+      store_points(points + (i * kPoints + j) * plane_floats, values[j], lanes);
     }
   });
   return total;
