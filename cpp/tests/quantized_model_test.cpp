@@ -145,7 +145,7 @@ void another_scale_keeps_the_whole_numbers() {
   set_whole_numbers(model);
   std::vector<float> weights = values_of(model, "conv2d_1.weight");
   std::vector<float> scales(kFilters, 0.5f);
-  const ParameterInfo& scale = named(model.buffers(), "conv2d_1.weight_scale");
+  const ParameterInfo scale = named(model.buffers(), "conv2d_1.weight_scale");
   model.set_buffer(scale, scales.data());
   for (float& weight : weights) weight *= 4;
   CHECK(values_of(model, "conv2d_1.weight") == weights);

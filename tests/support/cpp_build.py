@@ -101,10 +101,11 @@ def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
     package alone; returns the folder of its programs. They are not optimised, because compiling
     them takes longer than running them.
     """
-    shutil.copytree(project, folder / "source")
+    source, build = folder / "Größe & source", folder / "Größe & build"  # as users name folders
+    shutil.copytree(project, source)
     configure(
-        folder / "source",
-        folder / "build",
+        source,
+        build,
         f"-Dcnnx_DIR={installed_cmake_folder()}",
         f"-DCMAKE_CXX_FLAGS={STRICT}",
         f"-DCMAKE_C_FLAGS={STRICT}",
@@ -112,8 +113,8 @@ def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
         "--no-warn-unused-cli",  # a project of C alone has no C++ flags
         *definitions,
     )
-    run([cmake(), "--build", folder / "build"])
-    return folder / "build"
+    run([cmake(), "--build", build])
+    return build
 
 
 @dataclass(frozen=True)
