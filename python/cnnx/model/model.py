@@ -311,10 +311,10 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
 
         Returns:
             The most probable classes, (batch,), or (batch, height, width) for a class per position:
-            names, or integer indices for a model without class names. One sigmoid output gives class 1 above 1/2 and class 0 otherwise. Several
-            independent sigmoid outputs give booleans, (batch, outputs). A model without class
-            names that was trained with `MSE`, `L1` or `Huber` gives its outputs, float32, in their
-            shape, or (batch,) for one output.
+            names, or integer indices for a model without class names. One sigmoid output gives
+            class 1 above 1/2 and class 0 otherwise. Several independent sigmoid outputs give
+            booleans, (batch, outputs). A model without class names that was trained with `MSE`,
+            `L1` or `Huber` gives its outputs, float32, in their shape, or (batch,) for one output.
 
         Raises:
             ValueError: if `x` does not fit the model or is not finite, or if a model that was not
