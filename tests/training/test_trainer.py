@@ -324,7 +324,7 @@ def test_wrong_settings_are_refused(
     ("chain", "sentence"),
     [
         ([cnnx.Flatten()], "the model has no parameters to train"),
-        ([cnnx.Conv2d(3, 1)], r"cross_entropy needs one output per class, but .*\(9, 8, 3\)"),
+        ([cnnx.Conv2d(1, 1)], r"cross_entropy needs one output per class, but .*\(9, 8, 1\)"),
         ([cnnx.Flatten(), cnnx.Dense(1)], r"cross_entropy needs one output per class, .*\(1,\)"),
     ],
 )

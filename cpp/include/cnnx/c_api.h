@@ -291,9 +291,9 @@ CNNX_API cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* lay
                                               int32_t trainable);
 
 // Images of the model's size, (count, height, width, channels), and their targets: either labels,
-// one per image, or values, one per output of each image. If `rows` is not NULL,
-// cnnx_trainer_evaluate and cnnx_trainer_begin_epoch use only these images; other functions refuse
-// `rows`.
+// one per image (or per position, see Targets in cnnx/trainer.h), or values, one per output of each
+// image. If `rows` is not NULL, cnnx_trainer_evaluate and cnnx_trainer_begin_epoch use only these
+// images; other functions refuse `rows`.
 typedef struct cnnx_samples {
   const void* pixels;
   int64_t count;

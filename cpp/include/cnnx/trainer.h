@@ -56,7 +56,9 @@ struct Loss {
 };
 
 // Exactly one of labels and values: labels, one per row, for cross_entropy alone; values, one per
-// output of every row, which for cross_entropy are soft labels that add up to 1.
+// output of every row, which for cross_entropy are soft labels that add up to 1. If the model's
+// output is (height, width, classes), cross_entropy takes a label, or soft labels, for each
+// position of each row, and its mean is over positions.
 //
 // `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
 // its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;

@@ -62,10 +62,19 @@ void check_probabilities(const ModelState& state) {
         "predict: the model was trained with a regression loss, so its outputs are no "
         "probabilities, expected run, which gives them");
   }
-  if (kind == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
+  const bool per_image_or_position = shape.size() == 1 || shape.size() == 3;
+  if (kind == Probabilities::softmax && (!per_image_or_position || shape.back() < 2)) {
     throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
                                 ", expected at least two outputs, one per class");
   }
+}
+
+// A Prediction is of a whole image.
+void check_class_of_image(const Shape& output) {
+  if (output.size() == 1) return;
+  throw std::invalid_argument("predict: the model's output has shape " + to_string(output) +
+                              ", a class for each position, expected probabilities, which gives "
+                              "those of every position");
 }
 
 // The most probable class; a single output is the probability of the second of two classes.
@@ -142,7 +151,8 @@ void Model::outputs_to_probabilities(float* outputs, int64_t count) const {
     for (int64_t i = 0; i < floats; ++i) outputs[i] /= divisor;
   }
   if (state.probabilities == Probabilities::softmax) {
-    softmax(outputs, count, output_shape()[0], outputs);
+    const int64_t classes = output_shape().back();
+    softmax(outputs, floats / classes, classes, outputs);
   } else {
     sigmoid(outputs, floats, outputs);
   }
@@ -207,12 +217,14 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
 }
 
 Prediction Model::predict(const ImageView& image) const {
+  check_class_of_image(output_shape());
   const Shape& shape = input_shape();
   const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
   return prediction_of(probabilities(prepared.pixels()), classes());
 }
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
+  check_class_of_image(output_shape());
   const std::vector<float> all = probabilities(images);
   const auto outputs = static_cast<std::ptrdiff_t>(element_count(output_shape()));
   std::vector<Prediction> predictions;

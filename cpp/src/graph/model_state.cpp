@@ -32,8 +32,11 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
                                 " differ");
   }
   // One output can distinguish two classes: its sigmoid is the probability of the second.
-  const bool fits = output.size() == 1 && (output[0] == static_cast<int64_t>(classes.size()) ||
-                                           (output[0] == 1 && classes.size() == 2));
+  // An output (height, width, classes) has a class for each position.
+  const auto count = static_cast<int64_t>(classes.size());
+  const bool one_output = output.size() == 1 && output[0] == 1 && count == 2;
+  const bool per_image_or_position = output.size() == 1 || output.size() == 3;
+  const bool fits = one_output || (per_image_or_position && output.back() == count);
   if (!fits) {
     throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
                                 " names, but the last layer's output has shape " +

@@ -40,6 +40,10 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
 
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
+  if (trainer_.loss.labels_per_image() > 1 && !is_identity(augmentation)) {
+    throw std::invalid_argument(
+        "augmentation: it changes images but not the labels of their positions, expected none");
+  }
   augmentation_ = augmentation;
   epoch_ = epoch;
   first_image_ = first_image;
@@ -71,7 +75,8 @@ void BatchSource::gather(const Rows& whole, const Rows& rows, int threads, Batch
 
 double BatchSource::divisor(const Rows& whole) const {
   const LossFunction& loss = trainer_.loss;
-  if (!loss.has_class_weights() && !has_weights()) return static_cast<double>(whole.count);
+  if (!loss.has_class_weights() && !has_weights())
+    return static_cast<double>(whole.count * loss.labels_per_image());
   Batch batch;
   gather_targets(rows_.data() + whole.first, whole.count, batch);
   if (augmentation_.mixup > 0) {
@@ -112,9 +117,10 @@ void BatchSource::gather_images(const int64_t* rows, int64_t count, int threads,
 void BatchSource::gather_targets(const int64_t* rows, int64_t count, Batch& batch) const {
   batch.targets = {};
   if (targets_.labels) {
-    batch.labels.resize(runtime::checked_size<int64_t>(count));
+    const int64_t each = trainer_.loss.labels_per_image();
+    batch.labels.resize(runtime::checked_size<int64_t>(count * each));
     for (int64_t i = 0; i < count; ++i)
-      batch.labels[static_cast<std::size_t>(i)] = targets_.labels[rows[i]];
+      std::copy_n(targets_.labels + rows[i] * each, each, batch.labels.data() + i * each);
     batch.targets.labels = batch.labels.data();
   } else {
     const int64_t outputs = element_count(trainer_.model->graph.output_shape());

@@ -132,7 +132,8 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                                 std::to_string(steps));
   }
   const int64_t done = std::min(options.position.step * batch_size, all);
-  state->total.row_weight = options.position.row_weight.value_or(static_cast<double>(done));
+  state->total.row_weight = options.position.row_weight.value_or(
+      static_cast<double>(done * this->state()->loss.labels_per_image()));
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());

@@ -1,8 +1,11 @@
 // Chooses the trainer's loss and converts its sums to means.
 #include "training/loss.h"
 
+#include <algorithm>
 #include <limits>
 #include <stdexcept>
+
+#include "runtime/sizes.h"
 
 namespace cnnx::training {
 
@@ -10,6 +13,11 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
     : loss_(loss), outputs_(element_count(output_shape)) {
   if (loss.kind == Loss::Kind::huber) ops::check_delta(loss.delta);
   if (loss.kind != Loss::Kind::cross_entropy) return;
+  const bool per_position = output_shape.size() == 3;
+  if (per_position) {
+    positions_ = output_shape[0] * output_shape[1];
+    outputs_ = output_shape[2];
+  }
   ops::check_label_smoothing(loss.label_smoothing);
   if (!loss.class_weights.empty()) {
     if (static_cast<int64_t>(loss.class_weights.size()) != outputs_) {
@@ -20,10 +28,12 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
     }
     ops::check_class_weights(class_weights(), outputs_);
   }
-  if (output_shape.size() != 1 || outputs_ < 2) {
+  if (outputs_ < 2) {
     throw std::invalid_argument(
         "trainer: cross_entropy needs one output per class, but the model's output has shape " +
-        to_string(output_shape) + ": end it with Flatten and Dense of at least 2 features");
+        to_string(output_shape) +
+        (per_position ? ": end it with Conv2d of at least 2 channels"
+                      : ": end it with Dense of at least 2 features"));
   }
 }
 
@@ -38,17 +48,19 @@ bool LossFunction::takes_logits() const {
   return loss_.kind == Loss::Kind::cross_entropy || loss_.kind == Loss::Kind::binary_cross_entropy;
 }
 
-void LossFunction::check(const Targets& targets, int64_t rows) const {
+void LossFunction::check(const Targets& targets, int64_t images) const {
   const bool classes = loss_.kind == Loss::Kind::cross_entropy;
   if (!targets.values && !(classes && targets.labels)) {
     throw std::invalid_argument("trainer: " + name() + " takes " +
                                 (classes ? "labels, one per image" : "target values") +
                                 (classes ? ", or soft labels, one per class" : ", one per output"));
   }
-  if (classes) ops::check_class_targets({targets.labels, targets.values}, rows, outputs_);
+  if (classes) {
+    ops::check_class_targets({targets.labels, targets.values}, images * positions_, outputs_);
+  }
   if (loss_.kind == Loss::Kind::binary_cross_entropy)
-    ops::check_binary_targets(targets.values, rows, outputs_);
-  ops::check_row_weights(targets.weights, rows);
+    ops::check_binary_targets(targets.values, images, outputs_);
+  ops::check_row_weights(targets.weights, images);
 }
 
 const float* LossFunction::class_weights() const {
@@ -56,14 +68,26 @@ const float* LossFunction::class_weights() const {
   return weighted ? loss_.class_weights.data() : nullptr;
 }
 
-double LossFunction::divisor(const Targets& targets, int64_t rows) const {
-  const double weight = ops::cross_entropy_weight({targets.labels, targets.values}, rows, outputs_,
-                                                  class_weights(), targets.weights);
+double LossFunction::divisor(const Targets& targets, int64_t images) const {
+  std::vector<float> storage;
+  const double weight = ops::cross_entropy_weight(
+      {targets.labels, targets.values}, images * positions_, outputs_, class_weights(),
+      position_weights(targets.weights, images, storage));
   return weight > 0 ? weight : 1;
 }
 
-LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows,
+const float* LossFunction::position_weights(const float* weights, int64_t images,
+                                            std::vector<float>& storage) const {
+  if (!weights || positions_ == 1) return weights;
+  storage.resize(runtime::checked_size(images * positions_));
+  for (int64_t i = 0; i < images; ++i)
+    std::fill_n(storage.data() + i * positions_, positions_, weights[i]);
+  return storage.data();
+}
+
+LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t images,
                           double divisor, int threads, float* grad_outputs) {
+  const int64_t rows = images * positions_;
   if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
   if (targets.weights && row_correct_.size() < rows) row_correct_ = runtime::AlignedBuffer(rows);
   const ops::LossBatch batch{outputs,
@@ -72,7 +96,7 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
                              {grad_outputs, divisor, /*accumulate=*/false},
                              row_losses_.data(),
                              threads,
-                             targets.weights,
+                             position_weights(targets.weights, images, position_weights_),
                              row_correct_.data()};
   const auto regression = [&](ops::RegressionLoss loss) {
     return ops::regression_rows(batch, loss, targets.values, loss_.delta);

@@ -116,8 +116,8 @@ training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
             };
             return training::ShardInput{
                 state.model->normalised(images, rows.first, rows.count, state.input),
-                {from(targets.labels, rows.first), from(targets.values, rows.first * outputs),
-                 from(targets.weights, rows.first)}};
+                {from(targets.labels, rows.first * state.loss.labels_per_image()),
+                 from(targets.values, rows.first * outputs), from(targets.weights, rows.first)}};
           }};
 }
 

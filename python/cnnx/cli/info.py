@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cnnx.arguments import shown
 from cnnx.cli.errors import require_file
 from cnnx.cli.parser import Commands
 
@@ -88,6 +87,7 @@ def bfloat16_support() -> str:
 def contents(path: Path) -> list[str]:
     """Lines on a model file: layers, classes, preprocessing."""
     import cnnx
+    from cnnx.arguments import shown
 
     require_file(path)
     model = cnnx.load(path)

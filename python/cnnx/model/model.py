@@ -287,7 +287,7 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
 
     @checked_call
     def predict_proba(self, x: ImageLike) -> FloatArray:
-        """Compute probabilities, (batch, outputs).
+        """Compute probabilities, (batch, outputs) or (batch, height, width, classes).
 
         They are the softmax of the outputs, or the sigmoid after training with
         BinaryCrossEntropy. The outputs of a model that ends in Softmax or Sigmoid are returned
@@ -310,11 +310,11 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
         """Predict the class of each image, or its values after training with a regression loss.
 
         Returns:
-            The most probable classes, (batch,): names, or integer indices for a model without
-            class names. One sigmoid output gives class 1 above 1/2 and class 0 otherwise. Several
-            independent sigmoid outputs give booleans, (batch, outputs). A model without class
-            names that was trained with `MSE`, `L1` or `Huber` gives its outputs, float32, in their
-            shape, or (batch,) for one output.
+            The most probable classes, (batch,), or (batch, height, width) for a class per position:
+            names, or integer indices for a model without class names. One sigmoid output gives
+            class 1 above 1/2 and class 0 otherwise. Several independent sigmoid outputs give
+            booleans, (batch, outputs). A model without class names that was trained with `MSE`,
+            `L1` or `Huber` gives its outputs, float32, in their shape, or (batch,) for one output.
 
         Raises:
             ValueError: if `x` does not fit the model or is not finite, or if a model that was not

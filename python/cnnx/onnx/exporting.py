@@ -127,7 +127,8 @@ def _has_label(core: _core.Model) -> bool:
     kind = core.probability_kind
     independent = kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
     is_one = core.output_shape == [1]
-    return bool(core.classes) and kind != "none" and independent == is_one
+    by_image = bool(core.classes) and len(core.output_shape) == 1
+    return by_image and kind != "none" and independent == is_one
 
 
 def _label(builder: GraphBuilder, core: _core.Model) -> Value:

@@ -177,7 +177,8 @@ def _split(
     measured: list[int] = []
     rest: list[int] = []
     if 0 < fraction < 1:
-        labels = np.asarray(arrays[2], np.int64) if arrays[2].dtype == np.int64 else None
+        is_by_image = arrays[2].dtype == np.int64 and arrays[2].ndim == 1
+        labels = np.asarray(arrays[2], np.int64) if is_by_image else None
         if labels is not None:
             _warn_of_single_images(labels, classes)
         measured, rest = split(core.split_order(count), fraction, labels)

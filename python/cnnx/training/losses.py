@@ -26,12 +26,14 @@ __all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 @checked_call
 @dataclass(frozen=True)
 class CrossEntropy(Recipe):
-    """Cross-entropy between the softmax of the outputs and the labels, for one class per image.
+    """Cross-entropy of the softmax of the outputs: one class per image, or one per position.
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
     ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The outputs are logits,
     so the model must not end in Softmax. Targets are labels (N,), or soft labels (N, classes) >= 0
-    whose rows add up to 1. Soft labels replace ``onehot(label)``.
+    whose rows add up to 1. Soft labels replace ``onehot(label)``. For outputs (N, height, width,
+    classes) the rows are all positions of all images: targets are labels (N, height, width), or
+    soft labels of the shape of the outputs, for segmentation.
 
     With class weights the j-th term is multiplied by the weight of class j. The divisor of the mean
     is then the sum of the weights of the labels, as in PyTorch, or of ``soft_labels @

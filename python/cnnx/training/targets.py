@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, real_array
+from cnnx.arguments import FloatArray, real_array, rectangular_array
 from cnnx.batch_arguments import class_labels, target_values
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.training.metric_sums import only_zeros
@@ -41,8 +41,10 @@ def loss_targets(
         ValueError: if the shape or a value does not fit.
     """
     if isinstance(loss, CrossEntropy):
-        if shape[0] > 1 and np.shape(y) == (count, *shape):
+        if shape[-1] > 1 and np.shape(y) == (count, *shape):
             return _soft_labels(y, (count, *shape), function)
+        if len(shape) == 3:
+            return _labels_of_positions(y, (count, *shape[:2]), shape[2], function)
         return class_labels(y, count, classes or [], shape[0], function)
     if isinstance(loss, BinaryCrossEntropy):
         if np.asarray(y).dtype.kind == "U":
@@ -53,14 +55,45 @@ def loss_targets(
 
 def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatArray:
     soft_labels = target_values(y, shape, function, limits=(0.0, 1.0))
-    sums = soft_labels.sum(axis=1, dtype=np.float64)
-    wrong = np.flatnonzero(np.abs(sums - 1) > 1e-3)
+    sums = soft_labels.sum(axis=-1, dtype=np.float64)
+    wrong = np.argwhere(np.abs(sums - 1) > 1e-3)
     if wrong.size:
         raise ValueError(
-            f"{function}: y has soft labels that add up to {sums[wrong[0]]:g} at position "
-            f"{wrong[0]}, expected 1"
+            f"{function}: y has soft labels that add up to {sums[tuple(wrong[0])]:g} at position "
+            f"{_place(wrong[0])}, expected 1"
         )
     return soft_labels
+
+
+def _labels_of_positions(
+    y: ArrayLike, shape: tuple[int, int, int], classes: int, function: str
+) -> NDArray[np.int64]:
+    """Labels of every position of every image as int64, (batch, height, width)."""
+    labels = rectangular_array(y, function, "y")
+    if labels.dtype.kind not in "biu":
+        raise TypeError(
+            f"{function}: y has dtype {labels.dtype}, expected integers, the index of a class for "
+            "each position"
+        )
+    if labels.shape == (*shape, 1):
+        labels = labels[..., 0]
+    if labels.shape != shape:
+        raise ValueError(
+            f"{function}: y has shape {labels.shape}, expected a label for each position of the "
+            f"output, {shape}"
+        )
+    wrong = np.argwhere((labels < 0) | (labels >= classes))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: y has label {labels[tuple(wrong[0])]} at position {_place(wrong[0])}, "
+            f"expected 0 to {classes - 1}"
+        )
+    return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def _place(indices: NDArray[np.int64]) -> str:
+    """Index of an image, or (image, row, column) of a position."""
+    return str(indices[0]) if len(indices) == 1 else str(tuple(indices.tolist()))
 
 
 def row_weights(value: ArrayLike | None, count: int, function: str) -> FloatArray | None:
@@ -112,4 +145,5 @@ def targets_weight(loss: Loss, targets: Targets, weights: FloatArray | None) -> 
         return total_row_weight(weights, len(targets))
     by_class = np.asarray(class_weights, np.float32).astype(np.float64)  # the core rounds them so
     own = by_class[targets] if targets.dtype == np.int64 else targets @ by_class
-    return float(own.sum() if weights is None else (weights * own).sum())
+    by_image = own.reshape(len(own), -1).mean(axis=1)
+    return float(by_image.sum() if weights is None else (weights * by_image).sum())
