@@ -142,9 +142,8 @@ Level choose() {
     if (wanted.empty() || wanted == level.name) return level;
     usable += (usable.empty() ? "" : ", ") + std::string(level.name);
   }
-  throw std::invalid_argument(
-      "CNNX_ISA is \"" + wanted +
-      "\", expected one that this CPU runs: " + usable);
+  throw std::invalid_argument("CNNX_ISA is \"" + wanted +
+                              "\", expected one that this CPU runs: " + usable);
 }
 
 }  // namespace
