@@ -65,7 +65,7 @@ std::vector<Layer> small_network() {
 }
 
 // Of so many parameters that updates follow each layer's backward.
-std::vector<Layer> large_network() { return {Flatten(), Dense(1300), ReLU(), Dense(10)}; }
+std::vector<Layer> large_network() { return {Flatten(), Dense(400), ReLU(), Dense(10)}; }
 
 // The peak of the memory for arrays. An estimate may be wrong by the padding of arrays and 1 %.
 void check_estimate(int64_t estimated, const char* what) {
