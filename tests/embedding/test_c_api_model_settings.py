@@ -153,7 +153,7 @@ def test_a_warm_up_changes_nothing(handle: ctypes.c_void_p) -> None:
     C.ok(C.model_run(handle, PIXELS.ctypes.data, UINT8, 3, outputs, 12))
     np.testing.assert_array_equal(outputs, network()(PIXELS))
     status = C.model_warm_up(handle, 0)
-    C.refused(status, INVALID_ARGUMENT, "warm_up: count is 0, expected at least 1 image$")
+    C.refused(status, INVALID_ARGUMENT, "warm_up: count is 0, expected 1 to ")
 
 
 def test_blue_may_be_stored_first(handle: ctypes.c_void_p) -> None:

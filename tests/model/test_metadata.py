@@ -37,6 +37,7 @@ def through_checkpoint(model: cnnx.Model, folder: Path) -> cnnx.Model:
 
 
 def through_onnx(model: cnnx.Model, folder: Path) -> cnnx.Model:
+    pytest.importorskip("onnx")
     cnnx.onnx.save(model, folder / "model.onnx")
     return cnnx.onnx.load(folder / "model.onnx")
 
