@@ -219,7 +219,8 @@ def test_the_library_exports_its_public_interface_alone(unpacked: Path) -> None:
     internal = "|".join(path.name for path in (ROOT / "cpp" / "src").iterdir() if path.is_dir())
     hidden = re.compile(rf"cnnx::({internal}|baseline|avx2|avx512|neon)::")
     names = exported(unpacked / "cnnx" / "lib" / "libcnnx.so")
-    ours = re.compile(r"((typeinfo|typeinfo name|vtable) for )?cnnx::.+|cnnx_\w+")
+    version = f"CNNX_{cnnx.__version__.rpartition('.')[0]}"
+    ours = re.compile(rf"((typeinfo|typeinfo name|vtable) for )?cnnx::.+|cnnx_\w+|{version}")
     assert "typeinfo for cnnx::FormatError" in names
     assert [name for name in names if not ours.fullmatch(name)] == []
     # A signature may name an internal type; an exported symbol may not be one.
