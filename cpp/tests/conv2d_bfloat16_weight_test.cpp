@@ -27,6 +27,7 @@ using cnnx::Conv2dOptions;
 using cnnx::Shape;
 using cnnx::test::GuardedArray;
 using cnnx::test::same_bits;
+using cnnx::test::widened;
 
 struct Case {
   Shape x, weight;
@@ -82,13 +83,6 @@ std::vector<Level> levels() {
   all.push_back({"active", cnnx::ops::gradient_kernels().bfloat16_weight,
                  isa != cnnx::runtime::Isa::baseline});
   return all;
-}
-
-float widened(uint16_t word) {
-  const uint32_t bits = static_cast<uint32_t>(word) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
 }
 
 // bfloat16 numbers at the end of readable memory.

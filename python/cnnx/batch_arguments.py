@@ -191,13 +191,27 @@ def class_labels(
                 f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, "
                 "expected whole numbers"
             )
-    wrong = np.flatnonzero((array < 0) | (array >= outputs))
+    return class_indices(array, outputs, function)
+
+
+def class_indices(labels: NDArray[Any], classes: int, function: str) -> NDArray[np.int64]:
+    """Labels of images or of their positions as contiguous int64.
+
+    Raises:
+        ValueError: if a label is not from 0 to classes - 1.
+    """
+    wrong = np.argwhere((labels < 0) | (labels >= classes))
     if wrong.size:
         raise ValueError(
-            f"{function}: y has label {array[wrong[0]]} at position {wrong[0]}, "
-            f"expected 0 to {outputs - 1}"
+            f"{function}: y has label {labels[tuple(wrong[0])]} at position {place(wrong[0])}, "
+            f"expected 0 to {classes - 1}"
         )
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def place(indices: NDArray[np.int64]) -> str:
+    """Index of an image, or (image, row, column) of a position."""
+    return str(indices[0]) if len(indices) == 1 else str(tuple(indices.tolist()))
 
 
 def _indices_of_names(

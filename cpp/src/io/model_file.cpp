@@ -50,7 +50,8 @@ Value value_of(const NamedValue<Value> (&values)[count], const JsonView& view) {
   view.fail("unknown word " + in_quotes(view.string()) + ", expected one of " + known);
 }
 
-bool is_own(std::string_view name) { return name.substr(0, kOwnPrefix.size()) == kOwnPrefix; }
+// Whether metadata of this name is cnnx's own; the rest is the user's.
+bool is_own(const std::string& name) { return name.rfind("cnnx.", 0) == 0; }
 
 // Each function reads its part and records the tensors that it used.
 class ModelReader {

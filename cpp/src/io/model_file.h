@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graph/model_state.h"
@@ -17,9 +16,6 @@ constexpr const char* kTemperature = "cnnx.temperature";  // a tensor
 // The metadata that makes a model file a checkpoint (checkpoint_file.h). The names of its tensors
 // begin with this and a dot, which no layer's name does.
 constexpr const char* kCheckpointPrefix = "cnnx.trainer";
-
-// Metadata whose name begins with it is cnnx's own; the rest is the user's.
-constexpr std::string_view kOwnPrefix = "cnnx.";
 
 struct FileContent {
   std::vector<Tensor> tensors;

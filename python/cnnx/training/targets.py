@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, real_array, rectangular_array
-from cnnx.batch_arguments import class_labels, target_values
+from cnnx.batch_arguments import class_indices, class_labels, place, target_values
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.training.metric_sums import only_zeros
 
@@ -60,7 +60,7 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
     if wrong.size:
         raise ValueError(
             f"{function}: y has soft labels that add up to {sums[tuple(wrong[0])]:g} at position "
-            f"{_place(wrong[0])}, expected 1"
+            f"{place(wrong[0])}, expected 1"
         )
     return soft_labels
 
@@ -82,18 +82,7 @@ def _labels_of_positions(
             f"{function}: y has shape {labels.shape}, expected a label for each position of the "
             f"output, {shape}"
         )
-    wrong = np.argwhere((labels < 0) | (labels >= classes))
-    if wrong.size:
-        raise ValueError(
-            f"{function}: y has label {labels[tuple(wrong[0])]} at position {_place(wrong[0])}, "
-            f"expected 0 to {classes - 1}"
-        )
-    return np.ascontiguousarray(labels, dtype=np.int64)
-
-
-def _place(indices: NDArray[np.int64]) -> str:
-    """Index of an image, or (image, row, column) of a position."""
-    return str(indices[0]) if len(indices) == 1 else str(tuple(indices.tolist()))
+    return class_indices(labels, classes, function)
 
 
 def row_weights(value: ArrayLike | None, count: int, function: str) -> FloatArray | None:
