@@ -179,7 +179,7 @@ export class FilterEditor {
   /** @param {string} name */
   #preset(name) {
     this.#set(presetWeights(name, this.height, this.width).map((weight, k) => [k, weight]));
-    announce(`${name} in filter ${this.#filter}`);
+    announce("filters", `${name} in filter ${this.#filter}`);
   }
 
   /** @param {number[][]} changes places and weights */
@@ -205,7 +205,7 @@ export class FilterEditor {
       await this.state.engine.resetWeights();
       this.state.forgetArrays();
     });
-    announce("All filters are as they were");
+    announce("filters", "All filters are as they were");
   }
 
   /**

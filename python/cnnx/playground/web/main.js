@@ -98,7 +98,8 @@ async function startPage(playground) {
   if (samples.length) pad.setPixels(samples[0].pixels);
   else pad.drawCross();
   mountTrainingPanel(byId("training"), {
-    ...{ engine, info, announce, name: document.title, beside: byId("add-to-class") },
+    ...{ engine, info, name: document.title, beside: byId("add-to-class") },
+    announce: (text) => announce("training", text),
     pixels: () => pad.pixels(),
     clear: () => pad.clear(),
     onChange: (changed) => {

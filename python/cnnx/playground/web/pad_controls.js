@@ -22,7 +22,7 @@ export function connectPadControls(pad, engine, shape, samples) {
   connectBrush(pad, shape);
   byId("clear").addEventListener("click", () => {
     pad.clear();
-    announce("The pad is empty");
+    announce("pad", "The pad is empty");
   });
   byId("invert").addEventListener("click", () => pad.invert());
   const message = byId("file-message");
@@ -30,7 +30,7 @@ export function connectPadControls(pad, engine, shape, samples) {
     message.textContent = "";
     try {
       pad.setPixels(await pixelsOfFile(file, engine, name));
-      announce(`The pad shows ${name}`);
+      announce("pad", `The pad shows ${name}`);
     } catch (error) {
       message.textContent = error instanceof Error ? error.message : String(error);
     }

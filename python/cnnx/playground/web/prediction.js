@@ -116,6 +116,6 @@ export class Prediction {
     const text = `The network says ${label}, ${percent(probability, WORDS)}`;
     if (text === this.#spoken) return;
     this.#spoken = text;
-    announce(text);
+    announce("prediction", text);
   }
 }

@@ -271,6 +271,6 @@ export class Stage {
     const { name, index } = this.#shown;
     const value = significant(valueAt(this.state.numbersOf(name), index));
     const sum = this.panel.querySelector("p .result")?.parentElement?.textContent ?? "";
-    announce(`${this.state.placeText(name, index)}: ${value}. ${sum}`.trim());
+    announce("cell", `${this.state.placeText(name, index)}: ${value}. ${sum}`.trim());
   }
 }
