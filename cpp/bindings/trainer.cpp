@@ -172,7 +172,8 @@ void bind_epochs(TrainerClass& type) {
               const ReleaseGil release;
               metrics = trainer.evaluate(images, wanted, rows, averaged);
             }
-            return pair_of(metrics);
+            return std::make_tuple(metrics.loss, metrics.accuracy, metrics.weight,
+                                   metrics.row_weight);
           },
           pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false)
       .def("split_order", &Trainer::split_order, py::arg("count"));

@@ -3,6 +3,7 @@
 #include "training_settings.h"
 
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -97,6 +98,15 @@ OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings
 
 Loss loss_of(const std::string& kind, const py::dict& settings) {
   Loss loss;
+  if (kind == "sum") {
+    loss.kind = Loss::Kind::sum;
+    for (const py::handle term : settings["terms"]) {
+      const auto [name, own, weight] = term.cast<std::tuple<std::string, py::dict, double>>();
+      loss.terms.push_back(loss_of(name, own));
+      loss.terms.back().weight = weight;
+    }
+    return loss;
+  }
   if (!find_value(Loss::kKinds, kind, loss.kind))
     throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
   Taking(settings).into(loss).finish();

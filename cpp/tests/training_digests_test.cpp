@@ -1,5 +1,6 @@
 // Short training runs through every kind of layer: the same bits on one thread and on three. Prints
 // a digest of each, by which different machines, including emulated ones, are compared.
+#include <algorithm>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -62,6 +63,12 @@ struct Settings {
   cnnx::TrainerOptions options;
   cnnx::EpochOptions epoch;
   int64_t epochs = 2;
+
+  bool takes_labels() const {
+    using Kind = cnnx::Loss::Kind;
+    const auto kinds = {Kind::cross_entropy, Kind::focal, Kind::dice, Kind::tversky, Kind::sum};
+    return std::find(kinds.begin(), kinds.end(), loss.kind) != kinds.end();
+  }
 };
 
 void add_model(const cnnx::Model& model, Digest& digest) {
@@ -86,7 +93,7 @@ uint64_t train(const std::vector<cnnx::Layer>& layers, const Data& data, Setting
   if (settings.epoch.batch_size > data.count) settings.epoch.batch_size = (data.count + 1) / 2;
   cnnx::Trainer trainer(model, settings.optimizer, settings.loss, settings.options);
   cnnx::Targets targets;
-  if (settings.loss.kind == cnnx::Loss::Kind::cross_entropy) {
+  if (settings.takes_labels()) {
     targets.labels = data.labels.data();
   } else {
     targets.values = data.values.data();
@@ -286,6 +293,39 @@ uint64_t losses_and_updates() {
   return digest.value();
 }
 
+// A label for each position, of which one class is ignored.
+uint64_t losses_of_positions() {
+  using Kind = cnnx::Loss::Kind;
+  constexpr int64_t kClasses = 5, kHeight = 9, kWidth = 11, kCount = 7;
+  const std::vector<cnnx::Layer> layers = {Conv2d(8, 3).padding(1), ReLU(), Conv2d(kClasses, 1)};
+  Data data = make_data({kHeight, kWidth, 2}, kCount, 1);
+  const cnnx::runtime::Philox random(kSeed, 103, 0);
+  data.labels.clear();
+  for (int64_t i = 0; i < kCount * kHeight * kWidth; ++i)
+    data.labels.push_back(random.block(static_cast<uint64_t>(i))[0] % (kClasses + 1));
+  std::vector<Settings> all(5);
+  all[1].loss.kind = Kind::focal;
+  all[1].loss.gamma = 1.5f;
+  all[1].loss.class_weights = {0.5f, 1, 2, 1, 3};
+  all[2].loss.kind = Kind::dice;
+  all[3].loss.kind = Kind::tversky;
+  all[3].loss.alpha = 0.3;
+  all[3].loss.class_weights = {0, 1, 2, 1, 3};
+  all[4].loss.kind = Kind::sum;
+  Digest digest;
+  for (Settings& settings : all) {
+    settings.loss.ignore_index = kClasses;
+    if (settings.loss.kind == Kind::sum) {
+      settings.loss.terms = {all[0].loss, all[2].loss};
+      settings.loss.terms[1].weight = 0.5;
+    }
+    settings.epoch.batch_size = 3;
+    const uint64_t found = train(layers, data, settings);
+    digest.add(&found, 1);
+  }
+  return digest.value();
+}
+
 // Images of another size, with alpha, which the model's preprocessing converts.
 uint64_t images() {
   constexpr int64_t kHeight = 37, kWidth = 53, kChannels = 4;
@@ -317,6 +357,7 @@ const std::vector<std::pair<const char*, uint64_t (*)()>> kRuns = {
     {"plain_layers", plain_layers},
     {"graph", graph},
     {"losses_and_updates", losses_and_updates},
+    {"losses_of_positions", losses_of_positions},
     {"images", images},
 };
 

@@ -62,7 +62,11 @@ _OWN_GROUPS = {
         "The network with its weights, and the preprocessing of its images.",
         ("cnnx.model.", "cnnx.preprocessing", "cnnx.quantization."),
     ),
-    "losses": ("Losses", "The loss that a training minimises.", ("cnnx.training.losses",)),
+    "losses": (
+        "Losses",
+        "The loss that a training minimises; :mod:`cnnx.losses` has more.",
+        ("cnnx.training.loss",),
+    ),
     "optimizers": (
         "Optimizers",
         "The update of the weights by their gradients.",

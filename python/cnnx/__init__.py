@@ -58,7 +58,16 @@ def _why_missing(name: str) -> str:
     if name.startswith("_"):
         return f"module 'cnnx' has no attribute {name!r}"
     names = {"cnnx": __dir__()}
-    for module in ("models", "data", "callbacks", "evaluation", "metrics", "sklearn", "weights"):
+    for module in (
+        "models",
+        "data",
+        "callbacks",
+        "evaluation",
+        "losses",
+        "metrics",
+        "sklearn",
+        "weights",
+    ):
         names[f"cnnx.{module}"] = _importlib.import_module(f"cnnx.{module}").__all__
     sentence: str = _importlib.import_module("cnnx.spelling").no_module_attribute(name, names)
     return sentence

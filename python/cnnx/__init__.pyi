@@ -6,6 +6,7 @@ from cnnx import distributed as distributed
 from cnnx import doctor as doctor
 from cnnx import evaluation as evaluation
 from cnnx import explain as explain
+from cnnx import losses as losses
 from cnnx import metrics as metrics
 from cnnx import models as models
 from cnnx import onnx as onnx
@@ -50,12 +51,12 @@ from cnnx.training.history import History as History
 from cnnx.training.history import Progress as Progress
 from cnnx.training.learning_rate_range import LearningRateRange as LearningRateRange
 from cnnx.training.learning_rate_range import lr_find as lr_find
+from cnnx.training.loss import Loss as Loss
 from cnnx.training.losses import L1 as L1
 from cnnx.training.losses import MSE as MSE
 from cnnx.training.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from cnnx.training.losses import CrossEntropy as CrossEntropy
 from cnnx.training.losses import Huber as Huber
-from cnnx.training.losses import Loss as Loss
 from cnnx.training.optimizers import SGD as SGD
 from cnnx.training.optimizers import Adam as Adam
 from cnnx.training.optimizers import AdamW as AdamW

@@ -15,6 +15,7 @@ from cnnx.advice import warn
 from cnnx.arguments import FloatArray, float32_array, real_array, rectangular_array
 from cnnx.mapping import check_mapping
 
+_NO_CLASS = 255  # of masks of PASCAL VOC and Cityscapes
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 _FLOAT32 = np.dtype(np.float32)
 _range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
@@ -154,7 +155,12 @@ def _with_batch_axis(
 
 
 def class_labels(
-    value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
+    value: ArrayLike,
+    count: int,
+    classes: Sequence[str],
+    outputs: int,
+    function: str,
+    ignore_index: int | None = None,
 ) -> NDArray[np.int64]:
     """Labels as int64 class indices, (count,).
 
@@ -164,6 +170,7 @@ def class_labels(
         classes: names of the classes.
         outputs: number of classes.
         function: named in errors.
+        ignore_index: label beyond those of classes that is allowed, or None.
 
     Raises:
         TypeError: if the dtype is neither integer nor text.
@@ -191,22 +198,39 @@ def class_labels(
                 f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, "
                 "expected whole numbers"
             )
-    return class_indices(array, outputs, function)
+    return class_indices(array, outputs, function, ignore_index)
 
 
-def class_indices(labels: NDArray[Any], classes: int, function: str) -> NDArray[np.int64]:
+def class_indices(
+    labels: NDArray[Any], classes: int, function: str, ignore_index: int | None
+) -> NDArray[np.int64]:
     """Labels of images or of their positions as contiguous int64.
 
     Raises:
-        ValueError: if a label is not from 0 to classes - 1.
+        ValueError: if a label is neither from 0 to classes - 1 nor `ignore_index`.
     """
-    wrong = np.argwhere((labels < 0) | (labels >= classes))
+    is_wrong = (labels < 0) | (labels >= classes)
+    if ignore_index is not None:
+        is_wrong &= labels != ignore_index
+    wrong = np.argwhere(is_wrong)
     if wrong.size:
         raise ValueError(
             f"{function}: y has label {labels[tuple(wrong[0])]} at position {place(wrong[0])}, "
-            f"expected 0 to {classes - 1}"
+            f"expected 0 to {classes - 1}{_ignored(labels, ignore_index)}"
         )
     return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def _ignored(labels: NDArray[Any], ignore_index: int | None) -> str:
+    """What else a label may be; masks often mark positions without a class by 255."""
+    if ignore_index is not None:
+        return f" or ignore_index {ignore_index}"
+    marks = labels.ndim > 1 and bool((labels == _NO_CLASS).any())
+    return (
+        f"; if {_NO_CLASS} marks positions without a class: ignore_index={_NO_CLASS}"
+        if marks
+        else ""
+    )
 
 
 def place(indices: NDArray[np.int64]) -> str:

@@ -162,6 +162,6 @@ def test_the_section_of_results_becomes_a_field() -> None:
 
 
 def test_a_name_without_words_is_refused() -> None:
-    assert comment_above("cnnx.training.losses", "Loss") == "Loss of a `Trainer`."
+    assert comment_above("cnnx.training.optimizers", "Optimizer") == "Optimizer of a `Trainer`."
     with pytest.raises(ValueError, match="PairLike has no comment"):
         comment_above("cnnx.arguments", "PairLike")

@@ -196,7 +196,7 @@ ARGUMENTS = [
         lambda: anything.Trainer(MODEL, loss="sparse_categorical_crossentropy"),
         TypeError,
         "Trainer: loss is 'sparse_categorical_crossentropy', expected CrossEntropy, "
-        "BinaryCrossEntropy, MSE, L1 or Huber: loss=cnnx.CrossEntropy()",
+        "BinaryCrossEntropy, MSE, L1, Huber or another of cnnx.losses: loss=cnnx.CrossEntropy()",
     ),
     Case(
         "schedule text",

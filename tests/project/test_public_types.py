@@ -60,6 +60,7 @@ MODULES = (
     "cnnx.distributed",
     "cnnx.doctor",
     "cnnx.evaluation",
+    "cnnx.losses",
     "cnnx.explain",
     "cnnx.plot",
     "cnnx.report",

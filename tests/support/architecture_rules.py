@@ -22,7 +22,7 @@ PYTHON_COMPONENTS = (
     ("data",),
     ("model",),
     ("training",),
-    ("models", "ops", "metrics", "weights"),
+    ("losses", "models", "ops", "metrics", "weights"),
     ("doctor", "evaluation", "explain", "onnx"),
     ("callbacks", "playground", "plot", "quantization", "report"),
     ("_pyinstaller", "cli", "sklearn"),

@@ -69,11 +69,12 @@ def class_weight(loss: Any, y: Array) -> Any:
 def reference_loss(loss: Any, outputs: Array, y: Array, w: Array) -> tuple[float, Array]:
     """The weighted mean of the losses of single rows, and its gradient."""
     total, summed, gradient = 0.0, 0.0, np.zeros(outputs.shape)
+    settings = {name: value for name, value in loss.settings.items() if name != "ignore_index"}
     for row, weight in enumerate(w.astype(np.float64)):
         one, target = outputs[row : row + 1], y[row : row + 1]
         product = weight * float(class_weight(loss, y[row]))
-        value = getattr(reference, loss.kind)(one, target, **loss.settings)
-        backward = getattr(reference, f"{loss.kind}_backward")(one, target, **loss.settings)
+        value = getattr(reference, loss.kind)(one, target, **settings)
+        backward = getattr(reference, f"{loss.kind}_backward")(one, target, **settings)
         summed += product * value
         gradient[row] = product * backward[0]
         total += product

@@ -6,7 +6,6 @@ import inspect
 import cnnx
 import pytest
 from cnnx import _core
-from cnnx.training.losses import Loss
 from cnnx.training.optimizers import Optimizer
 from cnnx.training.schedules import Shape, core_schedule
 
@@ -18,10 +17,11 @@ GIVEN = {
     cnnx.StepDecay: {"every": 2.0},
     cnnx.ParameterRule: {"pattern": "*"},
 }
+LOSSES = [getattr(cnnx.losses, name) for name in cnnx.losses.__all__ if name not in ("Loss", "Sum")]
 RECIPES = [
     recipe(**GIVEN.get(recipe, {}))
     for recipe in (
-        *(*Optimizer.__args__, *Loss.__args__, *Shape.__args__),
+        *(*Optimizer.__args__, *LOSSES, *Shape.__args__),
         *(cnnx.ParameterRule, cnnx.WeightAverage, cnnx.data.Augmentation),
     )
 ]

@@ -13,6 +13,7 @@
 #include "cnnx/checkpoint.h"
 #include "cnnx/distributed.h"
 #include "cnnx/export.h"
+#include "cnnx/loss.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
 #include "cnnx/profile.h"
@@ -21,60 +22,13 @@
 
 namespace cnnx {
 
-// Each loss is the mean over the rows of a batch. All except cross-entropy are also a mean over
-// outputs. The mean is weighted by the weights of the rows (Targets), by the class of each row (see
-// cnnx/cross_entropy.h), or by the product of both. Both cross-entropies take logits, so a model
-// that ends in Softmax or Sigmoid is refused.
-struct Loss {
-  enum class Kind {
-    cross_entropy,
-    binary_cross_entropy,
-    mean_squared_error,
-    mean_absolute_error,
-    huber
-  };
-  Kind kind = Kind::cross_entropy;
-  float label_smoothing = 0.0f;      // of cross_entropy, in [0, 1]
-  std::vector<float> class_weights;  // of cross_entropy, one per class, >= 0; empty: all 1
-  float delta = 1.0f;                // of huber, > 0
-
-  static constexpr NamedValue<Kind> kKinds[] = {
-      {"cross_entropy", Kind::cross_entropy},
-      {"binary_cross_entropy", Kind::binary_cross_entropy},
-      {"mean_squared_error", Kind::mean_squared_error},
-      {"mean_absolute_error", Kind::mean_absolute_error},
-      {"huber", Kind::huber}};
-  // Those of its kind alone.
-  template <class Self, class Visitor>
-  static void for_each_setting(Self& self, Visitor&& visit) {
-    if (self.kind == Kind::cross_entropy) {
-      visit("label_smoothing", self.label_smoothing);
-      visit("class_weights", self.class_weights);
-    }
-    if (self.kind == Kind::huber) visit("delta", self.delta);
-  }
-};
-
-// Exactly one of labels and values: labels, one per row, for cross_entropy alone; values, one per
-// output of every row, which for cross_entropy are soft labels that add up to 1. If the model's
-// output is (height, width, classes), cross_entropy takes a label, or soft labels, for each
-// position of each row, and its mean is over positions.
-//
-// `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
-// its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;
-// with weights of 1 the bits are those without weights. A batch whose weights add up to 0 has
-// the loss 0 and gradients of 0. Mixup blends weights like images, and targets in proportion to
-// their weights.
-struct Targets {
-  const int64_t* labels = nullptr;
-  const float* values = nullptr;
-  const float* weights = nullptr;  // null: all 1
-};
-
 // Means over rows, weighted by Targets::weights, the loss by class weights too.
 struct Metrics {
   double loss = 0;
-  double accuracy = 0;  // NaN unless the loss is a cross-entropy
+  double accuracy = 0;  // of labels, NaN if the loss has other targets
+  // The divisors of both: sums of the weights of rows, of their positions if these have labels; of
+  // the loss times those of the classes.
+  double weight = 0, row_weight = 0;
 };
 
 // An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)

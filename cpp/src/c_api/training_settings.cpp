@@ -70,14 +70,31 @@ OptimizerSettings optimizer_of(const Call& call, const char* text) {
   return optimizer;
 }
 
-Loss loss_of(const Call& call, const char* text) {
+namespace {
+
+// A line of a loss; one of several lines may have a weight.
+Loss loss_of_line(SettingsText& line, bool has_weight) {
   Loss loss;
-  if (!text) return loss;
-  SettingsText line = settings_of_line(call, text, "loss");
   if (!find_value(Loss::kKinds, line.kind(), loss.kind))
     line.refuse("expected " + listed(names(Loss::kKinds)) + " first");
   take(line, loss);
+  if (has_weight) line.set("weight", loss.weight);
   line.finish();
+  return loss;
+}
+
+}  // namespace
+
+Loss loss_of(const Call& call, const char* text) {
+  Loss loss;
+  if (!text) return loss;
+  std::vector<SettingsText> lines = settings_of_lines(call, text, "loss");
+  if (lines.size() < 2) {
+    SettingsText line = settings_of_line(call, text, "loss");
+    return loss_of_line(line, /*has_weight=*/false);
+  }
+  loss.kind = Loss::Kind::sum;
+  for (SettingsText& line : lines) loss.terms.push_back(loss_of_line(line, /*has_weight=*/true));
   return loss;
 }
 

@@ -1,6 +1,8 @@
 // Cross-entropy, row by row.
 #include "kernels/cross_entropy.h"
 
+#include "kernels/ignored_row.h"
+#include "kernels/label_is_first_maximum.h"
 #include "kernels/softmax_row.h"
 
 namespace cnnx {
@@ -16,15 +18,6 @@ float sum_of_differences(const float* x, int64_t count, float maximum) {
     sums.add(value);
   }
   return sums.total();
-}
-
-// False if the row contains a NaN.
-bool is_first_maximum(const float* x, int64_t count, int64_t label) {
-  const float value = x[label];
-  int32_t beaten = 0;
-  for (int64_t j = 0; j < label; ++j) beaten |= !(x[j] < value);
-  for (int64_t j = label; j < count; ++j) beaten |= !(x[j] <= value);
-  return !beaten;
 }
 
 // `grad` holds the exponentials of the row or, when accumulating, the gradient so far.
@@ -47,13 +40,17 @@ void row_gradient(const LossRows& all, int64_t row, int64_t label, float maximum
   grad[label] = before + (exp_below(x[label], maximum) / sum - here) / divisor;
 }
 
-int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) {
+int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored, float label_smoothing) {
   const int64_t classes = all.columns;
   int64_t correct = 0;
   for (int64_t row = 0; row < all.rows; ++row) {
     const float* x = all.outputs + row * classes;
     float* grad = all.gradient ? all.gradient + row * classes : nullptr;
     const int64_t label = labels[row];
+    if (label == ignored) {
+      ignore_row(all, row);
+      continue;
+    }
     const float maximum = row_maximum(x, classes);
     const float sum =
         row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad).total();
@@ -64,7 +61,7 @@ int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) 
       loss -= weight * sum_of_differences(x, classes, maximum);
     }
     all.row_losses[row] = loss;
-    correct += is_first_maximum(x, classes, label);
+    correct += label_is_first_maximum(x, classes, label);
     if (grad) row_gradient(all, row, label, maximum, sum, label_smoothing);
   }
   return correct;
@@ -162,7 +159,7 @@ bool weighted_row(const LossRows& all, int64_t row, const Target& target,
       grad[j] = (counts * (grad[j] / sum) - smoothing(target[j], class_weights[j])) / divisor;
     }
   }
-  return is_first_maximum(x, classes, target.label_of(classes));
+  return label_is_first_maximum(x, classes, target.label_of(classes));
 }
 
 int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float label_smoothing) {
@@ -172,7 +169,9 @@ int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float
   const ClassWeights weights = {targets.class_weights};
   int64_t correct = 0;
   for (int64_t row = 0; row < all.rows; ++row) {
-    if (targets.labels) {
+    if (targets.labels && targets.labels[row] == targets.ignored) {
+      ignore_row(all, row);
+    } else if (targets.labels) {
       correct += weighted_row(all, row, LabelTarget{targets.labels[row]}, weights, smoothing);
     } else {
       const SoftTarget target{targets.soft_labels + row * classes};

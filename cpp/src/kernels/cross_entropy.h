@@ -15,12 +15,14 @@ struct WeightedTargets {
   const int64_t* labels;
   const float* soft_labels;
   const float* class_weights;
+  int64_t ignored;  // rows with this label count for nothing; kNoLabel if there are none
 };
 
 struct CrossEntropyKernels {
   // Writes a loss per row and the gradient, (softmax - target) / divisor. Returns the number of
-  // rows whose label is the first maximum. Labels are in range.
-  int64_t (*rows)(const LossRows& rows, const int64_t* labels, float label_smoothing);
+  // rows whose label is the first maximum. Labels are in range, or `ignored`.
+  int64_t (*rows)(const LossRows& rows, const int64_t* labels, int64_t ignored,
+                  float label_smoothing);
   // The same for weighted targets: the weight of each class multiplies its term of the sum.
   int64_t (*weighted_rows)(const LossRows& rows, const WeightedTargets& targets,
                            float label_smoothing);

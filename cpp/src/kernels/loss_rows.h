@@ -14,4 +14,7 @@ struct LossRows {
   float* row_losses;  // one per row
 };
 
+// A label that no row has.
+constexpr int64_t kNoLabel = INT64_MIN;
+
 }  // namespace cnnx

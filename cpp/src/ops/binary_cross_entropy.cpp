@@ -23,7 +23,7 @@ namespace {
 LossResult checked_rows(const float* logits, const float* targets, int64_t rows, int64_t outputs,
                         const LossGradient& gradient) {
   check_loss_shape("binary_cross_entropy", "logits", rows, outputs);
-  check_binary_targets(targets, rows, outputs);
+  check_binary_targets("binary_cross_entropy", targets, rows, outputs);
   check_divisor("binary_cross_entropy", gradient.divisor);
   runtime::AlignedBuffer row_losses(rows);
   return binary_cross_entropy_rows(

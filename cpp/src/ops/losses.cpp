@@ -26,16 +26,21 @@ void check_divisor(const char* function, double divisor) {
 
 namespace {
 
-void check_labels(const int64_t* labels, int64_t rows, int64_t classes) {
+void check_labels(const std::string& loss, const ClassTargets& targets, int64_t rows,
+                  int64_t classes) {
   for (int64_t row = 0; row < rows; ++row) {
-    if (labels[row] >= 0 && labels[row] < classes) continue;
-    throw std::invalid_argument("cross_entropy: label " + std::to_string(labels[row]) + " at row " +
+    const int64_t label = targets.labels[row];
+    if ((label >= 0 && label < classes) || label == targets.ignored) continue;
+    const std::string ignored =
+        targets.ignored == kNoLabel ? "" : " or ignore_index " + std::to_string(targets.ignored);
+    throw std::invalid_argument(loss + ": label " + std::to_string(label) + " at row " +
                                 std::to_string(row) + " is out of range, expected 0 to " +
-                                std::to_string(classes - 1));
+                                std::to_string(classes - 1) + ignored);
   }
 }
 
-void check_soft_labels(const float* soft_labels, int64_t rows, int64_t classes) {
+void check_soft_labels(const std::string& loss, const float* soft_labels, int64_t rows,
+                       int64_t classes) {
   constexpr double kTolerance = 1e-3;  // of soft labels rounded to half precision
   for (int64_t row = 0; row < rows; ++row) {
     double sum = 0;
@@ -43,12 +48,12 @@ void check_soft_labels(const float* soft_labels, int64_t rows, int64_t classes) 
       const float value = soft_labels[row * classes + j];
       sum += static_cast<double>(value);
       if (value >= 0.0f) continue;
-      throw std::invalid_argument("cross_entropy: target " + in_words(value) + " at row " +
+      throw std::invalid_argument(loss + ": target " + in_words(value) + " at row " +
                                   std::to_string(row) + ", class " + std::to_string(j) +
                                   ", expected soft labels >= 0");
     }
     if (std::abs(sum - 1) <= kTolerance) continue;
-    throw std::invalid_argument("cross_entropy: the targets of row " + std::to_string(row) +
+    throw std::invalid_argument(loss + ": the targets of row " + std::to_string(row) +
                                 " add up to " + in_words(sum) +
                                 ", expected soft labels, which add up to 1");
   }
@@ -56,19 +61,20 @@ void check_soft_labels(const float* soft_labels, int64_t rows, int64_t classes) 
 
 }  // namespace
 
-void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t classes) {
+void check_class_targets(const char* loss, const ClassTargets& targets, int64_t rows,
+                         int64_t classes) {
   if (targets.labels) {
-    check_labels(targets.labels, rows, classes);
+    check_labels(loss, targets, rows, classes);
   } else {
-    check_soft_labels(targets.soft_labels, rows, classes);
+    check_soft_labels(loss, targets.soft_labels, rows, classes);
   }
 }
 
-void check_class_weights(const float* class_weights, int64_t classes) {
+void check_class_weights(const char* loss, const float* class_weights, int64_t classes) {
   for (int64_t j = 0; class_weights && j < classes; ++j) {
     if (class_weights[j] >= 0.0f && std::isfinite(class_weights[j])) continue;
-    throw std::invalid_argument("cross_entropy: class_weights has " + in_words(class_weights[j]) +
-                                " for class " + std::to_string(j) +
+    throw std::invalid_argument(std::string(loss) + ": class_weights has " +
+                                in_words(class_weights[j]) + " for class " + std::to_string(j) +
                                 ", expected finite numbers >= 0");
   }
 }
@@ -85,10 +91,10 @@ void check_delta(float delta) {
                               ", expected a finite number > 0");
 }
 
-void check_binary_targets(const float* targets, int64_t rows, int64_t outputs) {
+void check_binary_targets(const char* loss, const float* targets, int64_t rows, int64_t outputs) {
   for (int64_t i = 0; i < rows * outputs; ++i) {
     if (targets[i] >= 0.0f && targets[i] <= 1.0f) continue;
-    throw std::invalid_argument("binary_cross_entropy: target " + in_words(targets[i]) +
+    throw std::invalid_argument(std::string(loss) + ": target " + in_words(targets[i]) +
                                 " at row " + std::to_string(i / outputs) +
                                 " is out of range, expected 0 to 1");
   }
@@ -102,10 +108,14 @@ void check_row_weights(const float* row_weights, int64_t rows) {
   }
 }
 
-double total_row_weight(const float* row_weights, int64_t rows) {
-  if (!row_weights) return static_cast<double>(rows);
+double total_row_weight(const ClassTargets& targets, int64_t rows, const float* row_weights) {
+  const bool all = !targets.labels || targets.ignored == kNoLabel;
+  if (!row_weights && all) return static_cast<double>(rows);
   double total = 0;
-  for (int64_t row = 0; row < rows; ++row) total += static_cast<double>(row_weights[row]);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (all || targets.labels[row] != targets.ignored)
+      total += row_weights ? static_cast<double>(row_weights[row]) : 1.0;
+  }
   return total;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cnnx/cross_entropy.h"
+#include "kernels/focal.h"
 #include "kernels/loss_rows.h"
 #include "runtime/parallel.h"
 
@@ -53,19 +54,44 @@ struct LossBatch {
 struct ClassTargets {
   const int64_t* labels = nullptr;
   const float* soft_labels = nullptr;
+  int64_t ignored = kNoLabel;  // rows with this label count for nothing
 };
 
 // correct: rows whose label, or first largest soft label, is the first maximum.
 LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& targets,
                               const CrossEntropyOptions& options);
 
-// The sum of the weights; the number of rows if `row_weights` is null.
-double total_row_weight(const float* row_weights, int64_t rows);
+// The sum of the weights of the rows that are not ignored; their number if `row_weights` is null.
+double total_row_weight(const ClassTargets& targets, int64_t rows, const float* row_weights);
 
 // The divisor of the mean: the sum over rows of row weight * weight of the row's class. Weights
 // that are null are 1.
 double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
                             const float* class_weights, const float* row_weights = nullptr);
+
+// The losses of rows with labels, weighted as cross-entropy's.
+LossResult focal_rows(const LossBatch& batch, const ClassTargets& targets,
+                      const FocalSettings& settings);
+// The same for rows of a single output and targets in [0, 1], with weights of class 0 and 1.
+LossResult binary_focal_rows(const LossBatch& batch, const float* targets,
+                             const FocalSettings& settings);
+
+// The divisor of its mean.
+double binary_focal_weight(const float* targets, int64_t rows, const float* class_weights,
+                           const float* row_weights);
+
+// Images of `positions` rows each.
+struct TverskySettings {
+  int64_t positions;
+  double alpha, beta, smooth;
+  const float* class_weights;  // null: all 1
+};
+
+// One loss per image, whose weights are `image_weights` (null: all 1). Its `weight` is theirs,
+// `correct` and `row_weight` are of positions. With a single column the targets are values in
+// [0, 1].
+LossResult tversky_images(const LossBatch& batch, const ClassTargets& targets,
+                          const TverskySettings& settings, const float* image_weights);
 
 // correct: outputs on their target's side of 1/2, counted one by one.
 LossResult binary_cross_entropy_rows(const LossBatch& batch, const float* targets);
@@ -77,11 +103,12 @@ LossResult regression_rows(const LossBatch& batch, RegressionLoss loss, const fl
                            float delta);
 
 // Each throws std::invalid_argument with a sentence that begins with the loss's name.
-void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t classes);
-void check_class_weights(const float* class_weights, int64_t classes);
+void check_class_targets(const char* loss, const ClassTargets& targets, int64_t rows,
+                         int64_t classes);
+void check_class_weights(const char* loss, const float* class_weights, int64_t classes);
 void check_label_smoothing(float label_smoothing);
 void check_delta(float delta);
-void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
+void check_binary_targets(const char* loss, const float* targets, int64_t rows, int64_t outputs);
 // Its sentence begins with "trainer", which alone takes weights of rows.
 void check_row_weights(const float* row_weights, int64_t rows);
 

@@ -73,10 +73,9 @@ void BatchSource::gather(const Rows& whole, const Rows& rows, int threads, Batch
   mix_targets(mix, element_count(graph.output_shape()), threads, batch);
 }
 
-double BatchSource::divisor(const Rows& whole) const {
+LossDivisor BatchSource::divisor(const Rows& whole) const {
   const LossFunction& loss = trainer_.loss;
-  if (!loss.has_class_weights() && !has_weights())
-    return static_cast<double>(whole.count * loss.labels_per_image());
+  if (!loss.weighs_targets() && !has_weights()) return loss.divisor({}, whole.count);
   Batch batch;
   gather_targets(rows_.data() + whole.first, whole.count, batch);
   if (augmentation_.mixup > 0) {

@@ -26,7 +26,7 @@ class BatchSource {
   // Rows of a batch of the epoch. Mixup blends them with other rows of the whole batch.
   void gather(const Rows& whole, const Rows& rows, int threads, Batch& batch) const;
   // LossFunction::divisor of a batch.
-  double divisor(const Rows& whole) const;
+  LossDivisor divisor(const Rows& whole) const;
 
  private:
   Mix mix_of(const Rows& whole) const;

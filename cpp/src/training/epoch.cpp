@@ -70,7 +70,8 @@ EpochPosition Epoch::position() const {
   const training::EpochState& s = state();
   const training::TrainerLock lock(s.trainer->mutex);
   EpochPosition position = {s.step, s.total.sum, s.total.weight, s.total.correct};
-  if (s.source.has_weights()) position.row_weight = s.total.row_weight;
+  if (s.source.has_weights() || s.trainer->loss.main_term().ignore_index())
+    position.row_weight = s.total.row_weight;
   return position;
 }
 Metrics Epoch::metrics() const {

@@ -1,130 +1,127 @@
-// Chooses the trainer's loss and converts its sums to means.
+// Adds the terms of a loss, and converts sums to means.
 #include "training/loss.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
-#include "runtime/sizes.h"
+#include "runtime/check_settings.h"
+#include "runtime/parallel.h"
 
 namespace cnnx::training {
 
 LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
-    : loss_(loss), outputs_(element_count(output_shape)) {
-  if (loss.kind == Loss::Kind::huber) ops::check_delta(loss.delta);
-  if (loss.kind != Loss::Kind::cross_entropy) return;
-  const bool per_position = output_shape.size() == 3;
-  if (per_position) {
-    positions_ = output_shape[0] * output_shape[1];
-    outputs_ = output_shape[2];
+    : floats_(element_count(output_shape)) {
+  if (loss.kind != Loss::Kind::sum) {
+    terms_.push_back({LossTerm(loss, output_shape), 1.0});
+    return;
   }
-  ops::check_label_smoothing(loss.label_smoothing);
-  if (!loss.class_weights.empty()) {
-    if (static_cast<int64_t>(loss.class_weights.size()) != outputs_) {
-      throw std::invalid_argument("trainer: class_weights has " +
-                                  std::to_string(loss.class_weights.size()) +
-                                  " numbers, but the model's output has shape " +
-                                  to_string(output_shape) + ", expected one per class");
+  if (loss.terms.empty()) throw std::invalid_argument("sum: terms is empty, expected losses");
+  for (const Loss& each : loss.terms) {
+    if (each.kind == Loss::Kind::sum)
+      throw std::invalid_argument("sum: a term is a sum itself, expected the terms of that one");
+    if (!(each.weight > 0 && std::isfinite(each.weight))) {
+      throw std::invalid_argument("sum: a weight is " + runtime::in_words(each.weight) +
+                                  ", expected a finite number > 0");
     }
-    ops::check_class_weights(class_weights(), outputs_);
+    terms_.push_back({LossTerm(each, output_shape), each.weight});
   }
-  if (outputs_ < 2) {
-    throw std::invalid_argument(
-        "trainer: cross_entropy needs one output per class, but the model's output has shape " +
-        to_string(output_shape) +
-        (per_position ? ": end it with Conv2d of at least 2 channels"
-                      : ": end it with Dense of at least 2 features"));
+  const LossTerm& first = terms_.front().loss;
+  for (const Term& term : terms_) {
+    if (term.loss.takes_classes() != first.takes_classes()) {
+      throw std::invalid_argument("sum: " + first.name() + " and " + term.loss.name() +
+                                  " take different targets, classes and values, expected losses "
+                                  "of the same targets");
+    }
+    if (term.loss.ignore_index() != first.ignore_index()) {
+      throw std::invalid_argument("sum: " + first.name() + " and " + term.loss.name() +
+                                  " ignore different labels, expected one ignore_index");
+    }
   }
+  const auto main = std::find_if(terms_.begin(), terms_.end(),
+                                 [](const Term& term) { return term.loss.takes_logits(); });
+  if (main != terms_.end()) main_term_ = static_cast<std::size_t>(main - terms_.begin());
 }
 
-std::string LossFunction::name() const {
-  for (const auto& [name, kind] : Loss::kKinds) {
-    if (kind == loss_.kind) return name;
-  }
-  return "";
-}
-
-bool LossFunction::takes_logits() const {
-  return loss_.kind == Loss::Kind::cross_entropy || loss_.kind == Loss::Kind::binary_cross_entropy;
+bool LossFunction::weighs_targets() const {
+  return std::any_of(terms_.begin(), terms_.end(),
+                     [](const Term& term) { return term.loss.weighs_targets(); });
 }
 
 void LossFunction::check(const Targets& targets, int64_t images) const {
-  const bool classes = loss_.kind == Loss::Kind::cross_entropy;
-  if (!targets.values && !(classes && targets.labels)) {
-    throw std::invalid_argument("trainer: " + name() + " takes " +
-                                (classes ? "labels, one per image" : "target values") +
-                                (classes ? ", or soft labels, one per class" : ", one per output"));
-  }
-  if (classes) {
-    ops::check_class_targets({targets.labels, targets.values}, images * positions_, outputs_);
-  }
-  if (loss_.kind == Loss::Kind::binary_cross_entropy)
-    ops::check_binary_targets(targets.values, images, outputs_);
-  ops::check_row_weights(targets.weights, images);
+  for (const Term& term : terms_) term.loss.check(targets, images);
 }
 
-const float* LossFunction::class_weights() const {
-  const bool weighted = loss_.kind == Loss::Kind::cross_entropy && !loss_.class_weights.empty();
-  return weighted ? loss_.class_weights.data() : nullptr;
-}
-
-double LossFunction::divisor(const Targets& targets, int64_t images) const {
-  std::vector<float> storage;
-  const double weight = ops::cross_entropy_weight(
-      {targets.labels, targets.values}, images * positions_, outputs_, class_weights(),
-      position_weights(targets.weights, images, storage));
-  return weight > 0 ? weight : 1;
-}
-
-const float* LossFunction::position_weights(const float* weights, int64_t images,
-                                            std::vector<float>& storage) const {
-  if (!weights || positions_ == 1) return weights;
-  storage.resize(runtime::checked_size(images * positions_));
-  for (int64_t i = 0; i < images; ++i)
-    std::fill_n(storage.data() + i * positions_, positions_, weights[i]);
-  return storage.data();
+LossDivisor LossFunction::divisor(const Targets& targets, int64_t images) const {
+  const auto or_one = [](double weight) { return weight > 0 ? weight : 1; };
+  if (terms_.size() == 1) return {or_one(terms_.front().loss.weight(targets, images)), {}};
+  LossDivisor divisor{or_one(ops::total_row_weight({}, images, targets.weights)), {}};
+  for (const Term& term : terms_)
+    divisor.terms.push_back(or_one(term.loss.weight(targets, images)) / divisor.total);
+  return divisor;
 }
 
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t images,
-                          double divisor, int threads, float* grad_outputs) {
-  const int64_t rows = images * positions_;
-  if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
-  if (targets.weights && row_correct_.size() < rows) row_correct_ = runtime::AlignedBuffer(rows);
-  const ops::LossBatch batch{outputs,
-                             rows,
-                             outputs_,
-                             {grad_outputs, divisor, /*accumulate=*/false},
-                             row_losses_.data(),
-                             threads,
-                             position_weights(targets.weights, images, position_weights_),
-                             row_correct_.data()};
-  const auto regression = [&](ops::RegressionLoss loss) {
-    return ops::regression_rows(batch, loss, targets.values, loss_.delta);
-  };
-  switch (loss_.kind) {
-    case Loss::Kind::cross_entropy:
-      return ops::cross_entropy_rows(batch, {targets.labels, targets.values},
-                                     {loss_.label_smoothing, class_weights()});
-    case Loss::Kind::binary_cross_entropy:
-      return ops::binary_cross_entropy_rows(batch, targets.values);
-    case Loss::Kind::mean_squared_error:
-      return regression(ops::RegressionLoss::mean_squared_error);
-    case Loss::Kind::mean_absolute_error:
-      return regression(ops::RegressionLoss::mean_absolute_error);
-    case Loss::Kind::huber:
-      break;
+                          const LossDivisor& divisor, int threads, float* grad_outputs) {
+  if (terms_.size() > 1)
+    return sum_of_terms(outputs, targets, images, divisor, threads, grad_outputs);
+  return terms_.front().loss.sum(outputs, targets, images, divisor.total, threads, grad_outputs);
+}
+
+LossSum LossFunction::sum_of_terms(const float* outputs, const Targets& targets, int64_t images,
+                                   const LossDivisor& divisor, int threads, float* grad_outputs) {
+  constexpr int64_t kGrainFloats = 16 * 1024;
+  const int64_t floats = images * floats_;
+  if (grad_outputs && term_gradient_.size() < floats)
+    term_gradient_ = runtime::AlignedBuffer(floats);
+  LossSum total;
+  for (std::size_t k = 0; k < terms_.size(); ++k) {
+    float* const gradient = grad_outputs && k > 0 ? term_gradient_.data() : grad_outputs;
+    const double factor = terms_[k].weight / divisor.terms[k];
+    const LossSum one =
+        terms_[k].loss.sum(outputs, targets, images, divisor.total / factor, threads, gradient);
+    total.sum += factor * one.sum;
+    if (k == main_term_) {
+      total.correct = one.correct;
+      total.row_weight = one.row_weight;
+    }
+    if (gradient == grad_outputs) continue;
+    runtime::parallel_for(threads, floats, kGrainFloats, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) grad_outputs[i] += gradient[i];
+    });
   }
-  return regression(ops::RegressionLoss::huber);
+  total.weight = ops::total_row_weight({}, images, targets.weights);
+  return total;
 }
 
 Metrics LossFunction::metrics(const LossSum& total) const {
   const double mean = total.weight > 0 ? total.sum / total.weight : 0;
-  if (!takes_logits()) return {mean, std::numeric_limits<double>::quiet_NaN()};
-  // Binary cross-entropy counts predictions output by output.
-  const bool by_output = loss_.kind == Loss::Kind::binary_cross_entropy;
-  const double outputs = by_output ? static_cast<double>(outputs_) : 1;
-  const double accuracy = total.row_weight > 0 ? total.correct / (total.row_weight * outputs) : 0;
-  return {mean, accuracy};
+  const bool counts = main_term().takes_logits();
+  return {mean, counts ? main_term().accuracy(total) : std::numeric_limits<double>::quiet_NaN(),
+          total.weight, total.row_weight};
+}
+
+std::vector<LossSum> LossFunction::sums(const float* outputs, const Targets& targets,
+                                        int64_t images, int threads) {
+  std::vector<LossSum> each;
+  for (Term& term : terms_)
+    each.push_back(term.loss.sum(outputs, targets, images, 1.0, threads, nullptr));
+  return each;
+}
+
+Metrics LossFunction::metrics(const std::vector<LossSum>& totals) const {
+  Metrics all = metrics(totals[main_term_]);
+  if (terms_.size() == 1) return all;
+  all.loss = 0;
+  for (std::size_t k = 0; k < terms_.size(); ++k)
+    if (totals[k].weight > 0) all.loss += terms_[k].weight * totals[k].sum / totals[k].weight;
+  return all;
+}
+
+void LossFunction::release() {
+  for (Term& term : terms_) term.loss.release();
+  term_gradient_ = runtime::AlignedBuffer();
 }
 
 }  // namespace cnnx::training

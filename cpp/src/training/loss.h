@@ -1,20 +1,24 @@
-// The losses behind one interface: sums over rows, which add up over batches and machines.
+// The loss of a trainer: one term, or a weighted sum of several for the same targets.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "cnnx/shape.h"
 #include "cnnx/trainer.h"
-#include "ops/losses.h"
 #include "runtime/memory.h"
+#include "training/loss_term.h"
 
 namespace cnnx::training {
 
-// Sums over rows, which are images or their positions; `correct` counts rows, or single outputs for
-// binary cross-entropy, each by the weight of its row.
-using LossSum = ops::LossResult;
+// What the sum over a batch is divided by to give its mean. A shard's loss is divided by that of
+// the whole batch.
+struct LossDivisor {
+  double total = 1;
+  // Of a sum of several terms: the divisor of each, relative to the total, which is then that of
+  // the images.
+  std::vector<double> terms;
+};
 
 class LossFunction {
  public:
@@ -22,43 +26,45 @@ class LossFunction {
   // have this loss.
   LossFunction(const Loss& loss, const Shape& output_shape);
 
-  std::string name() const;
-  // Whether it applies softmax or sigmoid itself, and so can count correct predictions.
-  bool takes_logits() const;
-  bool has_class_weights() const { return class_weights() != nullptr; }
+  // Of the term that says what the outputs are, and that counts correct predictions: the first that
+  // takes logits, or the first.
+  const LossTerm& main_term() const { return terms_[main_term_].loss; }
+  bool weighs_targets() const;
   // How many labels an image has: one, or one for each position of an output (height, width,
-  // classes) of cross-entropy.
-  int64_t labels_per_image() const { return positions_; }
+  // classes) of a loss of classes.
+  int64_t labels_per_image() const { return main_term().labels_per_image(); }
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t images) const;
-  // The divisor of the rows' sum that gives the mean: their number, or the sum of their weights; 1
-  // where this is 0. Targets must have passed check().
-  double divisor(const Targets& targets, int64_t images) const;
+  // Of no weights at all it is 1. Targets must have passed check(); without weights they are not
+  // read unless weighs_targets().
+  LossDivisor divisor(const Targets& targets, int64_t images) const;
   // The gradient is that of sum / divisor; null if it is not needed.
-  LossSum sum(const float* outputs, const Targets& targets, int64_t images, double divisor,
-              int threads, float* grad_outputs);
-  // Each is 0 where the weights add up to 0.
+  LossSum sum(const float* outputs, const Targets& targets, int64_t images,
+              const LossDivisor& divisor, int threads, float* grad_outputs);
+  // Each is 0 where the weights add up to 0. Of several terms the loss of a total over batches is
+  // the mean of theirs.
   Metrics metrics(const LossSum& total) const;
+  // The sums of each term without its weight, for metrics that are those of all rows as one batch.
+  std::vector<LossSum> sums(const float* outputs, const Targets& targets, int64_t images,
+                            int threads);
+  std::size_t term_count() const { return terms_.size(); }
+  Metrics metrics(const std::vector<LossSum>& totals) const;
   // Frees memory that the next sum allocates again.
-  void release() {
-    row_losses_ = runtime::AlignedBuffer();
-    row_correct_ = runtime::AlignedBuffer();
-    position_weights_ = {};
-  }
+  void release();
 
  private:
-  const float* class_weights() const;  // null: all 1
-  // The weights of images as those of all their positions.
-  const float* position_weights(const float* weights, int64_t images,
-                                std::vector<float>& storage) const;
+  struct Term {
+    LossTerm loss;
+    double weight;
+  };
 
-  Loss loss_;
-  int64_t positions_ = 1;
-  int64_t outputs_;  // of a position
-  // Losses and correct predictions of rows before their sum, stored so that a repeated step
-  // allocates nothing.
-  runtime::AlignedBuffer row_losses_, row_correct_;
-  std::vector<float> position_weights_;
+  LossSum sum_of_terms(const float* outputs, const Targets& targets, int64_t images,
+                       const LossDivisor& divisor, int threads, float* grad_outputs);
+
+  std::vector<Term> terms_;
+  std::size_t main_term_ = 0;
+  int64_t floats_;                        // of an image's output
+  runtime::AlignedBuffer term_gradient_;  // of all terms but the first
 };
 
 }  // namespace cnnx::training

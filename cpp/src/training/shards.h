@@ -11,6 +11,7 @@
 
 #include "cnnx/trainer.h"
 #include "runtime/memory.h"
+#include "training/loss.h"
 #include "training/parameter_segments.h"
 
 namespace cnnx::training {
@@ -67,7 +68,7 @@ struct ShardInput {
 // A batch whose shards are made one at a time.
 struct ShardedBatch {
   int64_t rows;  // of all shards
-  double divisor;
+  LossDivisor divisor;
   // Makes a shard, which is valid until the next call.
   std::function<ShardInput(int64_t shard)> input;
 };

@@ -45,18 +45,10 @@ const graph::ModelState& averaged_state(const TrainerState& state, const char* f
 }
 
 // How predict and probabilities interpret the outputs of a model that is trained with this loss.
-Probabilities probabilities_for(const Loss& loss, const graph::ModelState& model) {
+Probabilities probabilities_for(const training::LossTerm& loss, const graph::ModelState& model) {
+  if (loss.takes_classes()) return Probabilities::softmax;
+  if (loss.takes_logits()) return Probabilities::sigmoid;
   const Probabilities now = model.probabilities;
-  switch (loss.kind) {
-    case Loss::Kind::cross_entropy:
-      return Probabilities::softmax;
-    case Loss::Kind::binary_cross_entropy:
-      return Probabilities::sigmoid;
-    case Loss::Kind::mean_squared_error:
-    case Loss::Kind::mean_absolute_error:
-    case Loss::Kind::huber:
-      break;
-  }
   // A model with class names, or with a last layer of probabilities, remains a classifier.
   return model.classes.empty() && now != Probabilities::outputs ? Probabilities::none : now;
 }
@@ -83,7 +75,7 @@ Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& l
     : state_(std::make_shared<TrainerState>(without_int8_weights(model.state()), optimizer, loss,
                                             options)) {
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
-  model.state_->probabilities = probabilities_for(loss, *model.state_);
+  model.state_->probabilities = probabilities_for(state_->loss.main_term(), *model.state_);
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
@@ -107,8 +99,8 @@ void check_batch(const TrainerState& state, const ImageBatch& images, const Targ
 
 // Images in memory, which have passed check_batch. The trainer is locked.
 training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
-                                const Targets& targets, double divisor) {
-  return {images.count, divisor, [&state, &images, &targets](int64_t shard) {
+                                const Targets& targets, training::LossDivisor divisor) {
+  return {images.count, std::move(divisor), [&state, &images, &targets](int64_t shard) {
             const training::Rows rows = training::rows_of_shard(images.count, state.shards, shard);
             const int64_t outputs = element_count(state.model->graph.output_shape());
             const auto from = [&](const auto* array, int64_t row) {
@@ -131,10 +123,12 @@ double Trainer::compute_gradients(const ImageBatch& images, const Targets& targe
     throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) +
                                 ", expected a number > 0");
   }
-  const double rows = divisor > 0 ? divisor : s.loss.divisor(targets, images.count);
+  training::LossDivisor own = s.loss.divisor(targets, images.count);
+  if (divisor > 0) own.total = divisor;
+  const double rows = own.total;
   const TrainerLock lock(s.mutex);
   const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
-  return s.compute_gradients(batch_of(s, images, targets, rows)).sum / rows;
+  return s.compute_gradients(batch_of(s, images, targets, std::move(own))).sum / rows;
 }
 
 void Trainer::apply_gradients() {
@@ -149,9 +143,10 @@ void Trainer::apply_gradients() {
 double Trainer::step(const ImageBatch& images, const Targets& targets) {
   TrainerState& s = *state();
   check_batch(s, images, targets);
-  const double divisor = s.loss.divisor(targets, images.count);
+  training::LossDivisor divisor = s.loss.divisor(targets, images.count);
+  const double rows = divisor.total;
   const TrainerLock lock(s.mutex);
-  return s.step(batch_of(s, images, targets, divisor), "step").sum / divisor;
+  return s.step(batch_of(s, images, targets, std::move(divisor)), "step").sum / rows;
 }
 
 double Trainer::learning_rate() const {
@@ -308,7 +303,9 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
   const int64_t pieces = (source.count() + piece - 1) / piece;
   training::Distribution* const shared = state()->distribution.get();
   const training::Rows own = shared ? shared->own_rows(pieces) : training::Rows{0, pieces};
-  std::vector<training::LossSum> sums(runtime::checked_size<training::LossSum>(pieces));
+  const std::size_t terms = state()->loss.term_count();
+  std::vector<training::LossSum> sums(
+      runtime::checked_size<training::LossSum>(pieces * static_cast<int64_t>(terms)));
   training::Batch batch;
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   for (int64_t i = own.first; i < own.first + own.count; ++i) {
@@ -318,13 +315,14 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
     const graph::WorkspaceLease workspace = model.lease(*plan);
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
                                         model.packed(*plan), *workspace);
-    sums[static_cast<std::size_t>(i)] =
-        state()->loss.sum(output, batch.targets, part.count, 1.0, threads, nullptr);
+    const auto of_piece = state()->loss.sums(output, batch.targets, part.count, threads);
+    std::copy(of_piece.begin(), of_piece.end(),
+              sums.begin() + static_cast<std::ptrdiff_t>(i) * static_cast<std::ptrdiff_t>(terms));
   }
   if (shared) shared->share(sums);
-  training::LossSum total;
-  for (const training::LossSum& sum : sums) total += sum;
-  return state()->loss.metrics(total);
+  std::vector<training::LossSum> totals(terms);
+  for (std::size_t i = 0; i < sums.size(); ++i) totals[i % terms] += sums[i];
+  return state()->loss.metrics(totals);
 }
 
 }  // namespace cnnx

@@ -58,9 +58,9 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   runtime::check_settings("trainer: ", options);
   check_schedule(schedule);
   const std::string& last = model->graph.nodes().back().layer.kind;
-  if (loss.takes_logits() && (last == "softmax" || last == "sigmoid")) {
+  if (loss.main_term().takes_logits() && (last == "softmax" || last == "sigmoid")) {
     throw std::invalid_argument(
-        "trainer: the model ends in " + last + ", but " + loss.name() +
+        "trainer: the model ends in " + last + ", but " + loss.main_term().name() +
         " takes raw outputs and applies it itself: leave the last layer out");
   }
   for (int i = 0; i < optimizer.slot_count(); ++i) {

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnx.cli.errors import UserError, counted
 from cnnx.cli.option_types import BALANCED
-from cnnx.training.losses import balanced_weights
+from cnnx.training.class_weights import balanced_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

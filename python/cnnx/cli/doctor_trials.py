@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cnnx.data.source import Source
     from cnnx.doctor import Finding
     from cnnx.model.model import Model
-    from cnnx.training.losses import Loss
+    from cnnx.training.loss import Loss
 
 _NETWORK = "small"  # the default of `cnnx train`
 _IMAGES = 1024  # of a folder that are decoded for a model or a trial

@@ -16,7 +16,8 @@ from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
 from cnnx.training.config import is_frozen
 from cnnx.training.learning_rate_range import lr_find
-from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.training.loss import Loss
+from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy
 from cnnx.training.optimizers import Adam
 from cnnx.training.trainer import Trainer
 

@@ -36,7 +36,7 @@ from cnnx.sklearn.pixels import (
 from cnnx.sklearn.settings import optimizer_of, schedule_of
 from cnnx.sklearn.thread_share import threads
 from cnnx.training.history import History
-from cnnx.training.losses import Loss
+from cnnx.training.loss import Loss
 from cnnx.training.optimizers import Optimizer
 from cnnx.training.schedules import Schedule
 from cnnx.training.trainer import Trainer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
-from cnnx.training import losses, optimizers, schedules
+from cnnx.training import loss_sum, losses, optimizers, schedules, segmentation_losses
 from cnnx.training.checkpoint_metadata import pack, unpack
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.history import History
@@ -26,14 +27,14 @@ _RECIPES: dict[str, type] = {
     for each in (
         *(
             getattr(module, name)
-            for module in (losses, optimizers, schedules)
+            for module in (loss_sum, losses, segmentation_losses, optimizers, schedules)
             for name in module.__all__
         ),
         Augmentation,
         TrainingRecipe,
         WeightAverage,
     )
-    if isinstance(each, type)
+    if dataclasses.is_dataclass(each) and isinstance(each, type)
 }
 
 

@@ -10,7 +10,7 @@ from cnnx.advice import warn
 from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.model.model import Model
 from cnnx.spelling import instance_for
-from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.training.loss import Loss
 from cnnx.training.optimizers import Optimizer, ParameterRule
 from cnnx.training.schedules import Schedule, core_schedule, watched_measure
 from cnnx.training.weight_average import WeightAverage
@@ -57,7 +57,7 @@ class TrainingRecipe:
         if not isinstance(self.loss, Loss):
             raise TypeError(
                 f"Trainer: loss is {shown(self.loss)}, expected CrossEntropy, BinaryCrossEntropy, "
-                f"MSE, L1 or Huber{instance_for(self.loss, 'loss')}"
+                f"MSE, L1, Huber or another of cnnx.losses{instance_for(self.loss, 'loss')}"
             )
         if not is_integer(self.seed) or not 0 <= self.seed < 2**63:
             raise ValueError(
@@ -97,7 +97,7 @@ class TrainingRecipe:
         """
         if watched is not None and watched.startswith("validation") and not validates:
             raise ValueError(f"{who} watches {watched}, expected validation=")
-        has_accuracy = isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
+        has_accuracy = self.loss.takes_logits
         if watched is not None and watched.endswith("accuracy") and not has_accuracy:
             raise ValueError(
                 f"{who} watches {watched}, which {type(self.loss).__name__} does not measure, "
@@ -106,8 +106,6 @@ class TrainingRecipe:
 
     def for_classes(self, classes: Sequence[str] | None) -> TrainingRecipe:
         """The settings with class weights in the order of a model's classes."""
-        if not isinstance(self.loss, CrossEntropy):
-            return self
         return replace(self, loss=self.loss.for_classes(classes))
 
     def core(self, model: Model, *, recompute: bool) -> _core.Trainer:
@@ -130,7 +128,7 @@ class TrainingRecipe:
             options,
         )
         last = model._core.layers[-1][0]
-        if isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy)) and last in _NO_LOGITS:
+        if self.loss.takes_logits and last in _NO_LOGITS:
             warn(
                 f"Trainer: the model ends in {last}, but {type(self.loss).__name__} expects raw "
                 "outputs: leave the last layer out"

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cnnx.arguments import (
-    above_zero,
-    is_integer,
-    not_negative,
-    number,
-    rectangular_array,
-    shown,
-)
-from cnnx.recipe import Recipe
+from cnnx.arguments import above_zero, number, shown
 from cnnx.spelling import checked_call
+from cnnx.training.class_weights import balanced
+from cnnx.training.loss import ClassLoss, Loss
 
 __all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 
 
 @checked_call
 @dataclass(frozen=True)
-class CrossEntropy(Recipe):
+class CrossEntropy(ClassLoss):
     """Cross-entropy of the softmax of the outputs: one class per image, or one per position.
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
@@ -44,6 +37,8 @@ class CrossEntropy(Recipe):
         label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
         class_weights: one number >= 0 per class, in order, or by index or name in a mapping of all
             classes; None for equal weights.
+        ignore_index: label of images or positions that count for nothing: their loss and gradient
+            are 0, and no mean divides by them; None for none. A mask of PASCAL VOC has 255.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -52,7 +47,7 @@ class CrossEntropy(Recipe):
 
     Example:
         >>> CrossEntropy(label_smoothing=0.1)
-        CrossEntropy(label_smoothing=0.1, class_weights=None)
+        CrossEntropy(label_smoothing=0.1, class_weights=None, ignore_index=None)
         >>> CrossEntropy(class_weights=[1, 0.5]).class_weights
         (1.0, 0.5)
         >>> CrossEntropy(class_weights={1: 0.5, 0: 1}).class_weights
@@ -68,42 +63,31 @@ class CrossEntropy(Recipe):
     label_smoothing: float = 0.0
     class_weights: Sequence[float] | Mapping[int, float] | Mapping[str, float] | None = None
 
+    ignore_index: int | None = None
+
     def __post_init__(self) -> None:
         smoothing = check_label_smoothing(self.label_smoothing, "CrossEntropy")
         object.__setattr__(self, "label_smoothing", smoothing)
-        if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
+        self._check_classes()
 
-    def for_classes(self, classes: Sequence[str] | None) -> CrossEntropy:
-        """The loss with the class weights in the order of a model's classes.
-
-        Raises:
-            ValueError: if the weights are by name and the names are not those of the classes.
-        """
-        weights = self.class_weights
-        if not isinstance(weights, Mapping):
-            return self
-        if classes is None or set(weights) != set(classes):
-            expected = "integers, since the model has no class names"
-            if classes is not None:
-                expected = f"the model's classes {', '.join(classes)}"
-            raise ValueError(
-                f"Trainer: class_weights has the keys {', '.join(map(str, weights))}, "
-                f"expected {expected}"
-            )
-        by_name: Mapping[Any, float] = weights
-        return replace(self, class_weights=[by_name[name] for name in classes])
+    def takes_classes(self, outputs: int) -> bool:
+        """True: one output is refused by `Trainer`."""
+        return True
 
     @classmethod
-    def balanced(cls, y: ArrayLike, *, label_smoothing: float = 0.0) -> CrossEntropy:
+    def balanced(
+        cls, y: ArrayLike, *, label_smoothing: float = 0.0, ignore_index: int | None = None
+    ) -> CrossEntropy:
         """The loss with class weights that let every class count the same.
 
         The weight of a class is ``labels / (classes * labels of the class)``, that of
         class_weight="balanced" in scikit-learn.
 
         Args:
-            y: labels of the training images, (N,): class indices or names.
+            y: labels of the training images, (N,), class indices or names, or indices of their
+                positions, (N, height, width).
             label_smoothing: as for `CrossEntropy`.
+            ignore_index: as for `CrossEntropy`; such labels are not counted.
 
         Raises:
             TypeError: if y is of another dtype.
@@ -116,12 +100,16 @@ class CrossEntropy(Recipe):
             >>> CrossEntropy.balanced(["cat", "dog", "dog", "dog"]).class_weights
             {'cat': 2.0, 'dog': 0.6666666666666666}
         """
-        return cls(class_weights=_balanced(y), label_smoothing=label_smoothing)
+        return cls(
+            class_weights=balanced(y, ignore_index),
+            label_smoothing=label_smoothing,
+            ignore_index=ignore_index,
+        )
 
 
 @checked_call
 @dataclass(frozen=True)
-class BinaryCrossEntropy(Recipe):
+class BinaryCrossEntropy(Loss):
     """Binary cross-entropy between the sigmoid of each output and its target.
 
     ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))`` for an output
@@ -138,7 +126,7 @@ class BinaryCrossEntropy(Recipe):
 
 @checked_call
 @dataclass(frozen=True)
-class MSE(Recipe):
+class MSE(Loss):
     """Mean squared error, ``mean over rows and outputs of (output - target)**2``.
 
     Targets have the shape of the outputs.
@@ -149,11 +137,12 @@ class MSE(Recipe):
     """
 
     kind: ClassVar[str] = "mean_squared_error"
+    takes_logits: ClassVar[bool] = False
 
 
 @checked_call
 @dataclass(frozen=True)
-class L1(Recipe):
+class L1(Loss):
     """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
 
     Targets have the shape of the outputs. The gradient is 0 where output and target are equal.
@@ -164,11 +153,12 @@ class L1(Recipe):
     """
 
     kind: ClassVar[str] = "mean_absolute_error"
+    takes_logits: ClassVar[bool] = False
 
 
 @checked_call
 @dataclass(frozen=True)
-class Huber(Recipe):
+class Huber(Loss):
     """Huber loss: squared error for small differences, absolute error for large ones.
 
     For ``d = output - target`` it is the mean over rows and outputs of ``d**2 / 2`` where
@@ -191,66 +181,12 @@ class Huber(Recipe):
     """
 
     kind: ClassVar[str] = "huber"
+    takes_logits: ClassVar[bool] = False
 
     delta: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", above_zero(self.delta, "Huber", "delta"))
-
-
-def _balanced(y: ArrayLike) -> list[float] | dict[str, float]:
-    """Balanced weights in the order of the classes, or by name."""
-    labels = rectangular_array(y, "CrossEntropy.balanced", "y")
-    if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(
-            f"CrossEntropy.balanced: y has shape {labels.shape}, expected labels (N,), at least one"
-        )
-    if labels.dtype.kind in "UO" and all(isinstance(each, str) for each in labels):
-        names, counts = np.unique(labels.astype(str), return_counts=True)
-        return dict(zip(names.tolist(), balanced_weights(counts), strict=True))
-    if labels.dtype.kind not in "biu":
-        raise TypeError(
-            f"CrossEntropy.balanced: y has dtype {labels.dtype}, expected integers or class names"
-        )
-    if labels.min() < 0:
-        raise ValueError(
-            f"CrossEntropy.balanced: y has label {labels.min()}, expected indices >= 0"
-        )
-    counts = np.bincount(labels.astype(np.int64))
-    if counts.min() == 0:
-        raise ValueError(
-            f"CrossEntropy.balanced: y has no label {int(counts.argmin())}, expected one of every "
-            f"class from 0 to {len(counts) - 1}"
-        )
-    return balanced_weights(counts)
-
-
-def balanced_weights(counts: NDArray[np.int64]) -> list[float]:
-    """Class weights that let every class count the same, from its number of labels."""
-    return [float(each) for each in counts.sum() / (len(counts) * counts)]
-
-
-def _class_weights(given: object) -> tuple[float, ...] | dict[str, float]:
-    """Weights in the order of the classes, or by name until the classes are known."""
-    is_one = isinstance(given, str) or getattr(given, "ndim", 1) == 0
-    if is_one or not isinstance(given, Iterable):
-        balanced = ": CrossEntropy.balanced(y)" if given == "balanced" else ""
-        raise TypeError(
-            f"CrossEntropy: class_weights is {shown(given)}, expected a list of numbers{balanced}"
-        )
-    if isinstance(given, Mapping) and not all(isinstance(key, str) for key in given):
-        expected = set(range(len(given)))
-        if not all(is_integer(key) for key in given) or set(given) != expected:
-            raise ValueError(
-                f"CrossEntropy: class_weights has the keys {', '.join(map(repr, given))}, expected "
-                f"0 to {len(given) - 1}, one per class, or the names of all classes"
-            )
-        given = [given[index] for index in range(len(given))]
-    values = given.values() if isinstance(given, Mapping) else given
-    weights = tuple(not_negative(each, "CrossEntropy", "class_weights") for each in values)
-    if not weights:
-        raise ValueError("CrossEntropy: class_weights is empty, expected one number per class")
-    return dict(zip(given, weights, strict=True)) if isinstance(given, Mapping) else weights
 
 
 def check_label_smoothing(value: object, caller: str) -> float:
@@ -261,7 +197,3 @@ def check_label_smoothing(value: object, caller: str) -> float:
             f"{caller}: label_smoothing is {shown(value)}, expected a number from 0 to 1"
         )
     return smoothing
-
-
-# Loss of a `Trainer`.
-Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE | L1 | Huber

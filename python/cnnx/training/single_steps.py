@@ -32,8 +32,6 @@ from cnnx.training.targets import (
     Arrays,
     loss_targets,
     row_weights,
-    targets_weight,
-    total_row_weight,
 )
 
 
@@ -331,8 +329,4 @@ class SingleSteps(NamedAttributes):
         averaged: bool = False,
     ) -> BatchMetrics:
         arrays = self._some(x, y, sample_weight, function)
-        pixels, _, targets, weights = arrays
-        count = len(pixels)
-        loss, accuracy = self._core.evaluate(*arrays, [], averaged)
-        weight = targets_weight(self._recipe.loss, targets, weights)
-        return BatchMetrics(loss, accuracy, weight, total_row_weight(weights, count), count)
+        return BatchMetrics(*self._core.evaluate(*arrays, [], averaged), len(arrays[0]))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, real_array, rectangular_array
 from cnnx.batch_arguments import class_indices, class_labels, place, target_values
-from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.training.loss import Loss
 from cnnx.training.metric_sums import only_zeros
 
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
@@ -40,13 +40,14 @@ def loss_targets(
         TypeError: if the dtype does not fit the loss.
         ValueError: if the shape or a value does not fit.
     """
-    if isinstance(loss, CrossEntropy):
+    if loss.takes_classes(shape[-1]):
         if shape[-1] > 1 and np.shape(y) == (count, *shape):
             return _soft_labels(y, (count, *shape), function)
         if len(shape) == 3:
-            return _labels_of_positions(y, (count, *shape[:2]), shape[2], function)
-        return class_labels(y, count, classes or [], shape[0], function)
-    if isinstance(loss, BinaryCrossEntropy):
+            places = (count, *shape[:2])
+            return _labels_of_positions(y, places, shape[2], loss.ignore_index, function)
+        return class_labels(y, count, classes or [], shape[0], function, loss.ignore_index)
+    if loss.takes_logits:
         if np.asarray(y).dtype.kind == "U":
             y = class_labels(y, count, classes or [], 2, function)
         return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
@@ -66,7 +67,11 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
 
 
 def _labels_of_positions(
-    y: ArrayLike, shape: tuple[int, int, int], classes: int, function: str
+    y: ArrayLike,
+    shape: tuple[int, int, int],
+    classes: int,
+    ignore_index: int | None,
+    function: str,
 ) -> NDArray[np.int64]:
     """Labels of every position of every image as int64, (batch, height, width)."""
     labels = rectangular_array(y, function, "y")
@@ -82,7 +87,7 @@ def _labels_of_positions(
             f"{function}: y has shape {labels.shape}, expected a label for each position of the "
             f"output, {shape}"
         )
-    return class_indices(labels, classes, function)
+    return class_indices(labels, classes, function, ignore_index)
 
 
 def row_weights(value: ArrayLike | None, count: int, function: str) -> FloatArray | None:
@@ -120,19 +125,3 @@ def check_some_weight(weights: FloatArray | None, function: str) -> None:
     """
     if weights is not None and weights.size and not weights.any():
         raise ValueError(only_zeros(function))
-
-
-def total_row_weight(weights: FloatArray | None, count: int) -> float:
-    """Divisor of the accuracy: the sum of the weights of `count` images."""
-    return float(count) if weights is None else float(weights.sum(dtype=np.float64))
-
-
-def targets_weight(loss: Loss, targets: Targets, weights: FloatArray | None) -> float:
-    """Divisor of the mean loss: the sum of the weights of images, times those of their classes."""
-    class_weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
-    if class_weights is None:
-        return total_row_weight(weights, len(targets))
-    by_class = np.asarray(class_weights, np.float32).astype(np.float64)  # the core rounds them so
-    own = by_class[targets] if targets.dtype == np.int64 else targets @ by_class
-    by_image = own.reshape(len(own), -1).mean(axis=1)
-    return float(by_image.sum() if weights is None else (weights * by_image).sum())

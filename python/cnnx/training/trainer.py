@@ -29,7 +29,8 @@ from cnnx.training.labelled_images import (
     training_images,
     validation_images,
 )
-from cnnx.training.losses import CrossEntropy, Loss
+from cnnx.training.loss import Loss
+from cnnx.training.losses import CrossEntropy
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.processes import load_in_processes
@@ -56,7 +57,7 @@ class Trainer(SingleSteps):
     Args:
         model: model to train.
         optimizer: `SGD`, `Adam`, `AdamW`, `RMSprop` or `Muon`.
-        loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1` or `Huber`.
+        loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1`, `Huber` or another of `losses`.
         seed: seed of the order of the images, the validation split, dropout and augmentation.
         rules: factors for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.

@@ -1,0 +1,82 @@
+"""What all losses have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from cnnx.arguments import is_integer, shown
+from cnnx.recipe import Recipe
+from cnnx.training.class_weights import class_weights_of
+
+
+class Loss(Recipe):
+    """Base class of the losses of a `Trainer`.
+
+    Attributes:
+        takes_logits: whether the loss applies softmax or sigmoid to the outputs itself, and so
+            counts correct predictions.
+        ignore_index: label of positions that count for nothing, or None.
+    """
+
+    takes_logits: ClassVar[bool] = True
+    ignore_index: int | None = None
+
+    def takes_classes(self, outputs: int) -> bool:
+        """Whether the targets of so many outputs are labels of classes, and not values."""
+        return False
+
+    def for_classes(self, classes: Sequence[str] | None) -> Loss:
+        """The loss with class weights in the order of a model's classes.
+
+        Raises:
+            ValueError: if the weights are by name and the names are not those of the classes.
+        """
+        return self
+
+
+class ClassLoss(Loss):
+    """Base class of the losses of classes, frozen dataclasses with these settings.
+
+    Attributes:
+        class_weights: weights of the classes in order or by name; None for equal weights.
+    """
+
+    class_weights: Sequence[float] | Mapping[int, float] | Mapping[str, float] | None
+
+    def takes_classes(self, outputs: int) -> bool:
+        """True unless a single output is the sigmoid of a probability."""
+        return outputs > 1
+
+    def for_classes(self, classes: Sequence[str] | None) -> Loss:
+        """The loss with class weights in the order of a model's classes."""
+        weights = self.class_weights
+        if not isinstance(weights, Mapping):
+            return self
+        if classes is None or set(weights) != set(classes):
+            expected = "integers, since the model has no class names"
+            if classes is not None:
+                expected = f"the model's classes {', '.join(classes)}"
+            raise ValueError(
+                f"Trainer: class_weights has the keys {', '.join(map(str, weights))}, "
+                f"expected {expected}"
+            )
+        by_name: Mapping[Any, float] = weights
+        dataclass: Any = self
+        ordered: Loss = replace(dataclass, class_weights=[by_name[name] for name in classes])
+        return ordered
+
+    def _check_classes(self) -> None:
+        """Check the settings of classes; errors begin with the name of the loss."""
+        name = type(self).__name__
+        if self.class_weights is not None:
+            weights = class_weights_of(self.class_weights, name)
+            object.__setattr__(self, "class_weights", weights)
+        if self.ignore_index is None:
+            return
+        if not is_integer(self.ignore_index) or not -(2**63) < self.ignore_index < 2**63:
+            raise TypeError(
+                f"{name}: ignore_index is {shown(self.ignore_index)}, expected a label or None"
+            )
+        object.__setattr__(self, "ignore_index", int(self.ignore_index))
