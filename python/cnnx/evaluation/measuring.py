@@ -17,7 +17,6 @@ from cnnx.distributed.communicator import Communicator
 from cnnx.evaluation.evaluation import Evaluation
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
-from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import LabelledSet, measured_images, measured_set
 from cnnx.training.metric_sums import batch_of
@@ -228,13 +227,19 @@ def refuse_unless_one_class(model: Model, function: str) -> None:
     Raises:
         ValueError: if it predicts values or several classes per image.
     """
-    core = model._core
-    if outputs_are_values(core):
+    task = model.task
+    if task == "regression":
         raise ValueError(
-            f"{function}: the model was trained with a regression loss, expected a classifier"
+            f"{function}: the model was trained with a regression loss, expected a classifier; its "
+            "values are measured by cnnx.evaluation.evaluate_regression"
         )
-    shape = model.output_shape
-    if len(shape) != 1 or (shape[0] > 1 and outputs_are_independent(core)):
+    if task == "segmentation":
+        raise ValueError(
+            f"{function}: the model predicts a class for each position, expected one that predicts "
+            "a single class per image; its classes are measured by "
+            "cnnx.evaluation.evaluate_segmentation"
+        )
+    if task != "classification":
         raise ValueError(
             f"{function}: the model predicts several classes per image, expected one that predicts "
             "a single class per image"

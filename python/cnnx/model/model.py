@@ -27,7 +27,7 @@ from cnnx.model.layer_view import ModelLayer
 from cnnx.model.memory import ModelMemory
 from cnnx.model.metadata import ModelMetadata
 from cnnx.model.parameters import Parameters
-from cnnx.model.predictions import outputs_are_values, predictions_of
+from cnnx.model.predictions import Task, outputs_are_values, predictions_of, task_of
 from cnnx.model.variants import ModelVariants
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
@@ -183,6 +183,21 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
         return preprocessing_of(self._core)
 
     @property
+    def task(self) -> Task:
+        """What `predict` predicts; the loss of a training decides it, and it is saved.
+
+        "classification" is one class per image, "multi_label" several classes at once,
+        "segmentation" a class for each position of an output (height, width, classes), and
+        "regression" values. A model that was not trained is a classifier, of images or positions.
+
+        Example:
+            >>> import cnnx
+            >>> cnnx.Model([cnnx.Conv2d(3, 1)], input_shape=(8, 8, 1)).task
+            'segmentation'
+        """
+        return task_of(self._core)
+
+    @property
     def temperature(self) -> float:
         """Number that divides the outputs before softmax or sigmoid, 1 without calibration.
 
@@ -311,10 +326,11 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
 
         Returns:
             The most probable classes, (batch,), or (batch, height, width) for a class per position:
-            names, or integer indices for a model without class names. One sigmoid output gives
-            class 1 above 1/2 and class 0 otherwise. Several independent sigmoid outputs give
-            booleans, (batch, outputs). A model without class names that was trained with `MSE`,
-            `L1` or `Huber` gives its outputs, float32, in their shape, or (batch,) for one output.
+            names, or integer indices for a model without class names. One sigmoid output, of an
+            image or of each position, gives class 1 above 1/2 and class 0 otherwise. Several
+            independent sigmoid outputs give booleans, (batch, outputs). A model without class names
+            that was trained with `MSE`, `L1` or `Huber` gives its outputs, float32, in their shape,
+            or (batch,) for one output.
 
         Raises:
             ValueError: if `x` does not fit the model or is not finite, or if a model that was not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from cnnx import _core
 from cnnx.arguments import FloatArray
 from cnnx.batch_arguments import all_finite
+
+# What a model predicts.
+Task: TypeAlias = Literal["classification", "multi_label", "segmentation", "regression"]
 
 
 def outputs_are_values(core: _core.Model) -> bool:
@@ -22,6 +25,18 @@ def outputs_are_independent(core: _core.Model) -> bool:
     """Whether each output is a probability of its own, and not one of several classes."""
     kind = core.probability_kind
     return kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
+
+
+def task_of(core: _core.Model) -> Task:
+    """What the model predicts, as `Model.task` documents it."""
+    shape = tuple(core.output_shape)
+    if outputs_are_values(core):
+        return "regression"
+    if len(shape) == 3:
+        is_one_class = shape[2] == 1 or not outputs_are_independent(core)
+        return "segmentation" if is_one_class else "multi_label"
+    is_one_class = shape == (1,) or not outputs_are_independent(core)
+    return "classification" if is_one_class else "multi_label"
 
 
 def predictions_of(
@@ -42,11 +57,11 @@ def predictions_of(
                 "its training has diverged, or its weights are damaged"
             )
         raise ValueError("predict: x holds NaN or infinity, expected finite images")
-    is_one = outputs.ndim == 2 and outputs.shape[1] == 1
+    is_one = outputs.shape[-1] == 1
     if outputs_are_values(core):
-        return outputs[:, 0] if is_one else outputs
+        return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
     if is_one:
-        indices = (outputs[:, 0] > 0.5).astype(np.int64)
+        indices = (outputs[..., 0] > 0.5).astype(np.int64)
     elif outputs_are_independent(core):
         return outputs > 0.5
     else:

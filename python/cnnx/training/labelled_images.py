@@ -19,6 +19,7 @@ from cnnx.data.image_like import holds_images
 from cnnx.data.source import Source, open_source
 from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
+from cnnx.training.metric_sums import Batch, batch_of
 
 _FORMS = "a Dataset, a path or an iterable of batches (x, y)"
 
@@ -268,3 +269,16 @@ def _is_batch(given: Any) -> bool:
 
 def _has_batch_length(given: Any) -> bool:
     return isinstance(given, (tuple, list)) and len(given) in (2, 3)
+
+
+def batches_of(found: LabelledSet, function: str) -> Iterator[Batch]:
+    """The images as batches, one if they are in arrays.
+
+    Raises:
+        TypeError: if a batch is neither (x, y) nor (x, y, sample_weight).
+    """
+    if found.y is not None:
+        yield Batch(found.x, found.y, found.sample_weight)
+        return
+    for each in found.x:
+        yield batch_of(each, function)

@@ -45,7 +45,7 @@ def loss_targets(
             return _soft_labels(y, (count, *shape), function)
         if len(shape) == 3:
             places = (count, *shape[:2])
-            return _labels_of_positions(y, places, shape[2], loss.ignore_index, function)
+            return labels_of_positions(y, places, shape[2], loss.ignore_index, function)
         return class_labels(y, count, classes or [], shape[0], function, loss.ignore_index)
     if loss.takes_logits:
         if np.asarray(y).dtype.kind == "U":
@@ -66,14 +66,19 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
     return soft_labels
 
 
-def _labels_of_positions(
+def labels_of_positions(
     y: ArrayLike,
     shape: tuple[int, int, int],
     classes: int,
     ignore_index: int | None,
     function: str,
 ) -> NDArray[np.int64]:
-    """Labels of every position of every image as int64, (batch, height, width)."""
+    """Labels of every position of every image as int64, (batch, height, width).
+
+    Raises:
+        TypeError: if they are not integers.
+        ValueError: if the shape differs, or a label is neither a class nor `ignore_index`.
+    """
     labels = rectangular_array(y, function, "y")
     if labels.dtype.kind not in "biu":
         raise TypeError(

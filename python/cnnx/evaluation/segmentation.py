@@ -1,0 +1,283 @@
+"""Evaluation of a class for each position: overlap of prediction and label, class by class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnx.arguments import shown
+from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
+from cnnx.spelling import NamedAttributes, checked_call
+from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.targets import labels_of_positions
+
+# Positions whose outputs are computed at a time.
+_POSITIONS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class OverlapMetrics:
+    """Overlap of one class; NaN where neither labels nor predictions have it.
+
+    Attributes:
+        name: name of the class.
+        count: number of positions of the class.
+        iou: positions of both over positions of either, intersection over union.
+        dice: twice the positions of both over the sum of the positions of each, the F1.
+        precision: fraction of the positions predicted as the class that are of the class.
+        recall: fraction of the positions of the class that are predicted as the class.
+    """
+
+    name: str
+    count: int
+    iou: float
+    dice: float
+    precision: float
+    recall: float
+
+
+@checked_call
+class SegmentationEvaluation(NamedAttributes):
+    """Counts of labelled and predicted positions, and the metrics that follow from them.
+
+    Args:
+        confusion_matrix: counts of positions with true classes as rows and predicted classes as
+            columns, (classes, classes).
+        classes: names of the classes, or None for their numbers.
+        count: number of images.
+
+    Attributes:
+        confusion_matrix: counts of positions, int64, (classes, classes).
+        classes: names of the classes.
+        count: number of images.
+
+    Raises:
+        TypeError: if the counts are not integers.
+        ValueError: if the matrix is not square, a count is below 0, or names do not fit it.
+
+    Example:
+        >>> evaluation = SegmentationEvaluation([[6, 2], [0, 4]], ["ground", "tree"])
+        >>> evaluation.pixel_accuracy
+        0.8333333333333334
+        >>> [round(each.iou, 3) for each in evaluation.per_class]
+        [0.75, 0.667]
+    """
+
+    confusion_matrix: NDArray[np.int64]
+    classes: tuple[str, ...]
+    count: int
+
+    def __init__(
+        self,
+        confusion_matrix: ArrayLike,
+        classes: Sequence[str] | None = None,
+        *,
+        count: int = 1,
+    ) -> None:
+        matrix = np.asarray(confusion_matrix)
+        if matrix.dtype.kind not in "iu":
+            raise TypeError(
+                f"SegmentationEvaluation: confusion_matrix has dtype {matrix.dtype}, expected "
+                "integers"
+            )
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+            raise ValueError(
+                f"SegmentationEvaluation: confusion_matrix has shape {matrix.shape}, expected "
+                "(classes, classes)"
+            )
+        if matrix.min() < 0:
+            raise ValueError(
+                f"SegmentationEvaluation: confusion_matrix has {matrix.min()}, expected counts >= 0"
+            )
+        names = tuple(map(str, range(len(matrix)) if classes is None else classes))
+        if len(names) != len(matrix):
+            raise ValueError(
+                f"SegmentationEvaluation: classes is {shown(classes)}, expected {len(matrix)} names"
+            )
+        self.confusion_matrix = matrix.astype(np.int64)
+        self.classes = names
+        self.count = count
+
+    @property
+    def positions(self) -> int:
+        """Number of labelled positions of all images."""
+        return int(self.confusion_matrix.sum())
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Fraction of the positions that are predicted correctly; NaN without a position."""
+        return _quotient(int(self.confusion_matrix.trace()), self.positions)
+
+    @cached_property
+    def per_class(self) -> tuple[OverlapMetrics, ...]:
+        """Positions, IoU, Dice, precision and recall of every class."""
+        matrix = self.confusion_matrix
+        both = matrix.diagonal().tolist()
+        true, predicted = matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist()
+        return tuple(
+            OverlapMetrics(
+                name,
+                labelled,
+                _quotient(overlap, labelled + found - overlap),
+                _quotient(2 * overlap, labelled + found),
+                _quotient(overlap, found),
+                _quotient(overlap, labelled),
+            )
+            for name, overlap, labelled, found in zip(
+                self.classes, both, true, predicted, strict=True
+            )
+        )
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU of the classes that occur among the labels or the predictions."""
+        return _mean(each.iou for each in self.per_class)
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice of the classes that occur among the labels or the predictions."""
+        return _mean(each.dice for each in self.per_class)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All metrics as lists, dicts, numbers and text, for the module json; NaN is None.
+
+        Example:
+            >>> SegmentationEvaluation([[6, 2], [0, 4]]).to_dict()["confusion_matrix"]
+            [[6, 2], [0, 4]]
+        """
+        return {
+            "images": self.count,
+            "positions": self.positions,
+            "pixel_accuracy": _or_none(self.pixel_accuracy),
+            "mean_iou": _or_none(self.mean_iou),
+            "mean_dice": _or_none(self.mean_dice),
+            "per_class": [
+                {name: _or_none(value) for name, value in vars(each).items()}
+                for each in self.per_class
+            ],
+            "confusion_matrix": self.confusion_matrix.tolist(),
+        }
+
+    def __str__(self) -> str:
+        images = "image" if self.count == 1 else "images"
+        head = ("class", "IoU", "Dice", "precision", "recall", "positions")
+        rows = [head, *(_row(each) for each in self.per_class)]
+        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+        table = [
+            "  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows
+        ]
+        return (
+            f"{self.count:,} {images}, {self.positions:,} positions, {len(self.classes)} classes\n"
+            f"pixel accuracy {self.pixel_accuracy:.2%}, mean IoU {self.mean_iou:.4f}, mean Dice "
+            f"{self.mean_dice:.4f}\n\n" + "\n".join(table)
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"SegmentationEvaluation({self.count:,} images, {len(self.classes)} classes, "
+            f"mean IoU {self.mean_iou:.4f}, pixel accuracy {self.pixel_accuracy:.4f})"
+        )
+
+
+@checked_call
+def evaluate_segmentation(
+    model: Model,
+    x: ImageLike | LabelledImages,
+    y: ArrayLike | None = None,
+    *,
+    ignore_index: int | None = None,
+) -> SegmentationEvaluation:
+    """Evaluate a model that predicts a class for each position of an image.
+
+    Args:
+        model: model whose outputs are (height, width, classes), or (height, width, 1) after
+            training with a loss that applies sigmoid.
+        x: images, or images with labels in any form that `Trainer.evaluate` accepts.
+        y: labels of the positions, integers, (images, height, width).
+        ignore_index: label of positions that are not counted, or None.
+
+    Raises:
+        TypeError: if the images are in none of the forms, or the labels are not integers.
+        ValueError: if the images or labels do not fit the model, or it predicts no class for each
+            position.
+        FloatingPointError: if the model's outputs are not finite.
+        OSError: if a path cannot be read.
+
+    Example:
+        >>> import cnnx
+        >>> x, _ = cnnx.data.xo(8, seed=1)
+        >>> model = cnnx.Model([cnnx.Conv2d(2, 3, padding="same")], input_shape=(32, 32, 1))
+        >>> masks = (x[..., 0] > 127).astype(int)
+        >>> cnnx.evaluation.evaluate_segmentation(model, x, masks).positions
+        8192
+    """
+    check_model(model, "evaluate_segmentation")
+    if model.task != "segmentation":
+        raise ValueError(
+            f"evaluate_segmentation: the task of the model is {model.task}, expected a model with "
+            "an output (height, width, classes)"
+        )
+    found = measured_images(x, y, None, model, "evaluate_segmentation")
+    counts = max(2, model.output_shape[-1])
+    matrix = np.zeros((counts, counts), np.int64)
+    images = 0
+    for batch in batches_of(found, "evaluate_segmentation"):
+        images += _count(model, batch.x, batch.y, ignore_index, matrix)
+    if images == 0:
+        raise ValueError("evaluate_segmentation: there are no images, expected at least one")
+    return SegmentationEvaluation(matrix, model.classes, count=images)
+
+
+def _count(
+    model: Model, x: Any, y: ArrayLike, ignore_index: int | None, matrix: NDArray[np.int64]
+) -> int:
+    """Add the positions of some images to the matrix; the number of images."""
+    function = "evaluate_segmentation"
+    images, integers, _ = model._images(x, function)
+    height, width, _ = model.output_shape
+    shape = (len(images), height, width)
+    labels = labels_of_positions(y, shape, len(matrix), ignore_index, function)
+    at_once = max(1, _POSITIONS_AT_ONCE // (height * width))
+    for first in range(0, len(images), at_once):
+        part = slice(first, first + at_once)
+        outputs = model._core.run(images[part], integers)
+        if not np.isfinite(outputs).all():
+            raise FloatingPointError(
+                f"{function}: the model's outputs are not finite, expected numbers: its training "
+                "has diverged, its weights are damaged, or x is not finite"
+            )
+        middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
+        is_one = outputs.shape[-1] == 1
+        predicted = outputs[..., 0] > middle if is_one else outputs.argmax(axis=-1)
+        own = labels[part]
+        counted = slice(None) if ignore_index is None else own != ignore_index
+        pairs = own[counted] * len(matrix) + predicted[counted]
+        matrix += np.bincount(pairs.ravel(), minlength=matrix.size).reshape(matrix.shape)
+    return len(images)
+
+
+def _row(each: OverlapMetrics) -> tuple[str, ...]:
+    rates = (each.iou, each.dice, each.precision, each.recall)
+    texts = ("-" if math.isnan(rate) else f"{rate:.4f}" for rate in rates)
+    return (each.name, *texts, f"{each.count:,}")
+
+
+def _quotient(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else math.nan
+
+
+def _mean(values: Any) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,54 @@
+"""Metrics of predicted values: against scikit-learn's formulas written out."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx.evaluation import RegressionEvaluation, evaluate_regression
+
+
+def test_metrics_are_the_formulas() -> None:
+    random = np.random.default_rng(0)
+    y = random.normal(size=(40, 3)).astype(np.float32)
+    predicted = (y + random.normal(0, 0.3, y.shape)).astype(np.float32)
+    found = RegressionEvaluation(predicted, y)
+    distance = predicted.astype(np.float64) - y
+    assert found.mean_absolute_error == pytest.approx(np.abs(distance).mean())
+    assert found.root_mean_squared_error == pytest.approx(math.sqrt((distance**2).mean()))
+    variances = y.astype(np.float64).var(axis=0)
+    np.testing.assert_allclose(found.r2_of_outputs, 1 - (distance**2).mean(axis=0) / variances)
+    assert found.r2 == pytest.approx(found.r2_of_outputs.mean())
+    assert f"{found.r2:.4f}" in str(found)
+
+
+def test_r2_of_equal_targets_is_not_defined() -> None:
+    found = RegressionEvaluation([[1.0, 1], [2, 1]], [[1.0, 5], [2, 5]])
+    assert found.r2_of_outputs[0] == 1
+    assert math.isnan(found.r2)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["r2"] is None
+
+
+def test_a_model_is_measured_in_batches_and_as_a_whole() -> None:
+    x, _ = cnnx.data.xo(32, seed=1)
+    layers = [cnnx.AvgPool2d(8), cnnx.Flatten(), cnnx.Dense(1)]
+    model = cnnx.Model(layers, input_shape=(32, 32, 1))
+    brightness = x.mean(axis=(1, 2, 3)) / 255
+    trainer = cnnx.Trainer(model, loss=cnnx.L1())
+    trainer.fit(x, brightness, epochs=1)
+    whole = evaluate_regression(model, x, brightness)
+    assert whole.mean_absolute_error == pytest.approx(trainer.evaluate(x, brightness)["loss"])
+    batches = [(x[:10], brightness[:10]), (x[10:], brightness[10:])]
+    assert evaluate_regression(model, batches).to_dict() == whole.to_dict()
+    with pytest.raises(ValueError, match=r"y has shape \(31,\), expected the outputs' shape"):
+        evaluate_regression(model, x, brightness[1:])
+
+
+def test_wrong_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"predicted has shape \(1,\) and targets \(2,\)"):
+        RegressionEvaluation([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="targets holds NaN"):
+        RegressionEvaluation([1.0], [math.nan])
