@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cnnx/training_settings.h"
+#include "custom_loss.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -107,6 +108,7 @@ Loss loss_of(const std::string& kind, const py::dict& settings) {
     }
     return loss;
   }
+  if (kind == "custom") return custom_loss(settings);
   if (!find_value(Loss::kKinds, kind, loss.kind))
     throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
   Taking(settings).into(loss).finish();

@@ -1,5 +1,6 @@
 """The losses of a `Trainer`."""
 
+from cnnx.training.custom_loss import Custom
 from cnnx.training.loss import Loss
 from cnnx.training.loss_sum import Sum
 from cnnx.training.losses import L1, MSE, BinaryCrossEntropy, CrossEntropy, Huber
@@ -10,6 +11,7 @@ __all__ = [
     "MSE",
     "BinaryCrossEntropy",
     "CrossEntropy",
+    "Custom",
     "Dice",
     "Focal",
     "Huber",

@@ -17,7 +17,7 @@ GIVEN = {
     cnnx.StepDecay: {"every": 2.0},
     cnnx.ParameterRule: {"pattern": "*"},
 }
-LOSSES = [getattr(cnnx.losses, name) for name in cnnx.losses.__all__ if name not in ("Loss", "Sum")]
+LOSSES = [getattr(cnnx.losses, name) for name in cnnx.losses.__all__ if name not in ("Custom", "Loss", "Sum")]
 RECIPES = [
     recipe(**GIVEN.get(recipe, {}))
     for recipe in (

@@ -3,12 +3,29 @@
 
 #include <cfloat>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "cnnx/training_settings.h"
 
 namespace cnnx {
+
+// Exactly one of labels and values: labels, one per row, for losses of classes alone; values, one
+// per output of every row, which for losses of classes are soft labels that add up to 1 (not for
+// focal). If the model's output is (height, width, classes), losses of classes take a label, or
+// soft labels, for each position of each row.
+//
+// `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
+// its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;
+// with weights of 1 the bits are those without weights. A batch whose weights add up to 0 has
+// the loss 0 and gradients of 0. Mixup blends weights like images, and targets in proportion to
+// their weights.
+struct Targets {
+  const int64_t* labels = nullptr;
+  const float* values = nullptr;
+  const float* weights = nullptr;  // null: all 1
+};
 
 // A loss is a mean over a batch, weighted by Targets::weights.
 //
@@ -29,6 +46,8 @@ namespace cnnx {
 // focal, dice and tversky also read a single output per position, whose sigmoid is the probability
 // of class 1; their targets are then values in [0, 1].
 //
+// custom is a function of the program's own.
+//
 // The others are means over all outputs of an image, then over images. binary_cross_entropy applies
 // sigmoid itself. A model that ends in Softmax or Sigmoid is refused where a loss applies it.
 struct Loss {
@@ -42,6 +61,7 @@ struct Loss {
     dice,
     tversky,
     sum,
+    custom,
   };
   Kind kind = Kind::cross_entropy;
   float label_smoothing = 0.0f;         // of cross_entropy, in [0, 1]
@@ -51,6 +71,16 @@ struct Loss {
   float gamma = 2.0f;                   // of focal, >= 0
   double smooth = 1.0;                  // of dice and tversky, >= 0
   double alpha = 0.5, beta = 0.5;       // of tversky, >= 0: weights of false positives, negatives
+  // Of custom. Returns the mean loss of some images, outputs as Model::run writes them, and writes
+  // its gradient with respect to the outputs unless that is null. A trainer calls it once per step
+  // or shard, under its lock, from the thread that calls the trainer. It must not use the trainer
+  // or its model. What it throws leaves the model as it was before the step.
+  std::function<double(const float* outputs, const Targets& targets, int64_t images,
+                       float* grad_outputs)>
+      function;
+  // Of custom: how many Targets::values an image has; 0: one per output. It may have labels, too.
+  int64_t target_size = 0;
+  bool takes_logits = false;  // of custom: whether the function applies softmax to the outputs
   // Of a sum: losses of the same targets, each times its `weight`.
   std::vector<Loss> terms;
   double weight = 1.0;
@@ -81,22 +111,6 @@ struct Loss {
     }
     if (self.kind == Kind::huber) visit("delta", self.delta);
   }
-};
-
-// Exactly one of labels and values: labels, one per row, for losses of classes alone; values, one
-// per output of every row, which for losses of classes are soft labels that add up to 1 (not for
-// focal). If the model's output is (height, width, classes), losses of classes take a label, or
-// soft labels, for each position of each row.
-//
-// `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
-// its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;
-// with weights of 1 the bits are those without weights. A batch whose weights add up to 0 has
-// the loss 0 and gradients of 0. Mixup blends weights like images, and targets in proportion to
-// their weights.
-struct Targets {
-  const int64_t* labels = nullptr;
-  const float* values = nullptr;
-  const float* weights = nullptr;  // null: all 1
 };
 
 }  // namespace cnnx

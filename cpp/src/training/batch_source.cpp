@@ -40,6 +40,7 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
 
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
+  if (augmentation.mixup > 0) trainer_.loss.check_blends();
   if (trainer_.loss.labels_per_image() > 1 && !is_identity(augmentation)) {
     throw std::invalid_argument(
         "augmentation: it changes images but not the labels of their positions, expected none");
@@ -122,7 +123,7 @@ void BatchSource::gather_targets(const int64_t* rows, int64_t count, Batch& batc
       std::copy_n(targets_.labels + rows[i] * each, each, batch.labels.data() + i * each);
     batch.targets.labels = batch.labels.data();
   } else {
-    const int64_t outputs = element_count(trainer_.model->graph.output_shape());
+    const int64_t outputs = trainer_.loss.values_per_image();
     batch.values.resize(runtime::checked_size(count * outputs));
     for (int64_t i = 0; i < count; ++i) {
       std::copy_n(targets_.values + rows[i] * outputs, outputs, batch.values.data() + i * outputs);

@@ -29,6 +29,8 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
   }
   const LossTerm& first = terms_.front().loss;
   for (const Term& term : terms_) {
+    if (term.loss.is_custom())
+      throw std::invalid_argument("sum: a term is custom, expected a custom loss alone");
     if (term.loss.takes_classes() != first.takes_classes()) {
       throw std::invalid_argument("sum: " + first.name() + " and " + term.loss.name() +
                                   " take different targets, classes and values, expected losses "
@@ -47,6 +49,15 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
 bool LossFunction::weighs_targets() const {
   return std::any_of(terms_.begin(), terms_.end(),
                      [](const Term& term) { return term.loss.weighs_targets(); });
+}
+
+void LossFunction::check_blends() const {
+  for (const Term& term : terms_) {
+    if (term.loss.takes_blends()) continue;
+    throw std::invalid_argument("augmentation: mixup blends targets, which " + term.loss.name() +
+                                (term.loss.ignore_index() ? " with ignore_index" : "") +
+                                " does not take, expected mixup 0");
+  }
 }
 
 void LossFunction::check(const Targets& targets, int64_t images) const {
@@ -97,7 +108,7 @@ LossSum LossFunction::sum_of_terms(const float* outputs, const Targets& targets,
 
 Metrics LossFunction::metrics(const LossSum& total) const {
   const double mean = total.weight > 0 ? total.sum / total.weight : 0;
-  const bool counts = main_term().takes_logits();
+  const bool counts = main_term().counts_correct();
   return {mean, counts ? main_term().accuracy(total) : std::numeric_limits<double>::quiet_NaN(),
           total.weight, total.row_weight};
 }

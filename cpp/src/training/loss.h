@@ -33,6 +33,9 @@ class LossFunction {
   // How many labels an image has: one, or one for each position of an output (height, width,
   // classes) of a loss of classes.
   int64_t labels_per_image() const { return main_term().labels_per_image(); }
+  int64_t values_per_image() const { return main_term().values_per_image(); }
+  // Throws std::invalid_argument if a term does not take the targets that mixup makes.
+  void check_blends() const;
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t images) const;
   // Of no weights at all it is 1. Targets must have passed check(); without weights they are not

@@ -12,11 +12,23 @@ namespace cnnx::training {
 using Kind = Loss::Kind;
 
 LossTerm::LossTerm(const Loss& loss, const Shape& output_shape)
-    : loss_(loss), outputs_(element_count(output_shape)) {
+    : loss_(loss), outputs_(element_count(output_shape)), values_(outputs_) {
   runtime::check_settings(name() + ": ", loss);
   if (loss.kind == Kind::huber) ops::check_delta(loss.delta);
-  if (!takes_logits() || loss.kind == Kind::binary_cross_entropy) return;
   const bool per_position = output_shape.size() == 3;
+  if (is_custom()) {
+    if (!loss.function)
+      throw std::invalid_argument("custom: function is empty, expected one to call");
+    if (loss.target_size < 0) {
+      throw std::invalid_argument("custom: target_size is " + std::to_string(loss.target_size) +
+                                  ", expected 0 or more");
+    }
+    if (loss.target_size > 0) values_ = loss.target_size;
+    if (per_position) positions_ = output_shape[0] * output_shape[1];
+    takes_classes_ = loss.takes_logits;
+    return;
+  }
+  if (!takes_logits() || loss.kind == Kind::binary_cross_entropy) return;
   if (per_position) {
     positions_ = output_shape[0] * output_shape[1];
     outputs_ = output_shape[2];
@@ -61,7 +73,9 @@ void LossTerm::check_class_weights(const Shape& output_shape) const {
   }
 }
 
-std::string LossTerm::name() const { return name_of(Loss::kKinds, loss_.kind); }
+std::string LossTerm::name() const {
+  return is_custom() ? "custom" : name_of(Loss::kKinds, loss_.kind);
+}
 
 bool LossTerm::takes_logits() const {
   switch (loss_.kind) {
@@ -69,12 +83,23 @@ bool LossTerm::takes_logits() const {
     case Kind::mean_absolute_error:
     case Kind::huber:
       return false;
+    case Kind::custom:
+      return loss_.takes_logits;
     default:
       return true;
   }
 }
 
 void LossTerm::check(const Targets& targets, int64_t images) const {
+  if (is_custom()) {
+    if (!targets.labels && !targets.values)
+      throw std::invalid_argument("trainer: custom takes labels or values");
+    if (targets.weights) {
+      throw std::invalid_argument(
+          "trainer: weights are given, but custom returns the mean of a batch, expected none");
+    }
+    return;
+  }
   const bool takes_soft_labels = loss_.kind != Kind::focal;
   if (!takes_classes_) {
     if (!targets.values) {
@@ -111,7 +136,7 @@ ops::TverskySettings LossTerm::tversky_settings() const {
 
 double LossTerm::weight(const Targets& targets, int64_t images) const {
   const int64_t rows = images * positions_;
-  if (is_tversky() || !takes_logits() || loss_.kind == Kind::binary_cross_entropy)
+  if (is_custom() || is_tversky() || !takes_logits() || loss_.kind == Kind::binary_cross_entropy)
     return ops::total_row_weight({}, images, targets.weights);
   std::vector<float> storage;
   const float* const weights = position_weights(targets.weights, images, storage);
@@ -132,6 +157,7 @@ const float* LossTerm::position_weights(const float* weights, int64_t images,
 
 LossSum LossTerm::sum(const float* outputs, const Targets& targets, int64_t images, double divisor,
                       int threads, float* grad_outputs) {
+  if (is_custom()) return custom_sum(outputs, targets, images, divisor, grad_outputs);
   const int64_t rows = images * positions_;
   ops::LossBatch batch{outputs, rows,   outputs_, {grad_outputs, divisor, /*accumulate=*/false},
                        nullptr, threads};
@@ -163,6 +189,18 @@ LossSum LossTerm::sum(const float* outputs, const Targets& targets, int64_t imag
     default:
       return regression(ops::RegressionLoss::huber);
   }
+}
+
+LossSum LossTerm::custom_sum(const float* outputs, const Targets& targets, int64_t images,
+                             double divisor, float* grad_outputs) const {
+  const double count = static_cast<double>(images);
+  LossSum result;
+  result.sum = count * loss_.function(outputs, targets, images, grad_outputs);
+  result.weight = result.row_weight = count;
+  const auto factor = static_cast<float>(count / divisor);
+  const int64_t floats = grad_outputs && factor != 1.0f ? images * outputs_ : 0;
+  for (int64_t i = 0; i < floats; ++i) grad_outputs[i] *= factor;
+  return result;
 }
 
 double LossTerm::accuracy(const LossSum& total) const {

@@ -24,12 +24,19 @@ class LossTerm {
   LossTerm(const Loss& loss, const Shape& output_shape);
 
   std::string name() const;
-  // Whether it applies softmax or sigmoid itself, and so can count correct predictions.
+  // Whether it applies softmax or sigmoid itself.
   bool takes_logits() const;
-  // Whether its targets are classes: labels or soft labels.
+  bool is_custom() const { return loss_.kind == Loss::Kind::custom; }
+  // Whether targets may be blends, as mixup makes them.
+  bool takes_blends() const {
+    return !is_custom() && !loss_.ignore_index && !(loss_.kind == Loss::Kind::focal && takes_classes_);
+  }
+  bool counts_correct() const { return takes_logits() && !is_custom(); }
+  // Whether the softmax of its outputs are probabilities of classes.
   bool takes_classes() const { return takes_classes_; }
   // Of images without weights: how many labels an image has, and positions that count for accuracy.
   int64_t labels_per_image() const { return positions_; }
+  int64_t values_per_image() const { return values_; }
   const std::optional<int64_t>& ignore_index() const { return loss_.ignore_index; }
   // Whether the divisor depends on the targets.
   bool weighs_targets() const { return class_weights() || loss_.ignore_index; }
@@ -57,6 +64,8 @@ class LossTerm {
   const float* class_weights() const;  // null: all 1
   ops::ClassTargets class_targets(const Targets& targets) const;
   ops::TverskySettings tversky_settings() const;
+  LossSum custom_sum(const float* outputs, const Targets& targets, int64_t images, double divisor,
+                     float* grad_outputs) const;
   void check_class_weights(const Shape& output_shape) const;
   // The weights of images as those of all their positions.
   const float* position_weights(const float* weights, int64_t images,
@@ -66,6 +75,7 @@ class LossTerm {
   bool takes_classes_ = false;
   int64_t positions_ = 1;
   int64_t outputs_;  // of a position
+  int64_t values_;   // targets of an image that are no labels
   // Losses and correct predictions of rows before their sum, stored so that a repeated step
   // allocates nothing.
   runtime::AlignedBuffer row_losses_, row_correct_;

@@ -102,14 +102,13 @@ training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
                                 const Targets& targets, training::LossDivisor divisor) {
   return {images.count, std::move(divisor), [&state, &images, &targets](int64_t shard) {
             const training::Rows rows = training::rows_of_shard(images.count, state.shards, shard);
-            const int64_t outputs = element_count(state.model->graph.output_shape());
             const auto from = [&](const auto* array, int64_t row) {
               return array ? array + row : nullptr;
             };
             return training::ShardInput{
                 state.model->normalised(images, rows.first, rows.count, state.input),
                 {from(targets.labels, rows.first * state.loss.labels_per_image()),
-                 from(targets.values, rows.first * outputs), from(targets.weights, rows.first)}};
+                 from(targets.values, rows.first * state.loss.values_per_image()), from(targets.weights, rows.first)}};
           }};
 }
 

@@ -117,27 +117,32 @@ LossSum TrainerState::run(const ShardedBatch& batch, const StepScales* scales) {
                         model->buffers.data() + model->graph.buffers().floats());
   failed_shard.reset();
   LossSum sum;
-  if (distribution) {
-    sum = run_own_shards(batch);
-  } else if (shards > 1) {
-    sum = run_shards(batch);
-  } else {
-    const ShardPass pass = forward(batch, 0, scales == nullptr);
-    sum = pass.sum;
-    if (!scales) {
-      pass.plan->backward(pass.arguments, *pass.workspace, gradients.data());
-    } else if (std::isfinite(sum.sum)) {
-      optimizer.begin_step();
-      pass.plan->backward(pass.arguments, *pass.workspace,
-                          [this, scales](int64_t first, int64_t count, const float* values) {
-                            update({first, count}, values, *scales);
-                          });
-    }
+  try {
+    sum = forward_and_backward(batch, scales);
+  } catch (...) {  // of a custom loss
+    restore_buffers();
+    throw;
   }
   if (!scales || std::isfinite(sum.sum)) gradients_are_kept = !scales;
   gradients_computed += static_cast<uint64_t>(shards);
   if (model->buffers.size() > 0) model->parameters_changed();
   return sum;
+}
+
+LossSum TrainerState::forward_and_backward(const ShardedBatch& batch, const StepScales* scales) {
+  if (distribution) return run_own_shards(batch);
+  if (shards > 1) return run_shards(batch);
+  const ShardPass pass = forward(batch, 0, scales == nullptr);
+  if (!scales) {
+    pass.plan->backward(pass.arguments, *pass.workspace, gradients.data());
+  } else if (std::isfinite(pass.sum.sum)) {
+    optimizer.begin_step();
+    pass.plan->backward(pass.arguments, *pass.workspace,
+                        [this, scales](int64_t first, int64_t count, const float* values) {
+                          update({first, count}, values, *scales);
+                        });
+  }
+  return pass.sum;
 }
 
 LossSum TrainerState::run_shards(const ShardedBatch& batch) {
@@ -282,9 +287,13 @@ void TrainerState::update(const ParameterRange& range, const float* values,
                    scales, get_num_threads());
 }
 
-std::string TrainerState::undo_gradients(const ShardedBatch& batch) {
+void TrainerState::restore_buffers() {
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
+}
+
+std::string TrainerState::undo_gradients(const ShardedBatch& batch) {
+  restore_buffers();
   gradients_computed -= static_cast<uint64_t>(shards);
   if (!distribution) return why_not_finite(batch);
   const int64_t process = distribution->process_of(failed_shard.value_or(0));

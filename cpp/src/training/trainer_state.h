@@ -53,6 +53,8 @@ struct TrainerState {
   // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
   // and the expectation, as the end of a sentence.
   std::string undo_gradients(const ShardedBatch& batch);
+  // The running statistics from before the last forward.
+  void restore_buffers();
   std::string why_not_finite(const ShardedBatch& batch);
   // The shards that this process computes.
   ShardSpan own_shards() const { return distribution ? distribution->own() : ShardSpan{0, shards}; }
@@ -75,6 +77,7 @@ struct TrainerState {
   // Forward, loss and backward. Null scales keep the gradients; otherwise updates follow each
   // layer's backward, unless the loss is not finite.
   LossSum run(const ShardedBatch& batch, const StepScales* scales);
+  LossSum forward_and_backward(const ShardedBatch& batch, const StepScales* scales);
   LossSum run_shards(const ShardedBatch& batch);
   // Those of this process; then the sums of all processes.
   LossSum run_own_shards(const ShardedBatch& batch);

@@ -104,9 +104,10 @@ class TrainingRecipe:
                 f"expected watch={watched.replace('accuracy', 'loss')!r}"
             )
 
-    def for_classes(self, classes: Sequence[str] | None) -> TrainingRecipe:
+    def for_model(self, model: Model) -> TrainingRecipe:
         """The settings with class weights in the order of a model's classes."""
-        return replace(self, loss=self.loss.for_classes(classes))
+        loss = self.loss.for_classes(model.classes).for_output(model.output_shape)
+        return replace(self, loss=loss)
 
     def core(self, model: Model, *, recompute: bool) -> _core.Trainer:
         """Create a trainer of the compiled core."""

@@ -35,6 +35,10 @@ class Loss(Recipe):
         """
         return self
 
+    def for_output(self, shape: tuple[int, ...]) -> Loss:
+        """The loss of a model with this shape of the output of an image."""
+        return self
+
 
 class ClassLoss(Loss):
     """Base class of the losses of classes, frozen dataclasses with these settings.

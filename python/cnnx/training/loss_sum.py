@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from cnnx.arguments import above_zero, shown
 from cnnx.spelling import checked_call, instance_for
+from cnnx.training.custom_loss import Custom
 from cnnx.training.loss import Loss
 
 __all__ = ["Sum"]
@@ -91,4 +92,6 @@ def _term(given: object) -> tuple[Loss, float]:
         )
     if isinstance(loss, Sum):
         raise ValueError("Sum: a term is a Sum itself, expected its terms")
+    if isinstance(loss, Custom):
+        raise ValueError("Sum: a term is Custom, expected a function that adds the other losses")
     return loss, above_zero(weight, "Sum", "weight")

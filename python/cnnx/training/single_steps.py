@@ -54,7 +54,7 @@ class SingleSteps(NamedAttributes):
     ) -> None:
         check_model(model, "Trainer")
         self.model = model
-        self._recipe = recipe.for_classes(model.classes)
+        self._recipe = recipe.for_model(model)
         self._recompute = boolean(recompute, "Trainer", "recompute")
         self._processes = Processes(communicator, self._recipe)
         self._core = self._recipe.core(model, recompute=self._recompute)

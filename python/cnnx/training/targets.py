@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, real_array, rectangular_array
 from cnnx.batch_arguments import class_indices, class_labels, place, target_values
+from cnnx.training.custom_loss import Custom
 from cnnx.training.loss import Loss
 from cnnx.training.metric_sums import only_zeros
 
@@ -40,6 +41,8 @@ def loss_targets(
         TypeError: if the dtype does not fit the loss.
         ValueError: if the shape or a value does not fit.
     """
+    if isinstance(loss, Custom):
+        return _custom_targets(loss, y, (count, *shape), classes, function)
     if loss.takes_classes(shape[-1]):
         if shape[-1] > 1 and np.shape(y) == (count, *shape):
             return _soft_labels(y, (count, *shape), function)
@@ -52,6 +55,24 @@ def loss_targets(
             y = class_labels(y, count, classes or [], 2, function)
         return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
     return target_values(y, (count, *shape), function, limits=None)
+
+
+def _custom_targets(
+    loss: Custom,
+    y: ArrayLike,
+    outputs: tuple[int, ...],
+    classes: Sequence[str] | None,
+    function: str,
+) -> Targets:
+    """Labels of images or positions for logits, unless they are soft; otherwise values."""
+    given = rectangular_array(y, function, "y")
+    if loss.logits and loss.target_shape is None and given.shape != outputs:
+        count = max(2, outputs[-1])
+        if len(outputs) == 4:
+            return labels_of_positions(given, outputs[:3], count, None, function)
+        return class_labels(given, outputs[0], classes or [], count, function)
+    wanted = outputs if loss.target_shape is None else (outputs[0], *loss.target_shape)
+    return target_values(given, wanted, function, limits=None)
 
 
 def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatArray:

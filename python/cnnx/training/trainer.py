@@ -19,6 +19,7 @@ from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe, is_frozen
+from cnnx.training.custom_loss import Custom
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
@@ -302,6 +303,11 @@ class Trainer(SingleSteps):
         else:
             run, path = self._continued_run(unfinished, given), path or self._checkpoint
         is_new = run is not self._run
+        if path is not None and isinstance(self._recipe.loss, Custom):
+            raise ValueError(
+                f"fit: checkpoint is {shown(path)}, but a file cannot hold the function of the "
+                "Custom loss, expected None; model.save writes the weights"
+            )
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
         images, held_out = self._images_of(x, y, sample_weight, validation, run)
