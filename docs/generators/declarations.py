@@ -55,8 +55,13 @@ def declarations(source: str) -> list[Declaration]:
 
 
 def _without_blocks(source: str) -> str:
-    """Source without forward declarations in other namespaces, and without C++ in a C header."""
-    pattern = r"^(#ifdef __cplusplus\n.*?#endif|namespace \w+ \{\n((struct|class) \w+;\n)+\}.*?)\n"
+    """Source without forward declarations, checks of the compiler, and C++ in a C header."""
+    parts = (
+        r"#ifdef __cplusplus\n.*?#endif",
+        r"#if defined\(_GLIBCXX_DEBUG\)\n.*?#endif",
+        r"namespace \w+ \{\n((struct|class) \w+;\n)+\}.*?",
+    )
+    pattern = rf"^({'|'.join(parts)})\n"
     return re.sub(pattern, "", source, flags=re.MULTILINE | re.DOTALL)
 
 

@@ -17,7 +17,10 @@ GIVEN = {
     cnnx.StepDecay: {"every": 2.0},
     cnnx.ParameterRule: {"pattern": "*"},
 }
-LOSSES = [getattr(cnnx.losses, name) for name in cnnx.losses.__all__ if name not in ("Custom", "Loss", "Sum")]
+LOSSES = [
+    *(cnnx.CrossEntropy, cnnx.BinaryCrossEntropy, cnnx.MSE, cnnx.L1, cnnx.Huber),
+    *(cnnx.losses.Focal, cnnx.losses.Dice, cnnx.losses.Tversky),
+]
 RECIPES = [
     recipe(**GIVEN.get(recipe, {}))
     for recipe in (

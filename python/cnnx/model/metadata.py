@@ -16,7 +16,7 @@ class ModelMetadata:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """Texts of your own that are saved with the model: who trained it, on what, its licence.
+        """Texts of your own that are saved with the model, such as its author, data and licence.
 
         Assign a dictionary of texts to replace all of them. Copies of the model keep them, and so
         do its files, ONNX files included. Any reader of safetensors finds them in the file.

@@ -30,8 +30,8 @@ class Custom(Loss):
     """A loss of your own: a function of NumPy arrays, called once per train step.
 
     ``function(outputs, targets)`` returns the mean loss of a batch and its gradient with respect to
-    the outputs. `outputs` is float32, (batch, *shape of the model's output). `targets` are float32,
-    (batch, *target_shape); with `logits` they are int64 labels, (batch,) or (batch, height, width),
+    the outputs. `outputs` is float32, the batch in the shape of the model's output. `targets` are float32
+    of `target_shape`, after the axis of the batch; with `logits` they are int64 labels, (batch,) or (batch, height, width),
     unless they have the shape of the outputs. With ``shards`` it is called once per shard.
 
     The first call compares the gradient with differences of the loss along random directions, and

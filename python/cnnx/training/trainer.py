@@ -303,13 +303,7 @@ class Trainer(SingleSteps):
         else:
             run, path = self._continued_run(unfinished, given), path or self._checkpoint
         is_new = run is not self._run
-        if path is not None and isinstance(self._recipe.loss, Custom):
-            raise ValueError(
-                f"fit: checkpoint is {shown(path)}, but a file cannot hold the function of the "
-                "Custom loss, expected None; model.save writes the weights"
-            )
-        if path is None and checkpoint_every is not None:
-            raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
+        self._check_checkpoint(path, checkpoint_every)
         images, held_out = self._images_of(x, y, sample_weight, validation, run)
         self._check_batches(run, images)
         core, names = self._core, self.model.classes
@@ -370,6 +364,15 @@ class Trainer(SingleSteps):
         if is_frozen(self.model):
             warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
+
+    def _check_checkpoint(self, path: str | None, every: int | None) -> None:
+        if path is not None and isinstance(self._recipe.loss, Custom):
+            raise ValueError(
+                f"fit: checkpoint is {shown(path)}, but a file cannot hold the function of the "
+                "Custom loss, expected None; model.save writes the weights"
+            )
+        if path is None and every is not None:
+            raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
 
     def _check_batches(self, run: Run, images: LabelledSet) -> None:
         if images.y is not None:  # batches of an iterable may have any size
