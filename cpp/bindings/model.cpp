@@ -200,6 +200,11 @@ Value value_of(const NamedValue<Value> (&values)[count], const std::string& name
   throw std::invalid_argument("model: \"" + name + "\" is no known word");
 }
 
+std::vector<Head> heads_of(const Model& model) {
+  const ReleaseGil release;  // a step of training may hold the model's lock
+  return model.heads();
+}
+
 void bind_description(ModelClass& type) {
   type.def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
@@ -227,6 +232,26 @@ void bind_description(ModelClass& type) {
           [](Model& model, const std::string& given) {
             model.set_probability_kind(value_of(kProbabilities, given));
           })
+      .def_property_readonly(
+          "heads",
+          [](const Model& model) {
+            py::list list;
+            for (const Head& head : heads_of(model)) {
+              list.append(py::make_tuple(head.name, head.shape, head.offset,
+                                         name_of(kProbabilities, head.probabilities)));
+            }
+            return list;
+          })
+      .def(
+          "set_heads",
+          [](Model& model, const std::vector<std::tuple<std::string, Shape, std::string>>& given) {
+            std::vector<Head> heads;
+            for (const auto& [name, shape, kind] : given)
+              heads.push_back({name, shape, 0, value_of(kProbabilities, kind)});
+            const ReleaseGil release;
+            model.set_heads(std::move(heads));
+          },
+          py::arg("heads"))
       .def_property(
           "compute_dtype",
           [](const Model& model) {

@@ -48,6 +48,10 @@ std::pair<double, double> pair_of(const Metrics& metrics) {
   return {metrics.loss, metrics.accuracy};
 }
 
+std::tuple<double, double, double, double> tuple_of(const Metrics& metrics) {
+  return {metrics.loss, metrics.accuracy, metrics.weight, metrics.row_weight};
+}
+
 void bind_schedule_factors(py::module_& module) {
   module.def(
       "schedule_factors",
@@ -172,8 +176,9 @@ void bind_epochs(TrainerClass& type) {
               const ReleaseGil release;
               metrics = trainer.evaluate(images, wanted, rows, averaged);
             }
-            return std::make_tuple(metrics.loss, metrics.accuracy, metrics.weight,
-                                   metrics.row_weight);
+            std::vector<std::tuple<double, double, double, double>> heads;
+            for (const Metrics& head : metrics.heads) heads.push_back(tuple_of(head));
+            return std::make_pair(tuple_of(metrics), heads);
           },
           pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false)
       .def("split_order", &Trainer::split_order, py::arg("count"));

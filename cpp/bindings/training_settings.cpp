@@ -99,8 +99,8 @@ OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings
 
 Loss loss_of(const std::string& kind, const py::dict& settings) {
   Loss loss;
-  if (kind == "sum") {
-    loss.kind = Loss::Kind::sum;
+  if (kind == "sum" || kind == "heads") {
+    loss.kind = kind == "sum" ? Loss::Kind::sum : Loss::Kind::heads;
     for (const py::handle term : settings["terms"]) {
       const auto [name, own, weight] = term.cast<std::tuple<std::string, py::dict, double>>();
       loss.terms.push_back(loss_of(name, own));

@@ -314,10 +314,10 @@ typedef struct cnnx_trainer cnnx_trainer;
 
 // optimizer: a line, sgd, adam, adamw, rmsprop or muon (cnnx/optimizers.h); NULL: adam.
 //
-// loss: a line, cross_entropy label_smoothing=0 class_weights=1,2,1 ignore_index=255, focal gamma=2,
-// dice smooth=1, tversky alpha=0.5 beta=0.5 smooth=1, binary_cross_entropy, mean_squared_error,
-// mean_absolute_error or huber delta=1 (cnnx/loss.h); NULL: cross_entropy. Several lines are a sum,
-// in which each may have a weight=1.
+// loss: a line, cross_entropy label_smoothing=0 class_weights=1,2,1 ignore_index=255, focal
+// gamma=2, dice smooth=1, tversky alpha=0.5 beta=0.5 smooth=1, binary_cross_entropy,
+// mean_squared_error, mean_absolute_error or huber delta=1 (cnnx/loss.h); NULL: cross_entropy.
+// Several lines are a sum, in which each may have a weight=1.
 //
 // options: NULL or some of these lines:
 //

@@ -61,6 +61,7 @@ struct Loss {
     dice,
     tversky,
     sum,
+    heads,
     custom,
   };
   Kind kind = Kind::cross_entropy;
@@ -81,7 +82,9 @@ struct Loss {
   // Of custom: how many Targets::values an image has; 0: one per output. It may have labels, too.
   int64_t target_size = 0;
   bool takes_logits = false;  // of custom: whether the function applies softmax to the outputs
-  // Of a sum: losses of the same targets, each times its `weight`.
+  // Of a sum: losses of the same targets, each times its `weight`. Of heads: one loss for each head
+  // of the model, in their order, whose targets are in Targets::values one after the other: labels
+  // as whole numbers, without soft labels, or values.
   std::vector<Loss> terms;
   double weight = 1.0;
 

@@ -63,6 +63,14 @@ struct LayerInfo {
   int64_t parameter_count = 0;
 };
 
+// One of several outputs of a model: a range of its output, which holds them one after the other.
+struct Head {
+  std::string name;
+  Shape shape;         // without the batch axis
+  int64_t offset = 0;  // of its first number in an image's output
+  Probabilities probabilities = Probabilities::softmax;
+};
+
 struct ModelOptions {
   std::vector<std::string> classes;  // empty: predictions are indices
   Preprocessing preprocessing;
@@ -135,6 +143,12 @@ class CNNX_API Model {
   [[nodiscard]] const Shape& output_shape() const;  // without the batch axis
   [[nodiscard]] const std::vector<std::string>& classes() const;
   [[nodiscard]] const Preprocessing& preprocessing() const;
+  // Empty for a model with one output.
+  [[nodiscard]] std::vector<Head> heads() const;
+  // Names the ranges of an output (numbers), such as that of a Concat of several flattened outputs;
+  // offsets are not read. Throws std::invalid_argument unless names differ and the shapes add up to
+  // the output. Models with heads have no class names, and predict refuses them.
+  void set_heads(std::vector<Head> heads);
   [[nodiscard]] Probabilities probability_kind() const;
   // A Trainer sets it by its loss.
   void set_probability_kind(Probabilities kind);

@@ -29,6 +29,7 @@ struct Metrics {
   // The divisors of both: sums of the weights of rows, of their positions if these have labels; of
   // the loss times those of the classes.
   double weight = 0, row_weight = 0;
+  std::vector<Metrics> heads;  // of each output, if the model has several
 };
 
 // An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)

@@ -69,8 +69,24 @@ void check_probabilities(const ModelState& state) {
   }
 }
 
+// Of one image; values stay as they are.
+void to_probabilities(const Head& head, float* outputs) {
+  const int64_t floats = element_count(head.shape);
+  if (head.probabilities == Probabilities::softmax) {
+    const int64_t classes = head.shape.back();
+    softmax(outputs, floats / classes, classes, outputs);
+  } else if (head.probabilities == Probabilities::sigmoid) {
+    sigmoid(outputs, floats, outputs);
+  }
+}
+
 // A Prediction is of a whole image.
-void check_class_of_image(const Shape& output) {
+void check_class_of_image(const ModelState& state) {
+  const Shape& output = state.graph.output_shape();
+  if (!state.heads.empty()) {
+    throw std::invalid_argument("predict: the model has " + std::to_string(state.heads.size()) +
+                                " outputs, expected probabilities, which gives those of each");
+  }
   if (output.size() == 1) return;
   throw std::invalid_argument("predict: the model's output has shape " + to_string(output) +
                               ", a class for each position, expected probabilities, which gives "
@@ -136,15 +152,21 @@ void Model::run(const ImageBatch& images, float* outputs) const {
 }
 
 void Model::probabilities(const ImageBatch& images, float* outputs) const {
-  check_probabilities(*state());
+  if (heads().empty()) check_probabilities(*state());
   run(images, outputs);
   outputs_to_probabilities(outputs, images.count);
 }
 
 void Model::outputs_to_probabilities(float* outputs, int64_t count) const {
   const ModelState& state = *this->state();
+  const int64_t size = element_count(output_shape());
+  if (const std::vector<Head> several = heads(); !several.empty()) {
+    for (int64_t i = 0; i < count; ++i)
+      for (const Head& head : several) to_probabilities(head, outputs + i * size + head.offset);
+    return;
+  }
   check_probabilities(state);
-  const int64_t floats = count * element_count(output_shape());
+  const int64_t floats = count * size;
   if (floats == 0 || !state.uses_temperature()) return;
   if (!outputs) throw std::invalid_argument("outputs_to_probabilities: outputs is a null pointer");
   if (const float divisor = temperature(); divisor != 1) {
@@ -217,14 +239,14 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
 }
 
 Prediction Model::predict(const ImageView& image) const {
-  check_class_of_image(output_shape());
+  check_class_of_image(*state());
   const Shape& shape = input_shape();
   const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
   return prediction_of(probabilities(prepared.pixels()), classes());
 }
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
-  check_class_of_image(output_shape());
+  check_class_of_image(*state());
   const std::vector<float> all = probabilities(images);
   const auto outputs = static_cast<std::ptrdiff_t>(element_count(output_shape()));
   std::vector<Prediction> predictions;
@@ -264,6 +286,17 @@ const std::vector<std::string>& Model::classes() const { return state()->classes
 const Preprocessing& Model::preprocessing() const { return state()->preprocessing; }
 Probabilities Model::probability_kind() const { return state()->probabilities; }
 void Model::set_probability_kind(Probabilities kind) { state()->probabilities = kind; }
+
+std::vector<Head> Model::heads() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->heads;
+}
+
+void Model::set_heads(std::vector<Head> heads) {
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->set_heads(std::move(heads));
+}
+
 const std::vector<ParameterInfo>& Model::parameters() const {
   return state()->graph.parameters().infos();
 }

@@ -136,11 +136,28 @@ std::shared_ptr<ModelState> ModelState::resized(int64_t height, int64_t width) c
   }
 }
 
+std::vector<Head> ModelState::heads_in(const Graph& other) const {
+  std::vector<Head> found = heads;
+  if (other.output_shape() == graph.output_shape()) return found;
+  // Heads of maps have other shapes in other images: those of what is flattened and concatenated.
+  const Node& last = other.nodes().back();
+  const auto is_flat = [&](int id) { return id >= 0 && other.node(id).layer.kind == "flatten"; };
+  const bool is_known = last.layer.kind == "concat" && last.inputs.size() == found.size() &&
+                        std::all_of(last.inputs.begin(), last.inputs.end(), is_flat);
+  if (!found.empty() && !is_known) {
+    throw std::invalid_argument("the shapes of its outputs are not known for other images");
+  }
+  for (std::size_t k = 0; k < found.size(); ++k)
+    found[k].shape = other.node(last.inputs[k]).input_shapes.front();
+  return found;
+}
+
 std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
   other.set_compute_dtype(graph.compute_dtype());
   auto copy = std::make_shared<ModelState>(std::move(other), classes, preprocessing);
   copy->probabilities = probabilities.load();
   copy->temperature = temperature;
+  copy->set_heads(heads_in(copy->graph));
   copy->metadata = metadata;
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
@@ -167,6 +184,38 @@ void ModelState::set_trainable(const std::string& layer, bool trainable) {
     throw std::invalid_argument("model: no layer is named \"" + layer + "\"");
   graph.set_trainable(*id, trainable);
   training_plans_.clear();
+}
+
+void ModelState::set_heads(std::vector<Head> given) {
+  std::set<std::string> names;
+  int64_t offset = 0;
+  for (Head& head : given) {
+    const int64_t size = element_count(head.shape);
+    if (head.name.empty() || size < 1 || !names.insert(head.name).second) {
+      throw std::invalid_argument("model: heads has \"" + head.name + "\" of shape " +
+                                  to_string(head.shape) +
+                                  ", expected different names and at least one number each");
+    }
+    // A class for each of several positions, or for the image.
+    if (head.shape.size() != 1 && head.shape.size() != 3) {
+      throw std::invalid_argument("model: heads has \"" + head.name + "\" of shape " +
+                                  to_string(head.shape) +
+                                  ", expected (numbers) or (height, width, channels)");
+    }
+    head.offset = offset;
+    offset += size;
+    if (offset > element_count(graph.output_shape())) break;
+  }
+  if (!given.empty() && graph.output_shape() != Shape{offset}) {
+    throw std::invalid_argument("model: heads has " + std::to_string(offset) +
+                                " numbers, but the output has shape " +
+                                to_string(graph.output_shape()));
+  }
+  if (!given.empty() && !classes.empty()) {
+    throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
+                                " names, expected none in a model with several outputs");
+  }
+  heads = std::move(given);
 }
 
 int64_t ModelState::inference_floats(int64_t images, int threads) const {

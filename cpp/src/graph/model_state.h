@@ -76,12 +76,16 @@ class ModelState {
   // quantized.
   void set_compute_dtype(ComputeDtype dtype);
 
+  // Throws std::invalid_argument for heads that the output does not have.
+  void set_heads(std::vector<Head> heads);
+
   // The caller holds `mutex` exclusively. Throws std::invalid_argument for an unknown name.
   void set_trainable(const std::string& layer, bool trainable);
 
   Graph graph;  // only the two setters change it
   std::vector<std::string> classes;
   Preprocessing preprocessing;
+  std::vector<Head> heads;  // under the lock; empty for one output
   // Set by a trainer's constructor, perhaps while another thread predicts.
   std::atomic<Probabilities> probabilities = Probabilities::softmax;
   bool uses_temperature() const {
@@ -100,6 +104,8 @@ class ModelState {
   // A copy with this graph, whose arrays have the shapes of this model's. The caller holds `mutex`,
   // at least shared.
   std::shared_ptr<ModelState> copy_with(Graph other) const;
+  // The heads with their shapes in this graph.
+  std::vector<Head> heads_in(const Graph& other) const;
 
   mutable PlanCache<InferencePlan> inference_plans_;
   mutable PlanCache<TrainingPlan> training_plans_;

@@ -20,6 +20,18 @@ Json json_of(const Setting& setting) {
   return Json::array(std::get<std::vector<int64_t>>(setting));
 }
 
+Json json_of_heads(const graph::ModelState& model) {
+  Json heads = Json::array();
+  for (const Head& head : model.heads) {
+    Json each = Json::object();
+    each.set("name", head.name);
+    each.set("shape", Json::array(head.shape));
+    each.set("probabilities", name_of(kProbabilities, head.probabilities));
+    heads.append(std::move(each));
+  }
+  return heads;
+}
+
 Json json_of_graph(const graph::ModelState& model) {
   Json nodes = Json::array();
   for (const graph::Node& node : model.graph.nodes()) {
@@ -40,6 +52,7 @@ Json json_of_graph(const graph::ModelState& model) {
   // A file in float32 has none, so earlier versions read it.
   if (model.graph.compute_dtype() != ComputeDtype::float32)
     json.set("compute_dtype", name_of(kComputeDtypes, model.graph.compute_dtype()));
+  if (!model.heads.empty()) json.set("heads", json_of_heads(model));
   json.set("probabilities", name_of(kProbabilities, model.probabilities.load()));
   return json;
 }

@@ -6,6 +6,7 @@
 //                                   "trainable": only where false, settings...}],
 //                        "output": name,
 //                        "compute_dtype": "bfloat16"; missing in float32,
+//                        "heads": [{"name", "shape", "probabilities"}]; missing with one output,
 //                        "probabilities": "softmax" | "sigmoid" | "outputs" | "none"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
@@ -75,6 +76,7 @@ class ModelReader {
       model = std::make_shared<graph::ModelState>(std::move(graph), std::move(classes),
                                                   std::move(preprocessing));
       model->set_compute_dtype(described.compute_dtype);
+      model->set_heads(std::move(described.heads));
     } catch (const FormatError&) {
       throw;
     } catch (const std::invalid_argument& error) {
@@ -96,6 +98,7 @@ class ModelReader {
     Shape input_shape;
     Probabilities probabilities;
     ComputeDtype compute_dtype;
+    std::vector<Head> heads;
   };
 
   std::string name_of(const char* key) const { return file_.name() + ": " + key; }
@@ -129,11 +132,24 @@ class ModelReader {
   Described read_description() {
     const Json json = parse("cnnx.graph");
     const JsonView graph(json, name_of("cnnx.graph"));
-    graph.allow_only({"input_shape", "nodes", "output", "compute_dtype", "probabilities"});
+    graph.allow_only({"input_shape", "nodes", "output", "compute_dtype", "heads", "probabilities"});
     const std::optional<JsonView> dtype = graph.find("compute_dtype");
     return {read_layers(graph), graph.at("input_shape").integers(3),
             value_of(kProbabilities, graph.at("probabilities")),
-            dtype ? value_of(kComputeDtypes, *dtype) : ComputeDtype::float32};
+            dtype ? value_of(kComputeDtypes, *dtype) : ComputeDtype::float32, read_heads(graph)};
+  }
+
+  static std::vector<Head> read_heads(const JsonView& graph) {
+    std::vector<Head> heads;
+    const std::optional<JsonView> given = graph.find("heads");
+    if (!given) return heads;
+    given->for_each_element([&](const JsonView& each) {
+      each.allow_only({"name", "shape", "probabilities"});
+      heads.push_back({each.at("name").string(), each.at("shape").integers(), 0,
+                       value_of(kProbabilities, each.at("probabilities"))});
+    });
+    if (heads.empty()) given->fail("is empty");
+    return heads;
   }
 
   std::vector<std::string> read_classes() const {

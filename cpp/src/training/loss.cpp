@@ -11,21 +11,64 @@
 
 namespace cnnx::training {
 
-LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
-    : floats_(element_count(output_shape)) {
-  if (loss.kind != Loss::Kind::sum) {
-    terms_.push_back({LossTerm(loss, output_shape), 1.0});
-    return;
+namespace {
+
+// Adds the name of a head to an error about it.
+template <class Call>
+auto of_head(const std::string& name, const Call& call) {
+  try {
+    return call();
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("head \"" + name + "\": " + error.what());
   }
+}
+
+Metrics metrics_of(const LossTerm& term, const LossSum& total) {
+  Metrics metrics;
+  metrics.loss = total.weight > 0 ? total.sum / total.weight : 0;
+  metrics.accuracy =
+      term.counts_correct() ? term.accuracy(total) : std::numeric_limits<double>::quiet_NaN();
+  metrics.weight = total.weight;
+  metrics.row_weight = total.row_weight;
+  return metrics;
+}
+
+}  // namespace
+
+LossFunction::LossFunction(const Loss& loss, const Shape& output_shape,
+                           const std::vector<Head>& heads)
+    : floats_(element_count(output_shape)) {
+  if (heads.empty() != (loss.kind != Loss::Kind::heads)) {
+    throw std::invalid_argument(
+        heads.empty() ? "trainer: the loss is one for each head, but the model has one output, "
+                        "expected a single loss"
+                      : "trainer: the model has " + std::to_string(heads.size()) +
+                            " outputs, expected a loss for each");
+  }
+  if (loss.kind == Loss::Kind::heads) {
+    take_heads(loss, heads);
+  } else if (loss.kind == Loss::Kind::sum) {
+    take_sum(loss, output_shape);
+  } else {
+    terms_.push_back({LossTerm(loss, output_shape), 1.0, {}});
+  }
+  const auto main = std::find_if(terms_.begin(), terms_.end(),
+                                 [](const Term& term) { return term.loss.takes_logits(); });
+  if (main != terms_.end()) main_term_ = static_cast<std::size_t>(main - terms_.begin());
+}
+
+double LossFunction::checked_weight(const Loss& term) {
+  if (term.weight > 0 && std::isfinite(term.weight)) return term.weight;
+  throw std::invalid_argument("sum: a weight is " + runtime::in_words(term.weight) +
+                              ", expected a finite number > 0");
+}
+
+void LossFunction::take_sum(const Loss& loss, const Shape& output_shape) {
   if (loss.terms.empty()) throw std::invalid_argument("sum: terms is empty, expected losses");
   for (const Loss& each : loss.terms) {
-    if (each.kind == Loss::Kind::sum)
+    if (each.kind == Loss::Kind::sum || each.kind == Loss::Kind::heads)
       throw std::invalid_argument("sum: a term is a sum itself, expected the terms of that one");
-    if (!(each.weight > 0 && std::isfinite(each.weight))) {
-      throw std::invalid_argument("sum: a weight is " + runtime::in_words(each.weight) +
-                                  ", expected a finite number > 0");
-    }
-    terms_.push_back({LossTerm(each, output_shape), each.weight});
+    terms_.push_back({LossTerm(each, output_shape), checked_weight(each), {}});
   }
   const LossTerm& first = terms_.front().loss;
   for (const Term& term : terms_) {
@@ -41,9 +84,44 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
                                   " ignore different labels, expected one ignore_index");
     }
   }
-  const auto main = std::find_if(terms_.begin(), terms_.end(),
-                                 [](const Term& term) { return term.loss.takes_logits(); });
-  if (main != terms_.end()) main_term_ = static_cast<std::size_t>(main - terms_.begin());
+}
+
+void LossFunction::take_heads(const Loss& loss, const std::vector<Head>& heads) {
+  if (loss.terms.size() != heads.size()) {
+    throw std::invalid_argument("trainer: there are " + std::to_string(loss.terms.size()) +
+                                " losses, expected one for each of the " +
+                                std::to_string(heads.size()) + " outputs");
+  }
+  has_heads_ = true;
+  int64_t targets = 0;
+  for (std::size_t k = 0; k < heads.size(); ++k) {
+    const Loss& each = loss.terms[k];
+    const Head& head = heads[k];
+    of_head(head.name, [&] {
+      if (each.kind == Loss::Kind::sum || each.kind == Loss::Kind::heads) {
+        throw std::invalid_argument("its loss is a sum, expected a single one");
+      }
+      LossTerm term(each, head.shape);
+      const bool takes_labels = term.takes_classes();
+      const int64_t size = takes_labels ? term.labels_per_image() : term.values_per_image();
+      terms_.push_back({std::move(term), checked_weight(each),
+                        HeadPart(head.name, {head.offset, element_count(head.shape)},
+                                 {targets, size}, takes_labels)});
+      targets += size;
+    });
+  }
+  for (Term& term : terms_) term.part.set_widths(floats_, targets);
+}
+
+std::vector<const LossTerm*> LossFunction::head_terms() const {
+  std::vector<const LossTerm*> found;
+  if (!has_heads_) found.push_back(&main_term());
+  for (std::size_t k = 0; has_heads_ && k < terms_.size(); ++k) found.push_back(&terms_[k].loss);
+  return found;
+}
+
+int64_t LossFunction::values_per_image() const {
+  return has_heads_ ? terms_.front().part.target_width() : main_term().values_per_image();
 }
 
 bool LossFunction::weighs_targets() const {
@@ -61,21 +139,35 @@ void LossFunction::check_blends() const {
 }
 
 void LossFunction::check(const Targets& targets, int64_t images) const {
-  for (const Term& term : terms_) term.loss.check(targets, images);
+  if (!has_heads_) {
+    for (const Term& term : terms_) term.loss.check(targets, images);
+    return;
+  }
+  if (!targets.values) {
+    throw std::invalid_argument(
+        "trainer: a model with several outputs takes values, the targets of each head one after "
+        "the other");
+  }
+  for (const Term& term : terms_) {
+    of_head(term.part.name(), [&] { term.loss.check(term.part.targets(targets, images), images); });
+  }
 }
 
 LossDivisor LossFunction::divisor(const Targets& targets, int64_t images) const {
   const auto or_one = [](double weight) { return weight > 0 ? weight : 1; };
-  if (terms_.size() == 1) return {or_one(terms_.front().loss.weight(targets, images)), {}};
+  const auto weight_of = [&](const Term& term) {
+    return or_one(
+        term.loss.weight(has_heads_ ? term.part.targets(targets, images) : targets, images));
+  };
+  if (terms_.size() == 1 && !has_heads_) return {weight_of(terms_.front()), {}};
   LossDivisor divisor{or_one(ops::total_row_weight({}, images, targets.weights)), {}};
-  for (const Term& term : terms_)
-    divisor.terms.push_back(or_one(term.loss.weight(targets, images)) / divisor.total);
+  for (const Term& term : terms_) divisor.terms.push_back(weight_of(term) / divisor.total);
   return divisor;
 }
 
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t images,
                           const LossDivisor& divisor, int threads, float* grad_outputs) {
-  if (terms_.size() > 1)
+  if (terms_.size() > 1 || has_heads_)
     return sum_of_terms(outputs, targets, images, divisor, threads, grad_outputs);
   return terms_.front().loss.sum(outputs, targets, images, divisor.total, threads, grad_outputs);
 }
@@ -88,16 +180,24 @@ LossSum LossFunction::sum_of_terms(const float* outputs, const Targets& targets,
     term_gradient_ = runtime::AlignedBuffer(floats);
   LossSum total;
   for (std::size_t k = 0; k < terms_.size(); ++k) {
-    float* const gradient = grad_outputs && k > 0 ? term_gradient_.data() : grad_outputs;
-    const double factor = terms_[k].weight / divisor.terms[k];
-    const LossSum one =
-        terms_[k].loss.sum(outputs, targets, images, divisor.total / factor, threads, gradient);
+    Term& term = terms_[k];
+    // The first term of a sum writes to the destination.
+    const bool is_separate = grad_outputs && (has_heads_ || k > 0);
+    float* const gradient = is_separate ? term_gradient_.data() : grad_outputs;
+    const double factor = term.weight / divisor.terms[k];
+    const LossSum one = term.loss.sum(has_heads_ ? term.part.outputs(outputs, images) : outputs,
+                                      has_heads_ ? term.part.targets(targets, images) : targets,
+                                      images, divisor.total / factor, threads, gradient);
     total.sum += factor * one.sum;
     if (k == main_term_) {
       total.correct = one.correct;
       total.row_weight = one.row_weight;
     }
-    if (gradient == grad_outputs) continue;
+    if (!is_separate) continue;
+    if (has_heads_) {
+      term.part.put_gradient(gradient, images, threads, grad_outputs);
+      continue;
+    }
     runtime::parallel_for(threads, floats, kGrainFloats, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) grad_outputs[i] += gradient[i];
     });
@@ -106,32 +206,35 @@ LossSum LossFunction::sum_of_terms(const float* outputs, const Targets& targets,
   return total;
 }
 
-Metrics LossFunction::metrics(const LossSum& total) const {
-  const double mean = total.weight > 0 ? total.sum / total.weight : 0;
-  const bool counts = main_term().counts_correct();
-  return {mean, counts ? main_term().accuracy(total) : std::numeric_limits<double>::quiet_NaN(),
-          total.weight, total.row_weight};
-}
+Metrics LossFunction::metrics(const LossSum& total) const { return metrics_of(main_term(), total); }
 
 std::vector<LossSum> LossFunction::sums(const float* outputs, const Targets& targets,
                                         int64_t images, int threads) {
   std::vector<LossSum> each;
-  for (Term& term : terms_)
-    each.push_back(term.loss.sum(outputs, targets, images, 1.0, threads, nullptr));
+  for (Term& term : terms_) {
+    each.push_back(term.loss.sum(has_heads_ ? term.part.outputs(outputs, images) : outputs,
+                                 has_heads_ ? term.part.targets(targets, images) : targets, images,
+                                 1.0, threads, nullptr));
+  }
   return each;
 }
 
 Metrics LossFunction::metrics(const std::vector<LossSum>& totals) const {
   Metrics all = metrics(totals[main_term_]);
-  if (terms_.size() == 1) return all;
+  if (terms_.size() == 1 && !has_heads_) return all;
   all.loss = 0;
+  for (std::size_t k = 0; has_heads_ && k < terms_.size(); ++k)
+    all.heads.push_back(metrics_of(terms_[k].loss, totals[k]));
   for (std::size_t k = 0; k < terms_.size(); ++k)
     if (totals[k].weight > 0) all.loss += terms_[k].weight * totals[k].sum / totals[k].weight;
   return all;
 }
 
 void LossFunction::release() {
-  for (Term& term : terms_) term.loss.release();
+  for (Term& term : terms_) {
+    term.loss.release();
+    term.part.release();
+  }
   term_gradient_ = runtime::AlignedBuffer();
 }
 

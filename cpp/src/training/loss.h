@@ -1,12 +1,15 @@
-// The loss of a trainer: one term, or a weighted sum of several for the same targets.
+// The loss of a trainer: one term, a weighted sum of several for the same targets, or one for each
+// head of the model.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "cnnx/model.h"
 #include "cnnx/trainer.h"
 #include "runtime/memory.h"
+#include "training/head_part.h"
 #include "training/loss_term.h"
 
 namespace cnnx::training {
@@ -15,25 +18,27 @@ namespace cnnx::training {
 // the whole batch.
 struct LossDivisor {
   double total = 1;
-  // Of a sum of several terms: the divisor of each, relative to the total, which is then that of
-  // the images.
+  // Of several terms: the divisor of each, relative to the total, which is then that of the images.
   std::vector<double> terms;
 };
 
 class LossFunction {
  public:
-  // Throws std::invalid_argument if a model with this output shape (without the batch axis) cannot
-  // have this loss.
-  LossFunction(const Loss& loss, const Shape& output_shape);
+  // Throws std::invalid_argument if a model with this output shape (without the batch axis) and
+  // these heads cannot have this loss.
+  LossFunction(const Loss& loss, const Shape& output_shape, const std::vector<Head>& heads);
 
   // Of the term that says what the outputs are, and that counts correct predictions: the first that
   // takes logits, or the first.
   const LossTerm& main_term() const { return terms_[main_term_].loss; }
+  bool has_heads() const { return has_heads_; }
+  // One per head; the main term alone without heads.
+  std::vector<const LossTerm*> head_terms() const;
   bool weighs_targets() const;
   // How many labels an image has: one, or one for each position of an output (height, width,
   // classes) of a loss of classes.
   int64_t labels_per_image() const { return main_term().labels_per_image(); }
-  int64_t values_per_image() const { return main_term().values_per_image(); }
+  int64_t values_per_image() const;
   // Throws std::invalid_argument if a term does not take the targets that mixup makes.
   void check_blends() const;
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
@@ -59,15 +64,20 @@ class LossFunction {
   struct Term {
     LossTerm loss;
     double weight;
+    HeadPart part;  // of heads
   };
 
+  void take_sum(const Loss& loss, const Shape& output_shape);
+  void take_heads(const Loss& loss, const std::vector<Head>& heads);
+  static double checked_weight(const Loss& term);
   LossSum sum_of_terms(const float* outputs, const Targets& targets, int64_t images,
                        const LossDivisor& divisor, int threads, float* grad_outputs);
 
   std::vector<Term> terms_;
   std::size_t main_term_ = 0;
+  bool has_heads_ = false;
   int64_t floats_;                        // of an image's output
-  runtime::AlignedBuffer term_gradient_;  // of all terms but the first
+  runtime::AlignedBuffer term_gradient_;  // of heads, and of all terms of a sum but the first
 };
 
 }  // namespace cnnx::training

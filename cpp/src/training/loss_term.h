@@ -29,7 +29,8 @@ class LossTerm {
   bool is_custom() const { return loss_.kind == Loss::Kind::custom; }
   // Whether targets may be blends, as mixup makes them.
   bool takes_blends() const {
-    return !is_custom() && !loss_.ignore_index && !(loss_.kind == Loss::Kind::focal && takes_classes_);
+    return !is_custom() && !loss_.ignore_index &&
+           !(loss_.kind == Loss::Kind::focal && takes_classes_);
   }
   bool counts_correct() const { return takes_logits() && !is_custom(); }
   // Whether the softmax of its outputs are probabilities of classes.

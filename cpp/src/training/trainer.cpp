@@ -45,10 +45,10 @@ const graph::ModelState& averaged_state(const TrainerState& state, const char* f
 }
 
 // How predict and probabilities interpret the outputs of a model that is trained with this loss.
-Probabilities probabilities_for(const training::LossTerm& loss, const graph::ModelState& model) {
+Probabilities probabilities_for(const training::LossTerm& loss, const graph::ModelState& model,
+                                Probabilities now) {
   if (loss.takes_classes()) return Probabilities::softmax;
   if (loss.takes_logits()) return Probabilities::sigmoid;
-  const Probabilities now = model.probabilities;
   // A model with class names, or with a last layer of probabilities, remains a classifier.
   return model.classes.empty() && now != Probabilities::outputs ? Probabilities::none : now;
 }
@@ -75,7 +75,14 @@ Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& l
     : state_(std::make_shared<TrainerState>(without_int8_weights(model.state()), optimizer, loss,
                                             options)) {
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
-  model.state_->probabilities = probabilities_for(state_->loss.main_term(), *model.state_);
+  graph::ModelState& trained = *model.state_;
+  const std::vector<const training::LossTerm*> losses = state_->loss.head_terms();
+  for (std::size_t k = 0; k < trained.heads.size(); ++k) {
+    Probabilities& kind = trained.heads[k].probabilities;
+    kind = probabilities_for(*losses[k], trained, kind);
+  }
+  if (trained.heads.empty())
+    trained.probabilities = probabilities_for(*losses[0], trained, trained.probabilities);
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
@@ -108,7 +115,8 @@ training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
             return training::ShardInput{
                 state.model->normalised(images, rows.first, rows.count, state.input),
                 {from(targets.labels, rows.first * state.loss.labels_per_image()),
-                 from(targets.values, rows.first * state.loss.values_per_image()), from(targets.weights, rows.first)}};
+                 from(targets.values, rows.first * state.loss.values_per_image()),
+                 from(targets.weights, rows.first)}};
           }};
 }
 

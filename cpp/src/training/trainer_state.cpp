@@ -42,7 +42,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
                            const OptimizerSettings& settings, const Loss& how,
                            const TrainerOptions& options)
     : model(std::move(trained_model)),
-      loss(how, model->graph.output_shape()),
+      loss(how, model->graph.output_shape(), model->heads),
       optimizer(settings, model->graph.parameters().infos()),
       seed(options.seed),
       recompute(options.recompute),

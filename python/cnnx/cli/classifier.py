@@ -48,6 +48,11 @@ class Classifier:
         """
         from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 
+        if self.model.heads:
+            raise UserError(
+                f"{self.path}: has several outputs, expected a classifier with one; "
+                "use cnnx.load(...).predict from Python"
+            )
         if outputs_are_values(self.model._core):
             raise UserError(
                 f"{self.path}: predicts values, expected a classifier; "

@@ -169,7 +169,8 @@ def _predicted(
         progress=progress,
         verbose=False,
     )
-    return trainer.averaged_model().predict_proba(held_out)
+    probabilities: FloatArray = trainer.averaged_model().predict_proba(held_out)
+    return probabilities
 
 
 def _folds(labels: Labels, folds: int, seed: int) -> NDArray[np.int64]:

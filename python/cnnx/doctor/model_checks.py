@@ -18,6 +18,7 @@ from cnnx.doctor.layer_statistics import LayerStatistics, layer_statistics
 from cnnx.doctor.sample import spread
 from cnnx.model import model_argument
 from cnnx.model.compute_dtype import COMPUTE_DTYPES
+from cnnx.model.heads import refuse_heads
 from cnnx.model.model import Model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
@@ -81,6 +82,7 @@ def check_model(
         error constant-outputs ()
     """
     model_argument.check_model(model, "check_model")
+    refuse_heads(model._core, "check_model")
     array = real_array(x, "check_model", "x")
     pixels, integers, _ = images(array, model.input_shape, "check_model")
     if not len(pixels):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.arguments import at_least, check_function, real_array, rectangular_array
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.sample import spread
+from cnnx.model.heads import refuse_heads
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
@@ -79,6 +80,7 @@ def check_training(
         ['learning-rate']
     """
     check_model(model, "check_training")
+    refuse_heads(model._core, "check_training")
     at_least(0, seed, "check_training", "seed")
     check_function(progress, "check_training", "progress", "a function of two numbers of steps")
     images = real_array(x, "check_training", "x")

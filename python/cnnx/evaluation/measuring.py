@@ -239,6 +239,11 @@ def refuse_unless_one_class(model: Model, function: str) -> None:
             "a single class per image; its classes are measured by "
             "cnnx.evaluation.evaluate_segmentation"
         )
+    if task == "multi_output":
+        raise ValueError(
+            f"{function}: the model has several outputs, expected one that predicts a single class "
+            "per image; Trainer.evaluate measures each output"
+        )
     if task != "classification":
         raise ValueError(
             f"{function}: the model predicts several classes per image, expected one that predicts "

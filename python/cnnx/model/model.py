@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,13 +21,20 @@ from cnnx.model.build import built
 from cnnx.model.compute_dtype import set_compute_dtype
 from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
+from cnnx.model.heads import (
+    layers_with_heads,
+    name_heads,
+    one_or_all,
+    predictions_of_heads,
+)
 from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.memory import ModelMemory
 from cnnx.model.metadata import ModelMetadata
+from cnnx.model.outputs import ModelOutputs
 from cnnx.model.parameters import Parameters
-from cnnx.model.predictions import Task, outputs_are_values, predictions_of, task_of
+from cnnx.model.predictions import outputs_are_values, predictions_of
 from cnnx.model.variants import ModelVariants
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
@@ -39,7 +46,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariants):
+class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -110,7 +117,7 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
     def from_graph(
         cls,
         inputs: Input | Sequence[Input],
-        outputs: Symbol | Sequence[Symbol],
+        outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
         *,
         classes: Sequence[str] | None = None,
         preprocessing: Preprocessing = Preprocessing(),
@@ -120,8 +127,9 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
 
         Args:
             inputs: the `Input`, alone or in a list.
-            outputs: the output of one layer, alone or in a list. Only the layers that it depends
-                on are part of the model.
+            outputs: the output of one layer, alone or in a list, or several by name. Only the
+                layers that they depend on are part of the model. A model with several outputs
+                gives and takes dicts: predictions, and the losses and targets of a `Trainer`.
             classes: as for `Model`.
             preprocessing: as for `Model`.
             seed: as for `Model`.
@@ -142,6 +150,16 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
         image, output = _only(inputs), _only(outputs)
         if not isinstance(image, Input):
             raise TypeError(f"Model.from_graph: inputs is {shown(inputs)}, expected one cnnx.Input")
+        if isinstance(outputs, Mapping):
+            if classes is not None:
+                raise ValueError(
+                    f"Model.from_graph: classes is {shown(classes)}, expected None with several "
+                    "outputs"
+                )
+            several = layers_with_heads(image, outputs)
+            core = built(several, image.shape, classes, preprocessing, seed)
+            name_heads(core, several, list(outputs))
+            return cls._of(core)
         if not isinstance(output, Symbol):
             raise TypeError(
                 f"Model.from_graph: outputs is {shown(outputs)}, expected the output of one layer"
@@ -181,21 +199,6 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
     def preprocessing(self) -> Preprocessing:
         """Conversion of pixels to inputs."""
         return preprocessing_of(self._core)
-
-    @property
-    def task(self) -> Task:
-        """What `predict` predicts; the loss of a training decides it, and it is saved.
-
-        "classification" is one class per image, "multi_label" several classes at once,
-        "segmentation" a class for each position of an output (height, width, classes), and
-        "regression" values. A model that was not trained is a classifier, of images or positions.
-
-        Example:
-            >>> import cnnx
-            >>> cnnx.Model([cnnx.Conv2d(3, 1)], input_shape=(8, 8, 1)).task
-            'segmentation'
-        """
-        return task_of(self._core)
 
     @property
     def temperature(self) -> float:
@@ -294,31 +297,29 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
         """Whether the preprocessing or the first layer rescales floats of another range."""
         return self._declares_range or self._core.layers[0][0] in ("batch_norm2d", "layer_norm")
 
-    def __call__(self, x: ImageLike) -> FloatArray:
-        """Compute the raw outputs (logits), (batch, outputs)."""
+    def __call__(self, x: ImageLike) -> Any:
+        """Compute the raw outputs (logits), (batch, outputs), or a dict of them by name."""
         pixels, integers, single = self._images(x, "model")
-        outputs = self._core.run(pixels, integers)
-        return outputs[0] if single else outputs
+        return self._shaped(self._core.run(pixels, integers), single)
 
     @checked_call
-    def predict_proba(self, x: ImageLike) -> FloatArray:
+    def predict_proba(self, x: ImageLike) -> Any:
         """Compute probabilities, (batch, outputs) or (batch, height, width, classes).
 
         They are the softmax of the outputs, or the sigmoid after training with
         BinaryCrossEntropy. The outputs of a model that ends in Softmax or Sigmoid are returned
-        unchanged.
+        unchanged. Of several outputs, a dict of those by name; values remain values.
 
         Raises:
             ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
-        if outputs_are_values(self._core):
+        if outputs_are_values(self._core) and not self._core.heads:
             raise ValueError(
                 "predict_proba: the model was trained with a regression loss, so it has no "
                 "probabilities, expected a classifier; its values are model.predict(x)"
             )
         pixels, integers, single = self._images(x, "predict_proba")
-        probabilities = self._core.probabilities(pixels, integers)
-        return probabilities[0] if single else probabilities
+        return self._shaped(self._core.probabilities(pixels, integers), single)
 
     @checked_call
     def predict(self, x: ImageLike) -> Any:
@@ -330,7 +331,7 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
             image or of each position, gives class 1 above 1/2 and class 0 otherwise. Several
             independent sigmoid outputs give booleans, (batch, outputs). A model without class names
             that was trained with `MSE`, `L1` or `Huber` gives its outputs, float32, in their shape,
-            or (batch,) for one output.
+            or (batch,) for one output. A model with several outputs gives a dict of these by name.
 
         Raises:
             ValueError: if `x` does not fit the model or is not finite, or if a model that was not
@@ -349,7 +350,9 @@ class Model(LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariant
         """
         pixels, integers, single = self._images(x, "predict")
         predictions = predictions_of(self._core, pixels, integers)
-        return predictions[0] if single else predictions
+        if self._core.heads:
+            return predictions_of_heads(self._core, predictions, single)
+        return one_or_all(predictions, single)
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -13,7 +13,9 @@ from cnnx.arguments import FloatArray
 from cnnx.batch_arguments import all_finite
 
 # What a model predicts.
-Task: TypeAlias = Literal["classification", "multi_label", "segmentation", "regression"]
+Task: TypeAlias = Literal[
+    "classification", "multi_label", "segmentation", "regression", "multi_output"
+]
 
 
 def outputs_are_values(core: _core.Model) -> bool:
@@ -29,14 +31,22 @@ def outputs_are_independent(core: _core.Model) -> bool:
 
 def task_of(core: _core.Model) -> Task:
     """What the model predicts, as `Model.task` documents it."""
-    shape = tuple(core.output_shape)
-    if outputs_are_values(core):
+    if core.heads:
+        return "multi_output"
+    kind = core.probability_kind
+    if kind == "outputs" and outputs_are_independent(core):
+        kind = "sigmoid"
+    return task_of_outputs(tuple(core.output_shape), kind)
+
+
+def task_of_outputs(shape: tuple[int, ...], kind: str) -> Task:
+    """What outputs of this shape predict, by their kind of probabilities."""
+    if kind == "none":
         return "regression"
-    if len(shape) == 3:
-        is_one_class = shape[2] == 1 or not outputs_are_independent(core)
-        return "segmentation" if is_one_class else "multi_label"
-    is_one_class = shape == (1,) or not outputs_are_independent(core)
-    return "classification" if is_one_class else "multi_label"
+    is_one_class = shape[-1] == 1 or kind != "sigmoid"
+    if not is_one_class:
+        return "multi_label"
+    return "segmentation" if len(shape) == 3 else "classification"
 
 
 def predictions_of(
@@ -48,7 +58,7 @@ def predictions_of(
         ValueError: if the images are not finite.
         FloatingPointError: if the outputs for finite images are NaN.
     """
-    compute = core.run if outputs_are_values(core) else core.probabilities
+    compute = core.run if outputs_are_values(core) and not core.heads else core.probabilities
     outputs = compute(pixels, integers)
     if outputs.size and math.isnan(outputs.item(outputs.argmax())):  # argmax finds NaN first
         if all_finite(pixels):
@@ -57,13 +67,29 @@ def predictions_of(
                 "its training has diverged, or its weights are damaged"
             )
         raise ValueError("predict: x holds NaN or infinity, expected finite images")
-    is_one = outputs.shape[-1] == 1
-    if outputs_are_values(core):
-        return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
-    if is_one:
+    if core.heads:
+        return outputs
+    kind = "sigmoid" if outputs_are_independent(core) else core.probability_kind
+    return predicted(outputs, tuple(core.output_shape), kind, core.classes)
+
+
+def predicted(
+    outputs: FloatArray, shape: tuple[int, ...], kind: str, classes: list[str] | None
+) -> NDArray[Any]:
+    """Predictions from probabilities, or from the outputs of regression.
+
+    Args:
+        outputs: a batch of probabilities or values.
+        shape: shape of those of one image.
+        kind: kind of probabilities.
+        classes: names of the classes, or None.
+    """
+    if kind == "none":
+        return outputs[:, 0] if shape == (1,) else outputs
+    if shape[-1] == 1:
         indices = (outputs[..., 0] > 0.5).astype(np.int64)
-    elif outputs_are_independent(core):
+    elif kind == "sigmoid":
         return outputs > 0.5
     else:
         indices = outputs.argmax(axis=-1)
-    return np.array(core.classes)[indices] if core.classes else indices
+    return np.array(classes)[indices] if classes else indices

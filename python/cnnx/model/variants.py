@@ -9,6 +9,7 @@ from cnnx._core import Model as CoreModel
 from cnnx.arguments import PairLike, pair
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
+from cnnx.model.heads import refuse_heads
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
 from cnnx.model.layer_names import layer_name
 from cnnx.model.layer_patterns import matching
@@ -120,6 +121,7 @@ class ModelVariants(NamedAttributes):
         count = class_count(classes, "with_classes")
         own = self._core
         refuse_int8(own, "with_classes")
+        refuse_heads(own, "with_classes")
         layers, last = with_outputs(own, count, "with_classes")
         copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=last)
         if copy.output_shape != [count]:  # the core checks names itself
@@ -269,6 +271,8 @@ def _rebuilt(
     model = built(layers, (height, width, channels), classes, how, seed)
     model.compute_dtype = source.compute_dtype
     model.metadata = source.metadata
+    if source.heads and model.output_shape == source.output_shape:
+        model.set_heads([(name, shape, kind) for name, shape, _, kind in source.heads])
     for infos, read, write in (
         (model.buffer_infos, source.get_buffer, model.set_buffer),
         (model.parameter_infos, source.get_parameter, model.set_parameter),

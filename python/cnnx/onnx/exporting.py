@@ -8,6 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx import _core
+from cnnx.model.heads import (
+    CoreHead,
+    core_heads,
+    layers_that_join_heads,
+    sources_of_heads,
+)
 from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
 from cnnx.onnx.graph import Graph, Value
 from cnnx.onnx.graph_builder import GraphBuilder, LayerExport, Signal
@@ -26,7 +32,9 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
     Raises:
         ValueError: if a layer has a setting that this version of the operators cannot express.
     """
-    builder = GraphBuilder(opset, ["images", "probabilities", "values", "output", "label"])
+    names = [head.name for head in core_heads(core)]
+    reserved = names or ["probabilities", "values", "output", "label"]
+    builder = GraphBuilder(opset, ["images", *reserved])
     height, width, channels = core.input_shape
     if pixels:
         image = Value("images", np.dtype(np.uint8), ("batch", height, width, channels))
@@ -34,8 +42,15 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
     else:
         image = Value("images", np.dtype(np.float32), ("batch", channels, height, width))
         first = "images"
-    last = _layers(builder, core, Signal(first, (height, width, channels)))
-    outputs = [_output(builder, core, last)]
+    signals = _layers(builder, core, Signal(first, (height, width, channels)))
+    sources = sources_of_heads(core)
+    if sources:
+        outputs = [
+            _output_of_head(builder, head, signals[source])
+            for head, source in zip(core_heads(core), sources, strict=True)
+        ]
+    else:
+        outputs = [_output(builder, core, signals[core.layers[-1][2]])]
     if labels and _has_label(core):
         outputs.append(_label(builder, core))
     return Graph(
@@ -55,9 +70,10 @@ def _preprocessed(builder: GraphBuilder, core: _core.Model) -> str:
     return builder.node("Transpose", value, perm=[0, 3, 1, 2])
 
 
-def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> Signal:
-    """Add the nodes of every layer, and return the output of the last one."""
+def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> dict[str, Signal]:
+    """Add the nodes of every layer, and return their outputs by name."""
     layers = core.layers
+    joined = layers_that_join_heads(core)
     shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
     readers: dict[str, list[tuple[str, str]]] = {name: [] for name in ("input", *shapes)}
     for kind, _, name, inputs, _ in layers:
@@ -65,6 +81,8 @@ def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> Signal:
             readers[each].append((kind, name))
     signals = {"input": image}
     for kind, settings, name, inputs, _ in layers:
+        if name in joined:
+            continue
         layer = LayerExport(
             builder=builder,
             core=core,
@@ -78,7 +96,7 @@ def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> Signal:
         signal = EXPORTERS[kind](layer)
         order = layer.inputs[0].order if kind in ORDER_CARRIERS else signal.order
         signals[name] = replace(signal, order=order)
-    return signals[layers[-1][2]]
+    return signals
 
 
 def _absorbs(readers: dict[str, list[tuple[str, str]]], name: str) -> bool:
@@ -106,6 +124,19 @@ def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
         name = builder.node("Sigmoid", outputs, output="probabilities")
     else:
         name = builder.rename(last.name, "probabilities" if kind == "outputs" else "values")
+    axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
+    return Value(name, np.dtype(np.float32), ("batch", *axes))
+
+
+def _output_of_head(builder: GraphBuilder, head: CoreHead, signal: Signal) -> Value:
+    """Name the output of a head, as probabilities if it has them."""
+    if head.probabilities == "softmax" and head.shape[-1] > 1:
+        name = builder.node("Softmax", signal.name, output=head.name, axis=1)
+    elif head.probabilities == "sigmoid":
+        name = builder.node("Sigmoid", signal.name, output=head.name)
+    else:
+        name = builder.node("Identity", signal.name, output=head.name)
+    shape = signal.shape
     axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
     return Value(name, np.dtype(np.float32), ("batch", *axes))
 

@@ -7,6 +7,7 @@ from cnnx.arguments import not_negative, one_of
 from cnnx.data.dataset import Dataset, ImageLike
 from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.compute_dtype import in_float32
+from cnnx.model.heads import refuse_heads
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.quantization.accuracy import Agreement, LabelledCheck
@@ -128,6 +129,7 @@ def quantize_with_report(
         ('conv2d_1', 'conv2d_2', 'dense_1', 'dense_2')
     """
     check_model(model, _FUNCTION)
+    refuse_heads(model._core, _FUNCTION)
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
     least = not_negative(min_agreement, _FUNCTION, "min_agreement")

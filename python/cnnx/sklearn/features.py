@@ -100,7 +100,8 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checked = validate_data(self, rows, reset=False, dtype=DTYPES)
         shape = image_shape_of(self.model_.input_shape, shape, checked.shape[1], _NAME)
         with threads(self.n_threads, _NAME):
-            return self.model_(checked.reshape(-1, *shape)).reshape(len(checked), -1)
+            outputs: FloatArray = self.model_(checked.reshape(-1, *shape))
+            return outputs.reshape(len(checked), -1)
 
 
 def _last_features(model: Model) -> str:

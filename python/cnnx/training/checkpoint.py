@@ -11,7 +11,14 @@ from typing import NamedTuple
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
-from cnnx.training import loss_sum, losses, optimizers, schedules, segmentation_losses
+from cnnx.training import (
+    head_losses,
+    loss_sum,
+    losses,
+    optimizers,
+    schedules,
+    segmentation_losses,
+)
 from cnnx.training.checkpoint_metadata import pack, unpack
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.history import History
@@ -22,14 +29,11 @@ from cnnx.training.weight_average import WeightAverage
 _REALS = "a list of real numbers"
 _LONGEST_REASON = 400  # characters of an error message, which may quote the file
 
+_MODULES = (head_losses, loss_sum, losses, optimizers, schedules, segmentation_losses)
 _RECIPES: dict[str, type] = {
     each.__name__: each
     for each in (
-        *(
-            getattr(module, name)
-            for module in (loss_sum, losses, segmentation_losses, optimizers, schedules)
-            for name in module.__all__
-        ),
+        *(getattr(module, name) for module in _MODULES for name in module.__all__),
         Augmentation,
         TrainingRecipe,
         WeightAverage,

@@ -10,6 +10,7 @@ from cnnx.advice import warn
 from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.model.model import Model
 from cnnx.spelling import instance_for
+from cnnx.training.head_losses import HeadLosses
 from cnnx.training.loss import Loss
 from cnnx.training.optimizers import Optimizer, ParameterRule
 from cnnx.training.schedules import Schedule, core_schedule, watched_measure
@@ -106,6 +107,8 @@ class TrainingRecipe:
 
     def for_model(self, model: Model) -> TrainingRecipe:
         """The settings with class weights in the order of a model's classes."""
+        if isinstance(self.loss, HeadLosses):
+            return replace(self, loss=self.loss.for_heads({h.name: h.shape for h in model.heads}))
         loss = self.loss.for_classes(model.classes).for_output(model.output_shape)
         return replace(self, loss=loss)
 

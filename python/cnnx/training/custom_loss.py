@@ -30,9 +30,10 @@ class Custom(Loss):
     """A loss of your own: a function of NumPy arrays, called once per train step.
 
     ``function(outputs, targets)`` returns the mean loss of a batch and its gradient with respect to
-    the outputs. `outputs` is float32, the batch in the shape of the model's output. `targets` are float32
-    of `target_shape`, after the axis of the batch; with `logits` they are int64 labels, (batch,) or (batch, height, width),
-    unless they have the shape of the outputs. With ``shards`` it is called once per shard.
+    the outputs. `outputs` is float32, a batch in the shape of the model's output, and `targets` a
+    batch of float32 in `target_shape`. With `logits`, targets are int64 labels, (batch,) or (batch,
+    height, width), unless they have the shape of the outputs. With ``shards`` the function is
+    called once per shard.
 
     The first call compares the gradient with differences of the loss along random directions, and
     refuses one that is wrong. The arrays are copies, so the function may keep and change them.

@@ -95,7 +95,7 @@ def fit_data(
     rows: list[int] = []
     if fraction is not None:
         measured, rows = _split(core, arrays, fraction, classes)
-        validate = lambda: core.evaluate(*arrays, measured)[:2]  # noqa: E731
+        validate = lambda: core.evaluate(*arrays, measured)[0][:2]  # noqa: E731
     size = settings["batch_size"] or BATCH_SIZE
     shuffle = settings["shuffle"] is not False
 
@@ -164,7 +164,7 @@ def _validation(
 
     def validate() -> tuple[float, float]:
         check_mapping(arrays[0], f"{argument}: x")
-        return core.evaluate(*arrays, [])[:2]
+        return core.evaluate(*arrays, [])[0][:2]
 
     return validate, fingerprint(arrays), arrays
 

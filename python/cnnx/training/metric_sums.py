@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ class BatchMetrics(NamedTuple):
         weight: divisor of the mean loss.
         row_weight: divisor of the accuracy, the sum of the weights of the images.
         images: number of images.
+        heads: metrics of each of several outputs.
     """
 
     loss: float
@@ -27,6 +28,7 @@ class BatchMetrics(NamedTuple):
     weight: float
     row_weight: float
     images: int
+    heads: tuple[BatchMetrics, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -57,6 +59,7 @@ class MetricSums:
         accuracy: number of correct predictions, each by the weight of its image.
         row_weight: divisor of the accuracy.
         images: number of images.
+        heads: sums of each of several outputs.
     """
 
     loss: float = 0.0
@@ -64,6 +67,7 @@ class MetricSums:
     accuracy: float = 0.0
     row_weight: float = 0.0
     images: int = 0
+    heads: list[MetricSums] = field(default_factory=list)
 
     def add(self, batch: BatchMetrics) -> None:
         """Add a batch."""
@@ -72,6 +76,9 @@ class MetricSums:
         self.accuracy += batch.accuracy * batch.row_weight
         self.row_weight += batch.row_weight
         self.images += batch.images
+        self.heads += [MetricSums() for _ in batch.heads[len(self.heads) :]]
+        for own, of_head in zip(self.heads, batch.heads, strict=True):
+            own.add(of_head)
 
     @property
     def means(self) -> tuple[float, float]:
@@ -93,7 +100,13 @@ def batch_of(batch: Any, function: str) -> Batch:
 
 
 def measure_batches(batches: Iterable[Any], measure: Measure, function: str) -> tuple[float, float]:
-    """Mean loss and accuracy over all images of the batches.
+    """Mean loss and accuracy over all images of the batches; raises as `measured_sums`."""
+    parts = (batch_of(batch, function) for batch in batches)
+    return measured_sums(parts, measure, function).means
+
+
+def measured_sums(batches: Iterable[Batch], measure: Measure, function: str) -> MetricSums:
+    """Sums of the metrics over all images of the batches.
 
     Raises:
         TypeError: if a batch is neither (x, y) nor (x, y, sample_weight).
@@ -101,12 +114,12 @@ def measure_batches(batches: Iterable[Any], measure: Measure, function: str) -> 
     """
     sums = MetricSums()
     for batch in batches:
-        sums.add(measure(*batch_of(batch, function), function))
+        sums.add(measure(*batch, function))
     if sums.images == 0:
         raise ValueError(f"{function}: there are no batches, expected at least one (x, y)")
     if sums.row_weight == 0:
         raise ValueError(only_zeros(function))
-    return sums.means
+    return sums
 
 
 def only_zeros(function: str) -> str:

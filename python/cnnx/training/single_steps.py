@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Final
 
 import numpy as np
@@ -24,14 +25,16 @@ from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
 from cnnx.training.config import TrainingRecipe
-from cnnx.training.labelled_images import measured_images
-from cnnx.training.metric_sums import BatchMetrics, measure_batches, only_zeros
+from cnnx.training.head_losses import HeadLosses
+from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.metric_sums import BatchMetrics, measured_sums
 from cnnx.training.processes import Processes
 from cnnx.training.profile import LayerTime, Profile
 from cnnx.training.targets import (
     Arrays,
     loss_targets,
     row_weights,
+    targets_of_heads,
 )
 
 
@@ -193,7 +196,8 @@ class SingleSteps(NamedAttributes):
 
         Returns:
             The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}, both
-            weighted by `sample_weight`.
+            weighted by `sample_weight`. Of a model with several outputs also those of each, such as
+            "box_loss", and the accuracy is that of the first output with labels.
 
         Raises:
             TypeError: if the images are in none of the forms.
@@ -212,14 +216,15 @@ class SingleSteps(NamedAttributes):
         images = measured_images(x, y, sample_weight, self.model, "evaluate", processes)
         is_averaged = boolean(averaged, "evaluate", "averaged")
         measure = functools.partial(self._measure, averaged=is_averaged)
-        if images.y is None:
-            loss, accuracy = measure_batches(images.x, measure, "evaluate")
-        else:
-            metrics = measure(images.x, images.y, images.sample_weight, "evaluate")
-            loss, accuracy = metrics.loss, metrics.accuracy
-            if metrics.row_weight == 0:
-                raise ValueError(only_zeros("evaluate"))
-        return {"loss": loss, "accuracy": accuracy}
+        sums = measured_sums(batches_of(images, "evaluate"), measure, "evaluate")
+        loss, accuracy = sums.means
+        result = {"loss": loss, "accuracy": accuracy}
+        for head, own in zip(self.model.heads, sums.heads, strict=True):
+            loss, accuracy = own.means
+            result[f"{head.name}_loss"] = loss
+            if not math.isnan(accuracy):
+                result[f"{head.name}_accuracy"] = accuracy
+        return result
 
     def apply_gradients(self) -> None:
         """Update the parameters from `gradients`.
@@ -300,6 +305,11 @@ class SingleSteps(NamedAttributes):
     ) -> Arrays:
         pixels, integers, single = self.model._images(x, function)
         shape = self.model.output_shape
+        if isinstance(self._recipe.loss, HeadLosses):
+            heads = self.model.heads
+            count = len(pixels)
+            targets = targets_of_heads(self._recipe.loss, y, heads, count, function)
+            return pixels, integers, targets, row_weights(sample_weight, count, function)
         y = rectangular_array(y, function, "y")
         if single and y.ndim == len(shape):
             y = y[np.newaxis]
@@ -329,4 +339,6 @@ class SingleSteps(NamedAttributes):
         averaged: bool = False,
     ) -> BatchMetrics:
         arrays = self._some(x, y, sample_weight, function)
-        return BatchMetrics(*self._core.evaluate(*arrays, [], averaged), len(arrays[0]))
+        whole, heads = self._core.evaluate(*arrays, [], averaged)
+        images = len(arrays[0])
+        return BatchMetrics(*whole, images, tuple(BatchMetrics(*each, images) for each in heads))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, real_array, rectangular_array
+from cnnx.arguments import FloatArray, real_array, rectangular_array, shown
 from cnnx.batch_arguments import class_indices, class_labels, place, target_values
+from cnnx.model.heads import Head
 from cnnx.training.custom_loss import Custom
+from cnnx.training.head_losses import HeadLosses
 from cnnx.training.loss import Loss
 from cnnx.training.metric_sums import only_zeros
 
@@ -41,6 +43,11 @@ def loss_targets(
         TypeError: if the dtype does not fit the loss.
         ValueError: if the shape or a value does not fit.
     """
+    if isinstance(loss, HeadLosses):
+        raise TypeError(
+            f"{function}: y is {shown(y)}, expected a dict of the targets of "
+            f"{', '.join(loss.terms)}"
+        )
     if isinstance(loss, Custom):
         return _custom_targets(loss, y, (count, *shape), classes, function)
     if loss.takes_classes(shape[-1]):
@@ -55,6 +62,33 @@ def loss_targets(
             y = class_labels(y, count, classes or [], 2, function)
         return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
     return target_values(y, (count, *shape), function, limits=None)
+
+
+def targets_of_heads(
+    loss: HeadLosses, y: object, heads: Sequence[Head], count: int, function: str
+) -> FloatArray:
+    """Targets of all heads side by side, as the core takes them: labels are whole numbers.
+
+    Raises:
+        TypeError: if `y` is no dict, or a dtype does not fit.
+        ValueError: if the names are not those of the heads, or targets do not fit theirs.
+    """
+    if not isinstance(y, Mapping) or set(y) != {head.name for head in heads}:
+        given = f"has the names {', '.join(map(str, y))}" if isinstance(y, Mapping) else shown(y)
+        kind = ValueError if isinstance(y, Mapping) else TypeError
+        raise kind(
+            f"{function}: y {'' if isinstance(y, Mapping) else 'is '}{given}, expected a dict of "
+            f"the targets of {', '.join(head.name for head in heads)}"
+        )
+    parts = []
+    for head in heads:
+        own = f"{function}: output {head.name!r}"
+        single, _ = loss.terms[head.name]
+        if single.takes_classes(head.shape[-1]) and np.shape(y[head.name]) == (count, *head.shape):
+            raise ValueError(f"{own}: y has shape {(count, *head.shape)}, expected labels")
+        found = loss_targets(single, y[head.name], count, head.shape, None, own)
+        parts.append(found.reshape(count, -1).astype(np.float32, copy=False))
+    return np.concatenate(parts, axis=1)
 
 
 def _custom_targets(

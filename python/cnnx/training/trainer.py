@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ from cnnx.training.custom_loss import Custom
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
+from cnnx.training.head_losses import HeadLosses
 from cnnx.training.history import History, Progress
 from cnnx.training.labelled_images import (
     LabelledSet,
@@ -58,7 +59,8 @@ class Trainer(SingleSteps):
     Args:
         model: model to train.
         optimizer: `SGD`, `Adam`, `AdamW`, `RMSprop` or `Muon`.
-        loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1`, `Huber` or another of `losses`.
+        loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1`, `Huber` or another of `losses`. Of
+            a model with several outputs a dict of these by name, or of (loss, weight).
         seed: seed of the order of the images, the validation split, dropout and augmentation.
         rules: factors for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
@@ -123,7 +125,7 @@ class Trainer(SingleSteps):
         model: Model,
         *,
         optimizer: Optimizer = Adam(),
-        loss: Loss = CrossEntropy(),
+        loss: Loss | Mapping[str, Loss | tuple[Loss, float]] = CrossEntropy(),
         seed: int = 0,
         rules: Sequence[ParameterRule] = (),
         clip_norm: float | None = None,
@@ -133,6 +135,8 @@ class Trainer(SingleSteps):
         communicator: Communicator | None = None,
         recompute: bool = False,
     ) -> None:
+        if isinstance(loss, Mapping):
+            loss = HeadLosses(loss)
         recipe = TrainingRecipe(
             optimizer, loss, seed, rules, clip_norm, averaging, schedule, shards
         )

@@ -1,0 +1,145 @@
+"""Several outputs of a model: ranges of one output, which holds them flattened side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, shown
+from cnnx.layers.base import Symbol
+from cnnx.layers.graph import Input, LayerTuple, in_graph
+from cnnx.layers.merge import Concat
+from cnnx.layers.shape import Flatten
+from cnnx.model.predictions import Task, predicted, task_of_outputs
+
+
+class Head(NamedTuple):
+    """One of several outputs of a model.
+
+    Attributes:
+        name: its name.
+        shape: shape of one image's output.
+        task: what it predicts, as `Model.task`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    task: Task
+
+
+class CoreHead(NamedTuple):
+    """A head as the compiled core describes it.
+
+    Attributes:
+        name: its name.
+        shape: shape of one image's output.
+        offset: of its first number in an image's output.
+        probabilities: how its numbers become probabilities.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    probabilities: str
+
+    @property
+    def task(self) -> Task:
+        """What it predicts."""
+        return task_of_outputs(self.shape, self.probabilities)
+
+    def of(self, outputs: FloatArray) -> FloatArray:
+        """Its part of a batch of outputs, (batch, *shape)."""
+        size = 1
+        for each in self.shape:
+            size *= each
+        part = outputs[:, self.offset : self.offset + size]
+        return part.reshape(len(outputs), *self.shape)
+
+
+def core_heads(core: _core.Model) -> list[CoreHead]:
+    """The heads of a model; none if it has one output."""
+    return [CoreHead(name, tuple(shape), offset, kind) for name, shape, offset, kind in core.heads]
+
+
+def refuse_heads(core: _core.Model, function: str) -> None:
+    """Refuse a model with several outputs.
+
+    Raises:
+        ValueError: if it has them.
+    """
+    if core.heads:
+        names = ", ".join(head.name for head in core_heads(core))
+        raise ValueError(
+            f"{function}: the model has several outputs ({names}), expected one with a single "
+            "output"
+        )
+
+
+def layers_with_heads(image: Input, outputs: Mapping[str, Symbol]) -> list[LayerTuple]:
+    """Layers of a graph whose outputs, flattened, are concatenated by the last one.
+
+    Raises:
+        TypeError: if a name is no text, or an output is not that of a layer.
+        ValueError: if there are fewer than two outputs, or `in_graph` refuses one.
+    """
+    for name, output in outputs.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"Model.from_graph: outputs has the name {shown(name)}, expected text")
+        if not isinstance(output, Symbol):
+            raise TypeError(
+                f"Model.from_graph: output {name!r} is {shown(output)}, expected that of a layer"
+            )
+    if len(outputs) < 2:
+        raise ValueError(
+            f"Model.from_graph: outputs has the names {', '.join(outputs) or 'of none'}, expected "
+            "at least two; a single output goes without a name"
+        )
+    flat = [Flatten()(output) for output in outputs.values()]
+    return in_graph(image, Concat(name="outputs")(*flat))
+
+
+def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) -> None:
+    """Make the inputs of the last layer, before they are flattened, heads with these names."""
+    inputs = {name: sources for _, _, name, sources, _, _ in layers}
+    shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
+    shapes["input"] = tuple(core.input_shape)
+    kinds = {name: kind for kind, _, name, _, _, _ in layers}
+    heads = []
+    for name, flat in zip(names, inputs[layers[-1][2]], strict=True):
+        (source,) = inputs[flat]
+        own = "outputs" if kinds.get(source) in ("softmax", "sigmoid") else "softmax"
+        heads.append((name, list(shapes[source]), own))
+    core.set_heads(heads)
+
+
+def sources_of_heads(core: _core.Model) -> list[str]:
+    """Names of the layers whose outputs the heads are; none if there is one output."""
+    if not core.heads:
+        return []
+    inputs = {name: sources for _, _, name, sources, _ in core.layers}
+    return [inputs[flat][0] for flat in inputs[core.layers[-1][2]]]
+
+
+def layers_that_join_heads(core: _core.Model) -> set[str]:
+    """Names of the layers that only lay the heads side by side."""
+    if not core.heads:
+        return set()
+    _, _, last, flat, _ = core.layers[-1]
+    return {last, *flat}
+
+
+def predictions_of_heads(core: _core.Model, outputs: FloatArray, single: bool) -> dict[str, Any]:
+    """Predictions of each head from the probabilities of a batch, or of one image."""
+    found = {}
+    for head in core_heads(core):
+        of_head = predicted(head.of(outputs), head.shape, head.probabilities, classes=None)
+        found[head.name] = one_or_all(of_head, single)
+    return found
+
+
+def one_or_all(batch: NDArray[Any], single: bool) -> Any:
+    """A batch, or the only element of one that had no axis for the batch."""
+    return batch[0] if single else batch

@@ -1,0 +1,70 @@
+"""Models with several outputs as ONNX: ONNX Runtime computes each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx import BatchNorm2d, Conv2d, Dense, Flatten, GlobalAvgPool2d, Input, Model, ReLU
+
+SHAPE = (8, 6, 3)
+
+
+def trained() -> tuple[Model, np.ndarray[Any, Any]]:
+    image = Input(SHAPE)
+    maps = ReLU()(BatchNorm2d()(Conv2d(6, 3, padding="same")(image)))
+    outputs = {
+        "class": Dense(4)(GlobalAvgPool2d()(maps)),
+        "box": Dense(4)(Flatten()(maps)),
+        "mask": Conv2d(3, 1)(maps),
+        "edge": Conv2d(1, 1)(maps),
+        "pixels": Flatten()(Conv2d(2, 1)(maps)),
+    }
+    model = Model.from_graph(image, outputs, seed=1)
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (10, *SHAPE), np.uint8)
+    y = {
+        "class": random.integers(0, 4, 10),
+        "box": random.random((10, 4)),
+        "mask": random.integers(0, 3, (10, *SHAPE[:2])),
+        "edge": random.integers(0, 2, (10, *SHAPE[:2])),
+        "pixels": random.random((10, 96)),
+    }
+    losses: Any = {
+        "class": cnnx.CrossEntropy(),
+        "box": (cnnx.L1(), 3),
+        "mask": cnnx.losses.Dice(),
+        "edge": cnnx.BinaryCrossEntropy(),
+        "pixels": cnnx.MSE(),
+    }
+    cnnx.Trainer(model, loss=losses).fit(x, y, epochs=2)
+    return model, x
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_onnx_runtime_computes_each_output(dtype: Any, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model, x = trained()
+    cnnx.onnx.save(model, tmp_path / "model.onnx", input=dtype)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    given = x if dtype == "uint8" else np.moveaxis(x, 3, 1).astype(np.float32) / 255
+    found = session.run(None, {session.get_inputs()[0].name: given})
+    names = [each.name for each in session.get_outputs()]
+    assert names == [head.name for head in model.heads]
+    expected = model.predict_proba(x)
+    for name, array in zip(names, found, strict=True):
+        channels_last = np.moveaxis(array, 1, 3) if array.ndim == 4 else array
+        np.testing.assert_allclose(channels_last, expected[name], atol=2e-6)
+
+
+def test_a_chosen_output_is_loaded_again(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    model, x = trained()
+    cnnx.onnx.save(model, tmp_path / "model.onnx")
+    box = cnnx.onnx.load(tmp_path / "model.onnx", outputs=["box"])
+    np.testing.assert_allclose(box(x), model(x)["box"], atol=2e-6)
