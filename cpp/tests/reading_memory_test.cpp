@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -26,21 +28,31 @@ namespace {
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
-// A block begins with its size, in as many bytes as its alignment.
+// Before a pointer: what std::free takes, and the size.
+struct Header {
+  void* block;
+  std::size_t bytes;
+};
+
+// By std::malloc, because Windows has no std::aligned_alloc.
 void* take(std::size_t size, std::size_t alignment) noexcept {
-  const std::size_t bytes = (size + 2 * alignment - 1) / alignment * alignment;
-  void* block = std::aligned_alloc(alignment, bytes);
-  if (block == nullptr) return nullptr;
-  *static_cast<std::size_t*>(block) = bytes;
-  peak_bytes = std::max(peak_bytes.load(), live_bytes += bytes);
-  return static_cast<char*>(block) + alignment;
+  const Header header = {std::malloc(size + alignment + sizeof(Header)),
+                         size + alignment + sizeof(Header)};
+  if (header.block == nullptr) return nullptr;
+  void* pointer = static_cast<char*>(header.block) + sizeof(Header);
+  std::size_t room = size + alignment;
+  std::align(alignment, size, pointer, room);
+  std::memcpy(static_cast<char*>(pointer) - sizeof(Header), &header, sizeof(Header));
+  peak_bytes = std::max(peak_bytes.load(), live_bytes += header.bytes);
+  return pointer;
 }
 
-void give_back(void* pointer, std::size_t alignment) noexcept {
+void give_back(void* pointer) noexcept {
   if (pointer == nullptr) return;
-  void* block = static_cast<char*>(pointer) - alignment;
-  live_bytes -= *static_cast<std::size_t*>(block);
-  std::free(block);
+  Header header;
+  std::memcpy(&header, static_cast<char*>(pointer) - sizeof(Header), sizeof(Header));
+  live_bytes -= header.bytes;
+  std::free(header.block);
 }
 
 constexpr std::size_t usual = alignof(std::max_align_t);
@@ -61,11 +73,9 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   return pointer;
 }
 
-void operator delete(void* pointer) noexcept { give_back(pointer, usual); }
-void operator delete(void* pointer, std::size_t) noexcept { give_back(pointer, usual); }
-void operator delete(void* pointer, std::align_val_t alignment) noexcept {
-  give_back(pointer, static_cast<std::size_t>(alignment));
-}
+void operator delete(void* pointer) noexcept { give_back(pointer); }
+void operator delete(void* pointer, std::size_t) noexcept { give_back(pointer); }
+void operator delete(void* pointer, std::align_val_t) noexcept { give_back(pointer); }
 
 namespace {
 

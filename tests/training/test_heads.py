@@ -159,7 +159,7 @@ def test_copies_have_the_outputs() -> None:
     trainer_of(model, *NAMES)
     for copy in (model.clone(), model.with_new_weights(), pickle.loads(pickle.dumps(model))):
         assert copy.heads == model.heads
-    larger = model.resized(12, 10)
+    larger = model.resized((12, 10))
     assert [head.shape for head in larger.heads] == [(4,), (4,), (12, 10, 4), (12, 10, 1)]
     wide = np.pad(x, ((0, 0), (0, 3), (0, 2), (0, 0)))
     maps = model.until("maps")

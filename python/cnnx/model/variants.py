@@ -158,6 +158,7 @@ class ModelVariants(NamedAttributes):
         how = preprocessing_of(own)
         new = built(every_layer(own), shape, own.classes, how, seed)
         new.compute_dtype = own.compute_dtype
+        _copy_heads(own, new)
         return self._of(new)
 
     @checked_call
@@ -247,6 +248,10 @@ class ModelVariants(NamedAttributes):
         return changed
 
 
+def _copy_heads(source: CoreModel, model: CoreModel) -> None:
+    model.set_heads([(name, shape, kind) for name, shape, _, kind in source.heads])
+
+
 def _rebuilt(
     source: CoreModel,
     layers: list[LayerTuple],
@@ -271,8 +276,8 @@ def _rebuilt(
     model = built(layers, (height, width, channels), classes, how, seed)
     model.compute_dtype = source.compute_dtype
     model.metadata = source.metadata
-    if source.heads and model.output_shape == source.output_shape:
-        model.set_heads([(name, shape, kind) for name, shape, _, kind in source.heads])
+    if model.output_shape == source.output_shape:
+        _copy_heads(source, model)
     for infos, read, write in (
         (model.buffer_infos, source.get_buffer, model.set_buffer),
         (model.parameter_infos, source.get_parameter, model.set_parameter),
