@@ -32,6 +32,7 @@ void bind_losses(py::module_& module);
 void bind_benchmark(py::module_& module);
 void bind_checkpoint(py::module_& module);
 void bind_data(py::module_& module);
+void bind_generated_data(py::module_& module);
 void bind_distributed(py::module_& module);
 void bind_layer_kinds(py::module_& module);
 void bind_model(py::module_& module);

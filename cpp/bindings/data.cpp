@@ -1,33 +1,12 @@
-// The X/O data set, the resizing of images and their augmentation.
-#include <algorithm>
-#include <tuple>
-
+// The resizing of images and their augmentation.
 #include "bindings.h"
 #include "cnnx/preprocessing.h"
-#include "cnnx/xo.h"
 #include "image_batch.h"
 #include "training_settings.h"
 
 namespace cnnx::bindings {
 
 void bind_data(py::module_& module) {
-  module.def(
-      "draw_xo",
-      [](int64_t count, int64_t size, uint64_t seed) {
-        draw_xo(std::min<int64_t>(count, 0), size, seed, nullptr,
-                nullptr);  // checks before the arrays are allocated
-        py::array_t<uint8_t> pixels(Shape{count, size, size, 1});
-        py::array_t<int64_t> labels(Shape{count});
-        uint8_t* pixel_data = pixels.mutable_data();
-        int64_t* label_data = labels.mutable_data();
-        {
-          const ReleaseGil release;
-          draw_xo(count, size, seed, pixel_data, label_data);
-        }
-        return std::make_tuple(pixels, labels);
-      },
-      py::arg("count"), py::arg("size"), py::arg("seed"));
-
   module.def(
       "resize_image",
       [](const py::array_t<uint8_t, py::array::c_style>& pixels, int64_t height, int64_t width,

@@ -54,6 +54,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, module) {
   register_exceptions(module);
   bind_runtime(module);
   bind_data(module);
+  bind_generated_data(module);
   bind_layer_kinds(module);
   bind_model(module);
   bind_checkpoint(module);

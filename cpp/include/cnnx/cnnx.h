@@ -32,6 +32,7 @@
 #include "cnnx/schedules.h"
 #include "cnnx/shape.h"
 #include "cnnx/shape_layers.h"
+#include "cnnx/shapes.h"
 #include "cnnx/softmax.h"
 #include "cnnx/threads.h"
 #include "cnnx/trainer.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cnnx/runtime.h"
+#include "data/generated_images.h"
 #include "runtime/elementary.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
@@ -20,7 +21,6 @@ namespace cnnx {
 namespace data {
 namespace {
 
-constexpr float kPi = 3.14159265f;
 constexpr uint64_t kFirstNoiseBlock =
     64;  // the numbers of the figure's shape are in the earlier blocks
 
@@ -41,26 +41,15 @@ struct Glyph {
   int count = 0;
 };
 
-// The random numbers of one image, one after the other.
-class Dice {
- public:
-  explicit Dice(const runtime::Philox& philox) : philox_(philox) {}
-  float between(float low, float high) { return low + (high - low) * philox_.uniform(next_++); }
-
- private:
-  const runtime::Philox& philox_;
-  uint64_t next_ = 0;
-};
-
 // From corner to corner of the box [-1, 1]^2, each end moved a little and the stroke slightly bent.
 // The ends stay within 0.18 of their corners, so the strokes cross near the middle of both.
-Stroke diagonal(Dice& dice, float direction) {
+Stroke diagonal(RandomSequence& random, float direction) {
   constexpr float kJitter = 0.18f, kBow = 0.12f;
   constexpr int kPieces = 8;
-  const auto jitter = [&] { return dice.between(-kJitter, kJitter); };
+  const auto jitter = [&] { return random.between(-kJitter, kJitter); };
   const Point start{-1.0f + jitter(), -direction + jitter()};
   const Point end{1.0f + jitter(), direction + jitter()};
-  const float bow = dice.between(-kBow, kBow);
+  const float bow = random.between(-kBow, kBow);
   const Point across{-direction * bow, bow};
   Stroke stroke;
   for (int piece = 0; piece <= kPieces; ++piece) {
@@ -74,15 +63,15 @@ Stroke diagonal(Dice& dice, float direction) {
 
 // Once around and a little further, drifting inwards or outwards by at most `drift` of the radius:
 // the end of the stroke runs beside its start.
-Stroke ring(Dice& dice, float drift) {
+Stroke ring(RandomSequence& random, float drift) {
   constexpr int kPieces = Stroke::kMostPoints - 1;
   constexpr float kDent = 0.05f;
-  const float first = dice.between(0.0f, 2.0f * kPi);
-  const float overlap = dice.between(0.15f, 0.7f);
-  const float turn = dice.between(0.0f, 1.0f) < 0.5f ? -1.0f : 1.0f;
-  const float slope = dice.between(-drift, drift);
-  const float oval = dice.between(0.0f, kDent), oval_at = dice.between(0.0f, 2.0f * kPi);
-  const float egg = dice.between(0.0f, kDent), egg_at = dice.between(0.0f, 2.0f * kPi);
+  const float first = random.between(0.0f, 2.0f * kPi);
+  const float overlap = random.between(0.15f, 0.7f);
+  const float turn = random.between(0.0f, 1.0f) < 0.5f ? -1.0f : 1.0f;
+  const float slope = random.between(-drift, drift);
+  const float oval = random.between(0.0f, kDent), oval_at = random.between(0.0f, 2.0f * kPi);
+  const float egg = random.between(0.0f, kDent), egg_at = random.between(0.0f, 2.0f * kPi);
   Stroke stroke;
   for (int piece = 0; piece <= kPieces; ++piece) {
     const float t = static_cast<float>(piece) / kPieces;
@@ -97,8 +86,8 @@ Stroke ring(Dice& dice, float drift) {
 // Stretches by (width, height), rotates by `angle`, scales so that the longer side of the box
 // around all points is `extent`, and places it anywhere in a square frame with `margin` around the
 // points.
-void place(Glyph& glyph, Dice& dice, float width, float height, float angle, float extent,
-           float margin, float frame) {
+void place(Glyph& glyph, RandomSequence& random, float width, float height, float angle,
+           float extent, float margin, float frame) {
   const float cosine = runtime::cos(angle), sine = runtime::sin(angle);
   Point low{1e9f, 1e9f}, high{-1e9f, -1e9f};
   const auto each_point = [&](auto&& change) {
@@ -114,8 +103,8 @@ void place(Glyph& glyph, Dice& dice, float width, float height, float angle, flo
     high = {std::max(high.x, point.x), std::max(high.y, point.y)};
   });
   const float scale = extent / std::max(high.x - low.x, high.y - low.y);
-  const float left = dice.between(margin, frame - margin - (high.x - low.x) * scale);
-  const float top = dice.between(margin, frame - margin - (high.y - low.y) * scale);
+  const float left = random.between(margin, frame - margin - (high.x - low.x) * scale);
+  const float top = random.between(margin, frame - margin - (high.y - low.y) * scale);
   each_point([&](Point& point) {
     point = {left + (point.x - low.x) * scale, top + (point.y - low.y) * scale};
   });
@@ -151,26 +140,22 @@ void approach(Point from, Point to, float reach, int64_t size, float* squared_di
 }
 
 // Grey levels from distances: the coverage of a pixel is the part of it inside the stroke's edge.
-void ink(const float* squared_distance, int64_t size, float thickness, Dice& dice,
+void ink(const float* squared_distance, int64_t size, float thickness, RandomSequence& random,
          const runtime::Philox& philox, uint8_t* pixels) {
-  const float contrast = dice.between(0.45f, 1.0f);
-  const float darker = dice.between(0.0f, 1.0f - contrast);
-  const bool light_on_dark = dice.between(0.0f, 1.0f) < 0.5f;
+  const float contrast = random.between(0.45f, 1.0f);
+  const float darker = random.between(0.0f, 1.0f - contrast);
+  const bool light_on_dark = random.between(0.0f, 1.0f) < 0.5f;
   const float paper = light_on_dark ? darker : darker + contrast;
   const float step = light_on_dark ? contrast : -contrast;
-  // The sum of a word's four bytes is close to a Gaussian: mean 510, standard deviation 147.8.
-  const float noise = dice.between(0.01f, 0.06f) / 147.8f;
+  const float noise = random.between(0.01f, 0.06f) / kByteSumDeviation;
   const float reach = 0.5f * thickness + 0.5f;
   for (int64_t begin = 0; begin < size * size;
        begin += 4) {  // size * size pixels: the last block may be partial
     const auto words = philox.block(kFirstNoiseBlock + static_cast<uint64_t>(begin / 4));
     for (int64_t i = begin; i < std::min(begin + 4, size * size); ++i) {
       const uint32_t word = words[static_cast<size_t>(i - begin)];
-      const uint32_t sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
       const float covered = std::min(1.0f, std::max(0.0f, reach - std::sqrt(squared_distance[i])));
-      const float level = paper + step * covered + noise * (static_cast<float>(sum) - 510.0f);
-      const float shade = std::min(1.0f, std::max(0.0f, level)) * 255.0f;
-      pixels[i] = static_cast<uint8_t>(shade + 0.5f);  // NOLINT(bugprone-incorrect-roundings): >= 0
+      pixels[i] = pixel_of_level(paper + step * covered + noise * centred_byte_sum(word));
     }
   }
 }
@@ -178,25 +163,25 @@ void ink(const float* squared_distance, int64_t size, float thickness, Dice& dic
 void draw(int64_t index, int64_t size, uint64_t seed, int64_t label, float* squared_distance,
           uint8_t* pixels) {
   const runtime::Philox philox(seed, runtime::Stream::xo, static_cast<uint64_t>(index));
-  Dice dice(philox);
+  RandomSequence random(philox);
   const float frame = static_cast<float>(size);
-  const float extent = dice.between(0.35f, 0.80f) * frame;  // the longer side, stroke included
-  const float ratio = runtime::exp(dice.between(-1.0f, 1.0f) * 0.287682072f);  // ln(4/3)
-  const float angle = dice.between(-25.0f, 25.0f) * (kPi / 180.0f);
+  const float extent = random.between(0.35f, 0.80f) * frame;  // the longer side, stroke included
+  const float ratio = runtime::exp(random.between(-1.0f, 1.0f) * 0.287682072f);  // ln(4/3)
+  const float angle = random.between(-25.0f, 25.0f) * (kPi / 180.0f);
   // At most a quarter of the shorter side: the hole of an O is then at least half of it.
   const float shorter = extent * std::min(ratio, 1.0f / ratio);
   const float pixel = frame / 32.0f;
-  const float thickness = dice.between(pixel, std::min(3.0f * pixel, 0.25f * shorter));
+  const float thickness = random.between(pixel, std::min(3.0f * pixel, 0.25f * shorter));
   Glyph glyph;
   if (label == 0) {
-    glyph.strokes = {diagonal(dice, 1.0f), diagonal(dice, -1.0f)};
+    glyph.strokes = {diagonal(random, 1.0f), diagonal(random, -1.0f)};
     glyph.count = 2;
   } else {
     // The two ends lie at most half a stroke apart, wherever they meet.
-    glyph.strokes[0] = ring(dice, thickness / extent);
+    glyph.strokes[0] = ring(random, thickness / extent);
     glyph.count = 1;
   }
-  place(glyph, dice, std::sqrt(ratio), 1.0f / std::sqrt(ratio), angle, extent - thickness,
+  place(glyph, random, std::sqrt(ratio), 1.0f / std::sqrt(ratio), angle, extent - thickness,
         0.5f * thickness, frame);
   std::fill_n(squared_distance, size * size, 1e9f);
   for (int s = 0; s < glyph.count; ++s) {
@@ -206,7 +191,7 @@ void draw(int64_t index, int64_t size, uint64_t seed, int64_t label, float* squa
                0.5f * thickness + 1.0f, size, squared_distance);
     }
   }
-  ink(squared_distance, size, thickness, dice, philox, pixels);
+  ink(squared_distance, size, thickness, random, philox, pixels);
 }
 
 // One X and one O in each pair: a random bit of the pair decides their order.

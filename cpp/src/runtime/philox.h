@@ -9,12 +9,14 @@ namespace cnnx::runtime {
 
 // The purpose of the numbers; two purposes never share a number, for any seed.
 enum class Stream : uint32_t {
-  initialise = 1,    // weights of a new model
-  shuffle = 2,       // order of the examples, one step per epoch
-  xo = 3,            // the X/O images, one step per image
-  dropout = 4,       // one step per train step and layer
-  augmentation = 5,  // augmentation of training images, one step per epoch
-  mixup = 6,         // blending of batches, one step per epoch
+  initialise = 1,     // weights of a new model
+  shuffle = 2,        // order of the examples, one step per epoch
+  xo = 3,             // the X/O images, one step per image
+  dropout = 4,        // one step per train step and layer
+  augmentation = 5,   // augmentation of training images, one step per epoch
+  mixup = 6,          // blending of batches, one step per epoch
+  shapes = 7,         // the images of several shapes, one step per image
+  single_shapes = 8,  // the images of one shape, one step per image
 };
 
 // The bijection itself: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",

@@ -1,4 +1,4 @@
-"""Data sets of labelled images: readers, the X/O data set and augmentation."""
+"""Data sets of labelled images: readers, generated data sets and augmentation."""
 
 from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation
@@ -14,10 +14,12 @@ from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, load_folder
 from cnnx.data.idx import IdxSet, load_idx, read_idx
 from cnnx.data.image import read_image
+from cnnx.data.shape_images import SHAPE_CLASSES, shapes, single_shapes
 from cnnx.data.source import Source, load, open_source
 from cnnx.data.xo_dataset import xo
 
 __all__ = [
+    "SHAPE_CLASSES",
     "ArraySet",
     "Augmentation",
     "Batches",
@@ -36,5 +38,7 @@ __all__ = [
     "open_source",
     "read_idx",
     "read_image",
+    "shapes",
+    "single_shapes",
     "xo",
 ]
