@@ -69,6 +69,8 @@ def test_small_learns_x_from_o() -> None:
         (models.efficientnet_lite0, 4_652_008),
         (models.squeezenet1_1, 1_235_496),
         pytest.param(models.convnext_tiny, 28_589_128, marks=pytest.mark.slow),
+        (models.unet, 1_964_114),
+        (models.resnet18_fcn, 11_195_391),
     ],
 )
 def test_the_networks_have_the_parameter_counts_of_their_articles(
@@ -83,6 +85,63 @@ def test_an_error_names_the_input_shape_of_mobilenet_v3() -> None:
     )
     with pytest.raises(TypeError, match=sentence):
         models.mobilenet_v3_small([3, 3])  # type: ignore[arg-type]
+
+
+def test_unet_joins_maps_of_the_same_size_on_the_way_up() -> None:
+    model = models.unet((32, 48, 3), ["a", "b", "c"], depth=3, width=4)
+    shapes = {layer.name: layer.output_shape for layer in model.layers}
+    inputs = {name: inputs for _, _, name, inputs, _ in model._core.layers}
+    joined = [(inputs[name], shapes[name]) for name in shapes if name.startswith("concat")]
+    assert joined == [
+        (["relu_6", "upsample2d_1"], (8, 12, 48)),
+        (["relu_4", "upsample2d_2"], (16, 24, 24)),
+        (["relu_2", "upsample2d_3"], (32, 48, 12)),
+    ]
+    assert shapes["relu_8"] == (4, 6, 32)
+    assert model.output_shape == (32, 48, 3)
+    assert model.resized((64, 8)).output_shape == (64, 8, 3)
+
+
+def test_resnet18_fcn_has_the_backbone_of_resnet18_and_adds_scores_of_three_strides() -> None:
+    model, backbone = models.resnet18_fcn((64, 96, 3), 5), models.resnet18((64, 96, 3))
+    shapes = {layer.name: layer.output_shape for layer in model.layers}
+    for layer in backbone.layers[:-2]:  # without the pooling and the dense layer
+        assert shapes[layer.name] == layer.output_shape
+    scores = [shapes[f"conv2d_{index}"] for index in (2, 3, 4)]
+    assert scores == [(2, 3, 5), (4, 6, 5), (8, 12, 5)]
+    for name in set(backbone.parameters) - {"dense_1.weight", "dense_1.bias"}:
+        model.parameters[name] = backbone.parameters[name]
+    assert model.output_shape == (64, 96, 5)
+
+
+@pytest.mark.parametrize(("build", "multiple"), [(models.unet, 16), (models.resnet18_fcn, 32)])
+def test_networks_for_every_pixel_name_the_multiple_of_the_sides(
+    build: Callable[..., cnnx.Model], multiple: int
+) -> None:
+    with pytest.raises(
+        ValueError,
+        match=rf"^{build.__name__}: input_shape is \(64, 100, 3\), expected a height and a width "
+        rf"that are multiples of {multiple}$",
+    ):
+        build((64, 100, 3), 2)
+
+
+def test_unet_refuses_a_depth_or_a_width_below_one() -> None:
+    with pytest.raises(ValueError, match=r"^unet: depth is 0, expected an integer >= 1$"):
+        models.unet(depth=0)
+    with pytest.raises(ValueError, match=r"^unet: width is 2.5, expected an integer >= 1$"):
+        models.unet(width=2.5)  # type: ignore[arg-type]
+
+
+def test_a_small_unet_finds_shapes_on_the_background() -> None:
+    x, masks = cnnx.data.shapes(300, size=32, seed=1)
+    model = models.unet((32, 32, 3), cnnx.data.SHAPE_CLASSES, depth=2, width=8)
+    trainer = cnnx.Trainer(model, optimizer=cnnx.Muon(0.02), schedule=cnnx.OneCycle())
+    trainer.fit(x, masks, epochs=6, batch_size=4)
+    unseen, expected = cnnx.data.shapes(60, size=32, seed=2)
+    found = model.predict_proba(unseen).argmax(axis=-1) > 0
+    shape = expected > 0
+    assert (found & shape).sum() > 0.5 * (found | shape).sum()
 
 
 def test_vgg11_has_the_articles_convolutions() -> None:

@@ -152,9 +152,19 @@ def _for_imagenet(
     *,
     expansion: int = 1,
 ) -> Model:
-    """Four stages of basic blocks, or with an expansion of bottleneck blocks."""
-    layers = [*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]
+    layers = [layer for stage in imagenet_stages(blocks, expansion) for layer in stage]
+    return _classifier(layers, input_shape, classes, seed)
+
+
+def imagenet_stages(blocks: Sequence[int], expansion: int = 1) -> list[list[Layer]]:
+    """Layers before the pooling: the first ones, and four stages of the numbers of blocks.
+
+    Blocks are basic ones, or with an expansion bottlenecks. The outputs have strides of 4, 4, 8, 16
+    and 32.
+    """
+    stages = [[*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]]
     for stage, count in enumerate(blocks):
+        layers: list[Layer] = []
         for index in range(count):
             channels, stride = 64 << stage, 2 if stage > 0 and index == 0 else 1
             projects = index == 0 and (stage > 0 or expansion > 1)
@@ -162,7 +172,8 @@ def _for_imagenet(
                 layers += _block(channels, stride, projects)
             else:
                 layers += _bottleneck(channels, expansion * channels, stride, projects)
-    return _classifier(layers, input_shape, classes, seed)
+        stages.append(layers)
+    return stages
 
 
 def _convolution(channels: int, kernel_size: int, stride: int) -> list[Layer]:

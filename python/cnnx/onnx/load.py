@@ -95,8 +95,10 @@ def _model(
 ) -> Model:
     probabilities = exported_probabilities(graph.metadata)
     network, done, found = network_of(graph, input_shape, preprocessing, outputs)
-    if classes is None and len(done.shape) == 1:
-        classes = class_names(graph.metadata, done.shape[0])
+    # Maps of other files, such as detections, have names of something else than their channels.
+    is_named = len(done.shape) == 1 or (graph.is_from_cnnx and outputs is None)
+    if classes is None and is_named:
+        classes = class_names(graph.metadata, done.shape[-1])
     model = network.built(done.symbol, classes, found)
     if probabilities in ("sigmoid", "none") and outputs is None:
         model._core.probability_kind = probabilities
