@@ -72,14 +72,14 @@ def _names_of(module_name: str) -> Iterator[PublicName]:
     names = listed or [each for each in vars(module) if not each.startswith("_")]
     for name in names:
         value = getattr(module, name)
-        home = getattr(value, "__module__", None) or module_name
+        home = getattr(value, "__module__", None) or _defining_module(module, name)
         if listed or (home.startswith("cnnx.") and not isinstance(value, types.ModuleType)):
             home = home if home.startswith("cnnx") else _defining_module(module, name)
             yield PublicName(module_name, name, home, value)
 
 
 def _defining_module(module: types.ModuleType, name: str) -> str:
-    """Module from which a public module imports an alias of types."""
+    """Module from which a public module imports an alias of types or a constant."""
     pattern = rf"^from (\S+) import (?:\([^)]*\b{name}\b[^)]*\)|.*\b{name}\b)"
     found = re.search(pattern, inspect.getsource(module), flags=re.MULTILINE)
     return found[1] if found else module.__name__

@@ -7,6 +7,7 @@ from cnnx.arguments import FloatArray, PairLike, at_least, integer, pair
 from cnnx.data.dataset import Labels, Pixels
 from cnnx.spelling import checked_call
 
+# Classes of the pixels of `shapes`, in the order of their numbers.
 SHAPE_CLASSES = ("background", "circle", "square", "triangle")
 
 
@@ -36,7 +37,7 @@ def shapes(count: int, *, seed: int = 0, size: PairLike = (128, 128)) -> tuple[P
     Example:
         >>> x, masks = shapes(4)
         >>> x.shape, masks.shape, sorted({SHAPE_CLASSES[i] for i in masks.flat})
-        ((4, 128, 128, 3), (4, 128, 128), ['background', 'circle', 'square', 'triangle'])
+        ((4, 128, 128, 3), (4, 128, 128), ['background', 'circle', 'triangle'])
     """
     height, width = pair(size, "shapes", "size")
     return _core.draw_shapes(
