@@ -35,7 +35,7 @@ from cnnx.model.metadata import ModelMetadata
 from cnnx.model.outputs import ModelOutputs
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
-from cnnx.model.variants import ModelVariants
+from cnnx.model.tiled_predictions import TiledPredictions
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
 
@@ -46,7 +46,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata, ModelVariants):
+class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata, TiledPredictions):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The

@@ -58,19 +58,40 @@ def predictions_of(
         ValueError: if the images are not finite.
         FloatingPointError: if the outputs for finite images are NaN.
     """
+    outputs = checked_outputs(core, pixels, integers, "predict")
+    if core.heads:
+        return outputs
+    return predicted(outputs, tuple(core.output_shape), _kind(core), core.classes)
+
+
+def checked_outputs(
+    core: _core.Model, pixels: NDArray[np.uint8] | FloatArray, integers: bool, function: str
+) -> FloatArray:
+    """Probabilities of a batch, or values after a regression loss, none of which are NaN.
+
+    Raises:
+        ValueError: if the images are not finite.
+        FloatingPointError: if the outputs for finite images are NaN.
+    """
     compute = core.run if outputs_are_values(core) and not core.heads else core.probabilities
     outputs = compute(pixels, integers)
     if outputs.size and math.isnan(outputs.item(outputs.argmax())):  # argmax finds NaN first
         if all_finite(pixels):
             raise FloatingPointError(
-                "predict: the model's outputs are NaN for finite images, expected numbers: "
+                f"{function}: the model's outputs are NaN for finite images, expected numbers: "
                 "its training has diverged, or its weights are damaged"
             )
-        raise ValueError("predict: x holds NaN or infinity, expected finite images")
-    if core.heads:
-        return outputs
-    kind = "sigmoid" if outputs_are_independent(core) else core.probability_kind
-    return predicted(outputs, tuple(core.output_shape), kind, core.classes)
+        raise ValueError(f"{function}: x holds NaN or infinity, expected finite images")
+    return outputs
+
+
+def _kind(core: _core.Model) -> str:
+    return "sigmoid" if outputs_are_independent(core) else core.probability_kind
+
+
+def labels_of(core: _core.Model, probabilities: FloatArray) -> NDArray[Any]:
+    """Indices of the most probable classes, or booleans of independent outputs."""
+    return predicted(probabilities, tuple(core.output_shape), _kind(core), None)
 
 
 def predicted(
