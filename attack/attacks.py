@@ -19,6 +19,7 @@ from attack.processes import processes
 from attack.quantized import quantized
 from attack.races import threads
 from attack.set_ups import bits
+from attack.tiles import tiles
 
 Attack: TypeAlias = "Callable[[Draw], Case]"
 
@@ -29,6 +30,7 @@ OTHERS: tuple[Attack, ...] = (
     optimizers,
     bits,
     quantized,
+    tiles,
     processes,
     kills,
     files,
