@@ -126,7 +126,9 @@ def test_networks_for_every_pixel_name_the_multiple_of_the_sides(
         build((64, 100, 3), 2)
 
 
-def test_unet_refuses_a_depth_or_a_width_below_one() -> None:
+def test_unet_refuses_a_depth_or_a_width_out_of_range() -> None:
+    with pytest.raises(ValueError, match=r"^unet: depth is 1099511627776, expected 1 to 10$"):
+        models.unet(depth=2**40)
     with pytest.raises(ValueError, match=r"^unet: depth is 0, expected an integer >= 1$"):
         models.unet(depth=0)
     with pytest.raises(ValueError, match=r"^unet: width is 2.5, expected an integer >= 1$"):

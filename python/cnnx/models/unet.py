@@ -12,6 +12,8 @@ from cnnx.models.classes import count_of, names_of
 from cnnx.models.sides import sides_of_multiple
 from cnnx.spelling import checked_call
 
+_MOST_LEVELS = 10  # sides of a multiple of 1,024
+
 
 @checked_call
 def unet(
@@ -33,13 +35,13 @@ def unet(
     Args:
         input_shape: (height, width, channels), each side a multiple of 2 ** depth.
         classes: number of classes, or their names.
-        depth: number of times that the maps are halved.
+        depth: number of times that the maps are halved, up to 10.
         width: channels of the first level.
         seed: seed of the initial weights, with He's variance.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if depth or width is below 1, or a side is no multiple of 2 ** depth.
+        ValueError: if depth or width is out of range, or a side is no multiple of 2 ** depth.
 
     References:
         O. Ronneberger, P. Fischer, T. Brox: U-Net: Convolutional Networks for Biomedical Image
@@ -50,6 +52,8 @@ def unet(
         (64, 96, 2)
     """
     depth, width = at_least(1, depth, "unet", "depth"), at_least(1, width, "unet", "width")
+    if depth > _MOST_LEVELS:
+        raise ValueError(f"unet: depth is {depth}, expected 1 to {_MOST_LEVELS}")
     image = Input(sides_of_multiple(2**depth, input_shape, "unet"))
     maps, skips = _two_convolutions(image, width), []
     for level in range(1, depth + 1):
