@@ -178,7 +178,7 @@ float signed_distance(const Outline& outline, float dx, float dy) {
 
 // Blends the colour of a shape into `levels` by the part of each pixel that it covers. `mask` may
 // be null.
-void fill(const Outline& outline, Frame frame, float* levels, uint8_t* mask) {
+void fill_outline(const Outline& outline, Frame frame, float* levels, uint8_t* mask) {
   const auto first = [&](float centre) {
     return std::max<int64_t>(0, static_cast<int64_t>(centre - outline.radius) - 1);
   };
@@ -235,8 +235,8 @@ std::array<float, 4> box_of(const Outline& outline, Frame frame) {
 }
 
 // One image of up to `most` shapes, which are returned; `mask` may be null.
-Shapes draw(const runtime::Philox& philox, int most, Frame frame, float* levels, uint8_t* pixels,
-            uint8_t* mask) {
+Shapes draw_image(const runtime::Philox& philox, int most, Frame frame, float* levels,
+                  uint8_t* pixels, uint8_t* mask) {
   RandomSequence random(philox);
   const Background background(random);
   const float deviation = random.between(0.02f, 0.07f);
@@ -245,12 +245,12 @@ Shapes draw(const runtime::Philox& philox, int most, Frame frame, float* levels,
   const Shapes shapes(count, frame, background, random);
   background.draw(frame, levels);
   if (mask) std::fill_n(mask, frame.height * frame.width, uint8_t{0});
-  for (const Outline& outline : shapes) fill(outline, frame, levels, mask);
+  for (const Outline& outline : shapes) fill_outline(outline, frame, levels, mask);
   add_noise(levels, frame.height * frame.width * kChannels, deviation, philox, pixels);
   return shapes;
 }
 
-void check(int64_t count, Frame frame, const char* function) {
+void check_images(int64_t count, Frame frame, const char* function) {
   const auto refuse = [&](const char* name, int64_t value, const char* expected) {
     throw std::invalid_argument(std::string(function) + ": " + name + " is " +
                                 std::to_string(value) + ", expected " + expected);
@@ -262,16 +262,15 @@ void check(int64_t count, Frame frame, const char* function) {
   }
 }
 
-// Calls draw_image(index, levels) for every image, with memory for its levels.
+// Calls draw_one(index, levels) for every image, with memory for its levels.
 template <typename DrawImage>
-void draw_images(int64_t count, Frame frame, const DrawImage& draw_image) {
+void draw_images(int64_t count, Frame frame, const DrawImage& draw_one) {
   const int64_t area = frame.height * frame.width * kChannels;
   constexpr int64_t kGrain = 1;  // 32 x 32 pixels take about 20 microseconds
   const int slots = runtime::slot_count(get_num_threads(), count, kGrain);
   std::vector<float> levels(runtime::checked_size(slots * area));
   runtime::parallel_for(slots, count, kGrain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t index = begin; index < end; ++index)
-      draw_image(index, levels.data() + slot * area);
+    for (int64_t index = begin; index < end; ++index) draw_one(index, levels.data() + slot * area);
   });
 }
 
@@ -281,21 +280,21 @@ void draw_images(int64_t count, Frame frame, const DrawImage& draw_image) {
 void draw_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed, uint8_t* pixels,
                  uint8_t* masks) {
   const data::Frame frame{height, width};
-  data::check(count, frame, "shapes");
+  data::check_images(count, frame, "shapes");
   if (count > 0 && (!pixels || !masks))
     throw std::invalid_argument("shapes: pixels or masks is a null pointer");
   const int64_t area = height * width;
   data::draw_images(count, frame, [&](int64_t index, float* levels) {
     const runtime::Philox philox(seed, runtime::Stream::shapes, static_cast<uint64_t>(index));
-    data::draw(philox, data::kMostShapes, frame, levels, pixels + index * area * data::kChannels,
-               masks + index * area);
+    data::draw_image(philox, data::kMostShapes, frame, levels,
+                     pixels + index * area * data::kChannels, masks + index * area);
   });
 }
 
 void draw_single_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed,
                         uint8_t* pixels, int64_t* labels, float* boxes) {
   const data::Frame frame{height, width};
-  data::check(count, frame, "single_shapes");
+  data::check_images(count, frame, "single_shapes");
   if (count > 0 && (!pixels || !labels || !boxes))
     throw std::invalid_argument("single_shapes: pixels, labels or boxes is a null pointer");
   const int64_t area = height * width * data::kChannels;
@@ -303,7 +302,7 @@ void draw_single_shapes(int64_t count, int64_t height, int64_t width, uint64_t s
     const runtime::Philox philox(seed, runtime::Stream::single_shapes,
                                  static_cast<uint64_t>(index));
     const data::Shapes shapes =
-        data::draw(philox, 1, frame, levels, pixels + index * area, nullptr);
+        data::draw_image(philox, 1, frame, levels, pixels + index * area, nullptr);
     const data::Outline& only = *shapes.begin();
     labels[index] = only.label;
     const std::array<float, 4> box = data::box_of(only, frame);
