@@ -5,6 +5,56 @@
 #include "training_settings.h"
 
 namespace cnnx::bindings {
+namespace {
+
+void bind_augmentation(py::module_& module) {
+  module.def(
+      "check_augmentation", [](const py::dict& settings) { validate(augmentation_of(settings)); },
+      py::arg("settings"));
+
+  module.def(
+      "augment_images",
+      [](const py::array& pixels, bool integer_values, const std::vector<float>& mean,
+         const std::vector<float>& std, const py::dict& settings, uint64_t seed, uint64_t epoch) {
+        const ImageBatch images = image_batch(pixels, integer_values);
+        const Shape shape = shape_of(pixels);
+        const Augmentation augmentation = augmentation_of(settings);
+        FloatArray result = new_array(shape);
+        float* data = result.mutable_data();
+        {
+          const ReleaseGil release;
+          augment_images(images, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
+                         augmentation, seed, epoch, data);
+        }
+        return result;
+      },
+      py::arg("pixels"), py::arg("integer_values"), py::arg("mean"), py::arg("std"),
+      py::arg("settings"), py::arg("seed"), py::arg("epoch"));
+
+  module.def(
+      "augment_masks",
+      [](const py::array_t<int64_t, py::array::c_style>& masks, const Shape& image_shape,
+         const py::dict& settings, uint64_t seed, uint64_t epoch) {
+        const Shape shape = shape_of(masks);
+        if (shape.size() != 3) {
+          throw py::value_error("augment_masks: masks has shape " + to_string(shape) +
+                                ", expected (batch, height, width)");
+        }
+        const Augmentation augmentation = augmentation_of(settings);
+        py::array_t<int64_t> result(shape);
+        int64_t* data = result.mutable_data();
+        {
+          const ReleaseGil release;
+          augment_masks(masks.data(), shape[0], {shape[1], shape[2]}, image_shape, augmentation,
+                        seed, epoch, data);
+        }
+        return result;
+      },
+      py::arg("masks").noconvert(), py::arg("image_shape"), py::arg("settings"), py::arg("seed"),
+      py::arg("epoch"));
+}
+
+}  // namespace
 
 void bind_data(py::module_& module) {
   module.def(
@@ -29,28 +79,7 @@ void bind_data(py::module_& module) {
       py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"),
       py::arg("resize"));
 
-  module.def(
-      "check_augmentation", [](const py::dict& settings) { validate(augmentation_of(settings)); },
-      py::arg("settings"));
-
-  module.def(
-      "augment_images",
-      [](const py::array& pixels, bool integer_values, const std::vector<float>& mean,
-         const std::vector<float>& std, const py::dict& settings, uint64_t seed, uint64_t epoch) {
-        const ImageBatch images = image_batch(pixels, integer_values);
-        const Shape shape = shape_of(pixels);
-        const Augmentation augmentation = augmentation_of(settings);
-        FloatArray result = new_array(shape);
-        float* data = result.mutable_data();
-        {
-          const ReleaseGil release;
-          augment_images(images, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
-                         augmentation, seed, epoch, data);
-        }
-        return result;
-      },
-      py::arg("pixels"), py::arg("integer_values"), py::arg("mean"), py::arg("std"),
-      py::arg("settings"), py::arg("seed"), py::arg("epoch"));
+  bind_augmentation(module);
 }
 
 }  // namespace cnnx::bindings

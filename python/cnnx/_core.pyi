@@ -81,6 +81,13 @@ def augment_images(
     seed: int,
     epoch: int,
 ) -> _Floats: ...
+def augment_masks(
+    masks: NDArray[np.int64],
+    image_shape: Sequence[int],
+    settings: Mapping[str, Any],
+    seed: int,
+    epoch: int,
+) -> NDArray[np.int64]: ...
 def layer_kinds() -> list[_LayerKind]: ...
 def check_layer(kind: str, settings: Mapping[str, Any]) -> None: ...
 

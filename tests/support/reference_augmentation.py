@@ -13,6 +13,7 @@ from cnnx.data import Augmentation
 from reference_random import uniform
 
 Float64Array: TypeAlias = "npt.NDArray[np.float64]"
+Labels: TypeAlias = "npt.NDArray[np.int64]"
 
 STREAM, MIXUP_STREAM = 5, 6
 NUMBERS_PER_IMAGE = 16
@@ -84,6 +85,54 @@ def change(image: Float64Array, a: Augmentation, seed: int, epoch: int, row: int
         brightness = between("brightness", 1 - a.brightness, 1 + a.brightness)
         result = np.clip(brightness * (mean + contrast * (result - mean)), 0, 1)
     return result
+
+
+def within(place: float, count: int, border: str) -> float | None:
+    """A place folded between the centres of the outermost pixels, or None beyond the edges."""
+    if border == "zero":
+        return place if -0.5 < place < count - 0.5 else None
+    period = max(2 * (count - 1), 1)
+    folded = place % period
+    return min(folded, period - folded) if count > 1 else 0.0
+
+
+def change_mask(
+    mask: Labels, size: tuple[int, int], a: Augmentation, seed: int, epoch: int, row: int
+) -> tuple[Labels, npt.NDArray[np.bool_]]:
+    """One mask of an image of `size`, and where rounding decides between two labels."""
+    number = draws(seed, epoch, row)
+
+    def between(name: str, low: float, high: float) -> float:
+        return low + (high - low) * number[name]
+
+    angle = np.deg2rad(between("angle", -a.rotate, a.rotate))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shift = [between(name, -a.shift, a.shift) for name in ("shift_row", "shift_column")]
+    middle = (np.array(size) - 1) / 2
+    flips = a.flip == "random" and number["flip"] < 0.5
+    if a.flip == "alternating":
+        flips = (draws(seed, 0, row)["flip"] < 0.5) ^ (epoch % 2 == 1)
+    window = [
+        int((2 * a.crop_padding + 1) * number[name]) - a.crop_padding
+        for name in ("crop_row", "crop_column")
+    ]
+    stride = np.array(size) / mask.shape
+    result, near = np.zeros_like(mask), np.zeros(mask.shape, bool)
+    for position in np.ndindex(*mask.shape):
+        place = (np.array(position) + 0.5) * stride - 0.5 + window
+        cropped = [within(*each, a.border) for each in zip(place, size, strict=True)]
+        if None in cropped:
+            continue
+        down, right = np.array(cropped, float)
+        source = np.array([down, size[1] - 1 - right if flips else right])
+        source = turn @ (source - shift - middle) / between("scale", *a.scale) + middle
+        folded = [within(*each, a.border) for each in zip(source, size, strict=True)]
+        edges = (source + 0.5) / stride
+        near[position] = bool((abs(edges - np.rint(edges)) < 1e-3).any())
+        if None not in folded:
+            nearest = np.floor((np.array(folded, float) + 0.5) / stride).astype(int)
+            result[position] = mask[tuple(np.minimum(nearest, np.array(mask.shape) - 1))]
+    return result, near
 
 
 def cut(image: Float64Array, side: int, seed: int, epoch: int, row: int) -> Float64Array:

@@ -182,13 +182,6 @@ def test_wrong_labels_are_refused(y: Any, error: type[Exception], sentence: str)
         cnnx.Trainer(make_model()).fit(samples()[0], y, epochs=1)
 
 
-def test_augmentation_would_move_images_but_not_labels() -> None:
-    x, y = samples()
-    moving = cnnx.data.Augmentation(flip="random")
-    with pytest.raises(ValueError, match="changes images but not the labels of their positions"):
-        cnnx.Trainer(make_model()).fit(x, y, epochs=1, augmentation=moving)
-
-
 def test_one_class_is_refused() -> None:
     model = cnnx.Model([cnnx.Conv2d(1, 1)], input_shape=(4, 4, 1))
     with pytest.raises(ValueError, match="end it with Conv2d of at least 2 channels"):

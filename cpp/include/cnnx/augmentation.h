@@ -28,11 +28,14 @@ namespace cnnx {
 //    normalised values (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks
 //    with Cutout", 2017).
 //
+// Labels of positions, as cross-entropy on outputs (height, width, classes) has, move with their
+// image in steps 1 to 3, see augment_masks().
+//
 // In training only:
 //
 // 7. mixup: each image of a batch and its target are blended with another image and its target:
-//    w * own + (1 - w) * other, w ~ Beta(mixup, mixup) for each batch. Labels become soft labels
-//    (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018).
+//    w * own + (1 - w) * other, w ~ Beta(mixup, mixup) for each batch. Labels become soft labels,
+//    in memory as many as outputs (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018).
 struct Augmentation {
   enum class Flip {
     never,
@@ -96,5 +99,17 @@ CNNX_API bool is_identity(const Augmentation& augmentation);
 CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
                              const Preprocessing& preprocessing, const Augmentation& augmentation,
                              uint64_t seed, uint64_t epoch, float* out);
+
+// Moves `count` masks, one label per position in mask_shape (height, width), as augment_images()
+// moves the images of image_shape (height, width) with the same seed and epoch: affine, flip and
+// crop. Each position gets the label of the nearest original position. Beyond the edges
+// Border::zero gives label 0, the background by convention, and Border::reflect mirrors. Other
+// changes leave masks as they are. A position is one pixel, or a block of pixels if a mask is
+// smaller by a whole factor. Bits and threads as augment_images(). Throws std::invalid_argument for
+// settings that validate() refuses, unless crop_padding is less than height and width, and unless
+// positions have a whole number of pixels.
+CNNX_API void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape,
+                            const Shape& image_shape, const Augmentation& augmentation,
+                            uint64_t seed, uint64_t epoch, int64_t* out);
 
 }  // namespace cnnx

@@ -9,6 +9,7 @@
 
 #include "cnnx/runtime.h"
 #include "data/augmentation.h"
+#include "data/border.h"
 #include "data/image.h"
 #include "data/pixels.h"
 #include "runtime/parallel.h"
@@ -20,21 +21,6 @@ namespace {
 
 // The least number of values for another thread.
 constexpr int64_t kGrain = 8 * 1024;
-
-// The index inside [0, count) for `place`, or -1 for black.
-int64_t inside(int64_t place, int64_t count, Augmentation::Border border) {
-  if (place >= 0 && place < count) return place;
-  if (border == Augmentation::Border::zero) return -1;
-  if (count == 1) return 0;
-  const int64_t period = 2 * (count - 1);
-  const int64_t folded = ((place % period) + period) % period;
-  return std::min(folded, period - folded);
-}
-
-int32_t floor_of(float value) {
-  const int32_t whole = static_cast<int32_t>(value);  // towards zero
-  return whole - (value < static_cast<float>(whole) ? 1 : 0);
-}
 
 // kChannels: 1 and 3 are loops that the compiler unrolls, 0 is any number.
 template <class Pixel, int kChannels>

@@ -106,8 +106,7 @@ void validate(const Augmentation& augmentation) {
 
 bool is_identity(const Augmentation& augmentation) {
   const Augmentation& a = augmentation;
-  return a.flip == Augmentation::Flip::never && a.crop_padding == 0 && !data::has_affine(a) &&
-         !data::has_colour(a) && a.cutout == 0 && a.mixup == 0;
+  return !data::moves_pixels(a) && !data::has_colour(a) && a.cutout == 0 && a.mixup == 0;
 }
 
 }  // namespace cnnx

@@ -33,6 +33,9 @@ ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, ui
 inline bool has_affine(const Augmentation& a) {
   return a.rotate != 0 || a.scale_low != 1 || a.scale_high != 1 || a.shift != 0;
 }
+inline bool moves_pixels(const Augmentation& a) {
+  return has_affine(a) || a.flip != Augmentation::Flip::never || a.crop_padding != 0;
+}
 inline bool has_colour(const Augmentation& a) { return a.contrast != 0 || a.brightness != 0; }
 
 }  // namespace cnnx::data

@@ -41,11 +41,8 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   if (augmentation.mixup > 0) trainer_.loss.check_blends();
-  if (trainer_.loss.labels_per_image() > 1 && !is_identity(augmentation)) {
-    throw std::invalid_argument(
-        "augmentation: it changes images but not the labels of their positions, expected none");
-  }
   augmentation_ = augmentation;
+  if (moves_targets()) data::check_masks(mask_shapes());
   epoch_ = epoch;
   first_image_ = first_image;
 }
@@ -54,7 +51,7 @@ void BatchSource::gather(const Rows& whole, const Rows& rows, int threads, Batch
   const int64_t* chosen = rows_.data() + rows.first;
   if (augmentation_.mixup == 0) {
     gather_images(chosen, rows.count, threads, batch);
-    return gather_targets(chosen, rows.count, batch);
+    return gather_targets(chosen, rows.count, threads, batch);
   }
   BatchMix mix{mix_of(whole), whole.count, whole.count};
   std::vector<int64_t> with_partners;
@@ -68,22 +65,37 @@ void BatchSource::gather(const Rows& whole, const Rows& rows, int threads, Batch
     mix = {{mix.mix.weight, rows.count}, rows.count, 2 * rows.count};
   }
   gather_images(chosen, mix.gathered, threads, batch);
-  gather_targets(chosen, mix.gathered, batch);
+  gather_targets(chosen, mix.gathered, threads, batch);
   const graph::Graph& graph = trainer_.model->graph;
   mix_images(mix, element_count(graph.input_shape()), threads, batch);
-  mix_targets(mix, element_count(graph.output_shape()), threads, batch);
+  mix_targets(mix, target_shape(), threads, batch);
 }
 
 LossDivisor BatchSource::divisor(const Rows& whole) const {
   const LossFunction& loss = trainer_.loss;
   if (!loss.weighs_targets() && !has_weights()) return loss.divisor({}, whole.count);
   Batch batch;
-  gather_targets(rows_.data() + whole.first, whole.count, batch);
-  if (augmentation_.mixup > 0) {
-    mix_targets({mix_of(whole), whole.count, whole.count},
-                element_count(trainer_.model->graph.output_shape()), get_num_threads(), batch);
-  }
+  const int threads = get_num_threads();
+  gather_targets(rows_.data() + whole.first, whole.count, threads, batch);
+  if (augmentation_.mixup > 0)
+    mix_targets({mix_of(whole), whole.count, whole.count}, target_shape(), threads, batch);
   return loss.divisor(batch.targets, whole.count);
+}
+
+bool BatchSource::moves_targets() const {
+  return trainer_.loss.labels_per_image() > 1 && data::moves_pixels(augmentation_);
+}
+
+data::MaskShapes BatchSource::mask_shapes() const {
+  const graph::Graph& graph = trainer_.model->graph;
+  data::MaskShapes shapes{graph.input_shape(), graph.output_shape()};
+  if (targets_.labels) shapes.mask[2] = 1;
+  return shapes;
+}
+
+TargetShape BatchSource::target_shape() const {
+  const int64_t positions = trainer_.loss.labels_per_image();
+  return {positions, element_count(trainer_.model->graph.output_shape()) / positions};
 }
 
 Mix BatchSource::mix_of(const Rows& whole) const {
@@ -107,28 +119,30 @@ void BatchSource::gather_images(const int64_t* rows, int64_t count, int threads,
     data::gather_images(images_, rows, count, shape, model.preprocessing, threads,
                         batch.storage.data());
   } else {
-    data::gather_augmented(images_, rows, count, shape, model.preprocessing,
-                           {augmentation_, trainer_.seed, epoch_, first_image_}, threads,
+    data::gather_augmented(images_, rows, count, shape, model.preprocessing, changes(), threads,
                            batch.storage.data());
   }
   batch.input = batch.storage.data();
 }
 
-void BatchSource::gather_targets(const int64_t* rows, int64_t count, Batch& batch) const {
+void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads,
+                                 Batch& batch) const {
   batch.targets = {};
-  if (targets_.labels) {
-    const int64_t each = trainer_.loss.labels_per_image();
-    batch.labels.resize(runtime::checked_size<int64_t>(count * each));
-    for (int64_t i = 0; i < count; ++i)
-      std::copy_n(targets_.labels + rows[i] * each, each, batch.labels.data() + i * each);
-    batch.targets.labels = batch.labels.data();
-  } else {
-    const int64_t outputs = trainer_.loss.values_per_image();
-    batch.values.resize(runtime::checked_size(count * outputs));
-    for (int64_t i = 0; i < count; ++i) {
-      std::copy_n(targets_.values + rows[i] * outputs, outputs, batch.values.data() + i * outputs);
+  const TargetShape shape = target_shape();
+  const auto gather = [&](const auto* from, int64_t size, auto& to) {
+    to.resize(runtime::checked_size(count * size));
+    if (moves_targets()) {
+      data::gather_masks(from, rows, count, mask_shapes(), changes(), threads, to.data());
+    } else {
+      for (int64_t i = 0; i < count; ++i)
+        std::copy_n(from + rows[i] * size, size, to.data() + i * size);
     }
-    batch.targets.values = batch.values.data();
+    return to.data();
+  };
+  if (targets_.labels) {
+    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels);
+  } else {
+    batch.targets.values = gather(targets_.values, shape.positions * shape.outputs, batch.values);
   }
   if (targets_.weights) {
     batch.weights.resize(runtime::checked_size(count));

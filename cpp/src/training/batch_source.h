@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cnnx/trainer.h"
+#include "data/augment_masks.h"
 #include "runtime/memory.h"
 #include "training/mixup.h"
 #include "training/shards.h"
@@ -31,7 +32,15 @@ class BatchSource {
  private:
   Mix mix_of(const Rows& whole) const;
   void gather_images(const int64_t* rows, int64_t count, int threads, Batch& batch) const;
-  void gather_targets(const int64_t* rows, int64_t count, Batch& batch) const;
+  void gather_targets(const int64_t* rows, int64_t count, int threads, Batch& batch) const;
+  data::EpochChanges changes() const {
+    return {augmentation_, trainer_.seed, epoch_, first_image_};
+  }
+  // Whether the augmentation moves targets, which then belong to positions.
+  bool moves_targets() const;
+  data::MaskShapes mask_shapes() const;
+  TargetShape target_shape() const;
+
   const TrainerState& trainer_;
   ImageBatch images_;
   Targets targets_;

@@ -88,17 +88,21 @@ void mix_images(const BatchMix& mix, int64_t floats, int threads, Batch& batch) 
   batch.input = batch.mixed.data();
 }
 
-void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch) {
+void mix_targets(const BatchMix& mix, const TargetShape& shape, int threads, Batch& batch) {
+  const int64_t positions = shape.positions, outputs = positions * shape.outputs;
   const float* const weights = batch.targets.weights;
   const auto of_targets = [&](int64_t row) { return target_factors(mix, weights, row); };
   if (batch.targets.labels) {
     batch.values.assign(runtime::checked_size(mix.count * outputs), 0.0f);
     for (int64_t i = 0; i < mix.count; ++i) {
-      const int64_t* labels = batch.targets.labels;
+      const int64_t* own = batch.targets.labels + i * positions;
+      const int64_t* other = batch.targets.labels + partner(mix, i) * positions;
       const Factors factors = of_targets(i);
       float* soft_labels = batch.values.data() + i * outputs;
-      soft_labels[labels[i]] += factors.own;
-      soft_labels[labels[partner(mix, i)]] += factors.other;
+      for (int64_t p = 0; p < positions; ++p, soft_labels += shape.outputs) {
+        soft_labels[own[p]] += factors.own;
+        soft_labels[other[p]] += factors.other;
+      }
     }
     batch.targets.labels = nullptr;
   } else {

@@ -28,10 +28,15 @@ struct BatchMix {
 // Blends images of `floats` values.
 void mix_images(const BatchMix& mix, int64_t floats, int threads, Batch& batch);
 
-// Labels of `outputs` classes become soft labels; target values are blended like images. Weights
+// The outputs of an image: so many positions of so many outputs each.
+struct TargetShape {
+  int64_t positions, outputs;
+};
+
+// Labels become soft labels, one per output; target values are blended like images. Weights
 // are blended too, and each image then counts in its target in proportion to its weight, so that
 // the gradient of a loss is that of the weighted losses of both targets, for every loss that is
 // linear or quadratic in the target.
-void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch);
+void mix_targets(const BatchMix& mix, const TargetShape& shape, int threads, Batch& batch);
 
 }  // namespace cnnx::training

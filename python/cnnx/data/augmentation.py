@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, at_least, is_integer, number, real_array, shown
+from cnnx.arguments import (
+    FloatArray,
+    at_least,
+    is_integer,
+    number,
+    real_array,
+    rectangular_array,
+    shown,
+)
 from cnnx.batch_arguments import check_float_range, exceeds_two, images
 from cnnx.preprocessing import Preprocessing, per_channel
 from cnnx.recipe import Recipe
@@ -156,6 +164,56 @@ class Augmentation(Recipe):
             int(epoch),
         )
 
+    def apply_masks(
+        self,
+        y: ArrayLike,
+        *,
+        epoch: int = 0,
+        seed: int = 0,
+        size: tuple[int, int] | None = None,
+    ) -> NDArray[Any]:
+        """Move the masks of an epoch as `apply` moves their images.
+
+        Each position gets the label of the nearest original position. Beyond the edges `border`
+        "zero" gives label 0, the background by convention, and "reflect" mirrors. Contrast,
+        brightness and cutout leave masks as they are.
+
+        Args:
+            y: integer labels (batch, height, width); their indices are those of the images.
+            epoch: as for `apply`.
+            seed: as for `apply`.
+            size: (height, width) of the images if the masks are smaller by a whole factor. None:
+                they have one label per pixel.
+
+        Returns:
+            Masks of the shape and dtype of y.
+
+        Raises:
+            TypeError: if y has no integers.
+            ValueError: if y has another shape, its positions are no whole number of pixels, or
+                crop_padding is not below the sides of the images.
+
+        Example:
+            >>> masks = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+            >>> Augmentation(flip="alternating").apply_masks(masks, epoch=1).tolist()
+            [[[2, 1, 0], [5, 4, 3]]]
+        """
+        for name, value in (("epoch", epoch), ("seed", seed)):
+            at_least(0, value, "apply_masks", name)
+        masks = mask_array(y, "apply_masks")
+        if size is not None and (
+            not isinstance(size, (tuple, list)) or len(size) != 2 or not all(map(is_integer, size))
+        ):
+            raise TypeError(f"apply_masks: size is {shown(size)}, expected (height, width)")
+        moved = _core.augment_masks(
+            np.ascontiguousarray(masks, np.int64),
+            masks.shape[1:] if size is None else size,
+            self.core_settings,
+            int(seed),
+            int(epoch),
+        )
+        return moved.astype(masks.dtype, copy=False)
+
     def show(
         self, x: ArrayLike, *, variants: int = 7, epoch: int = 0, seed: int = 0
     ) -> Figure | None:
@@ -186,3 +244,21 @@ class Augmentation(Recipe):
         count = at_least(1, variants, "show", "variants")
         first = at_least(0, epoch, "show", "epoch")
         return augmentation_grid(self, x, range(first, first + count), seed).show("show")
+
+
+def mask_array(y: ArrayLike, function: str) -> NDArray[Any]:
+    """Masks as an integer array (batch, height, width).
+
+    Raises:
+        TypeError: if they have no integers.
+        ValueError: if they have another shape.
+    """
+    masks = rectangular_array(y, function, "y")
+    if masks.dtype.kind not in "biu":
+        raise TypeError(f"{function}: y has dtype {masks.dtype}, expected integers")
+    if masks.ndim != 3:
+        raise ValueError(
+            f"{function}: y has shape {masks.shape}, expected a label for each pixel, "
+            "(batch, height, width)"
+        )
+    return masks

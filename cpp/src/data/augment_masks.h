@@ -1,0 +1,27 @@
+// Gathers masks while they are moved as their images are.
+#pragma once
+
+#include <cstdint>
+
+#include "cnnx/shape.h"
+#include "data/augment.h"
+
+namespace cnnx::data {
+
+// The shapes of an image and of its mask, (height, width, values of a position).
+struct MaskShapes {
+  Shape image, mask;
+};
+
+// Throws std::invalid_argument unless each position of a mask is a whole number of pixels.
+void check_masks(const MaskShapes& shapes);
+
+// The masks of the images rows[0], rows[1], ..., as augment_masks() moves them. The arguments must
+// have been checked. Threads: at most `threads`.
+void gather_masks(const int64_t* labels, const int64_t* rows, int64_t count,
+                  const MaskShapes& shapes, const EpochChanges& changes, int threads, int64_t* out);
+// Soft labels: each position has one value per class.
+void gather_masks(const float* soft_labels, const int64_t* rows, int64_t count,
+                  const MaskShapes& shapes, const EpochChanges& changes, int threads, float* out);
+
+}  // namespace cnnx::data
