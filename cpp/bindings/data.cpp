@@ -79,6 +79,25 @@ void bind_data(py::module_& module) {
       py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"),
       py::arg("resize"));
 
+  module.def(
+      "resize_mask",
+      [](const py::array_t<uint8_t, py::array::c_style>& mask, int64_t height, int64_t width,
+         const std::string& resize) {
+        if (mask.ndim() != 2) {
+          throw py::value_error("resize_mask: mask has shape " + to_string(shape_of(mask)) +
+                                ", expected (height, width)");
+        }
+        const Resize how = resize_of(resize);
+        py::array_t<uint8_t> result(Shape{height, width});
+        uint8_t* data = result.mutable_data();
+        {
+          const ReleaseGil release;
+          resize_mask(mask.data(), mask.shape(0), mask.shape(1), height, width, how, data);
+        }
+        return result;
+      },
+      py::arg("mask").noconvert(), py::arg("height"), py::arg("width"), py::arg("resize"));
+
   bind_augmentation(module);
 }
 

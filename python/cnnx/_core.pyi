@@ -71,6 +71,9 @@ def draw_single_shapes(
 def resize_image(
     pixels: NDArray[np.uint8], height: int, width: int, channels: int, resize: str
 ) -> NDArray[np.uint8]: ...
+def resize_mask(
+    mask: NDArray[np.uint8], height: int, width: int, resize: str
+) -> NDArray[np.uint8]: ...
 def check_augmentation(settings: Mapping[str, Any]) -> None: ...
 def augment_images(
     pixels: _Pixels,

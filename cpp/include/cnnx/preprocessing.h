@@ -55,4 +55,10 @@ CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width
 CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
                            Resize resize, float* output);
 
+// Resizes a mask, one label per pixel, as resize_image() does its image: each target pixel gets the
+// label of the nearest source pixel, and the borders of Resize::fit get label 0, the background.
+// Throws std::invalid_argument for sizes outside 1 to 1048576 and null pointers.
+CNNX_API void resize_mask(const uint8_t* labels, int64_t from_height, int64_t from_width,
+                          int64_t height, int64_t width, Resize resize, uint8_t* output);
+
 }  // namespace cnnx

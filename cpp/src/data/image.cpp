@@ -1,5 +1,4 @@
-// Resizes images: placement of source and target, the filter's weights, one pass over rows and one
-// over columns.
+// Resizes images: the filter's weights, one pass over rows and one over columns.
 #include "data/image.h"
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "cnnx/runtime.h"
+#include "data/placement.h"
 #include "runtime/parallel.h"
 #include "runtime/sizes.h"
 
@@ -66,49 +66,6 @@ void check(const ImageView& image, int64_t height, int64_t width, int64_t channe
   }
 }
 
-// A range of one axis of the source, in fractional pixels, and the target pixels it fills.
-struct Span {
-  double from, length;
-  int64_t first, count;
-};
-
-struct Placement {
-  Span rows, columns;
-};
-
-Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t width,
-                Resize resize) {
-  Placement placement{{0, static_cast<double>(from_height), 0, height},
-                      {0, static_cast<double>(from_width), 0, width}};
-  // The axis with the smaller scale, compared without rounding: height / from_height <= width /
-  // from_width.
-  const bool rows_scale_less = height * from_width <= width * from_height;
-  if (resize == Resize::fit) {
-    const auto shrink = [](Span& span, int64_t from, int64_t numerator, int64_t denominator) {
-      const int64_t target = span.count;
-      span.count =
-          std::clamp<int64_t>((2 * from * numerator + denominator) / (2 * denominator), 1, target);
-      span.first = (target - span.count) / 2;
-    };
-    if (rows_scale_less) {
-      shrink(placement.columns, from_width, height, from_height);
-    } else {
-      shrink(placement.rows, from_height, width, from_width);
-    }
-  } else if (resize == Resize::crop) {
-    const auto narrow = [](Span& span, int64_t from, int64_t numerator, int64_t denominator) {
-      span.length = static_cast<double>(span.count * numerator) / static_cast<double>(denominator);
-      span.from = (static_cast<double>(from) - span.length) / 2;
-    };
-    if (rows_scale_less) {
-      narrow(placement.rows, from_height, from_width, width);
-    } else {
-      narrow(placement.columns, from_width, from_height, height);
-    }
-  }
-  return placement;
-}
-
 // The source pixels of a target pixel of one axis, and where their weights are.
 struct Window {
   int64_t first, count, weights;
@@ -121,14 +78,8 @@ struct Filter {
   const float* weights;
 };
 
-double scale_of(const Span& span) { return span.length / static_cast<double>(span.count); }
-
 // Half the width of the triangle, in source pixels.
 double support_of(const Span& span) { return std::max(scale_of(span), 1.0); }
-
-double center_of(const Span& span, int64_t i) {
-  return span.from + (static_cast<double>(i) + 0.5) * scale_of(span);
-}
 
 // The first and the end of the pixels whose centre lies within the support of target pixel i. At
 // its very edge the weight may be 0.
