@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Masks = NDArray[np.uint8]
 InputShape = tuple[int, int, int]
 Classes = tuple[str, ...] | int
 
@@ -28,7 +29,8 @@ class Dataset:
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
-        y: int64 labels of shape (count,).
+        y: int64 labels of shape (count,), or masks: uint8 labels of shape (count, height, width),
+            in which 255 is no class.
         classes: class names in the order of the labels, or the number of classes.
         validation: validation set, or None.
         test: test set, or None.
@@ -38,7 +40,7 @@ class Dataset:
     """
 
     x: Pixels
-    y: Labels
+    y: Labels | Masks
     classes: Classes
     validation: Dataset | None = None
     test: Dataset | None = None
@@ -52,12 +54,18 @@ class Dataset:
     def class_counts(self) -> dict[str, int]:
         """Number of images of each class by its name, or by its label if classes have no names.
 
+        An image with a mask is of every class that its mask has.
+
         Example:
             >>> x, y = np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1])
             >>> Dataset(x, y, ("cat", "dog")).class_counts
             {'cat': 1, 'dog': 2}
         """
-        counts = np.bincount(self.y, minlength=count_classes(self.classes)).tolist()
+        count = count_classes(self.classes)
+        if self.y.ndim == 1:
+            counts = np.bincount(self.y, minlength=count).tolist()
+        else:
+            counts = [int((self.y == label).any(axis=(1, 2)).sum()) for label in range(count)]
         names = range(len(counts)) if isinstance(self.classes, int) else self.classes
         return {str(name): count for name, count in zip(names, counts, strict=True)}
 

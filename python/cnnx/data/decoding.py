@@ -201,7 +201,7 @@ def survey_files(files: ImageFiles, largest_side: int, decoding: Decoding) -> Su
 
     count = 0
     unreadable: dict[int, str] = {}
-    with _shown(decoding, "reading") as progress:
+    with shown_progress(decoding, "reading") as progress:
 
         def advance(done: int, total: int) -> None:
             is_decoding = reader is not None and len(shapes) == 1  # else only headers are read
@@ -241,12 +241,12 @@ def _decoded(
 ) -> Iterator[tuple[list[Pixels], dict[int, str]]]:
     reader = ImageReader(shape, resize, DecodingMemory(decoding.memory_limit))
     at_once = _BYTES_AT_ONCE // int(np.prod(shape))
-    with _shown(decoding, "decoding") as progress:
+    with shown_progress(decoding, "decoding") as progress:
         yield from read_files(reader.read, files, progress, at_once)
 
 
 @contextmanager
-def _shown(decoding: Decoding, task: str) -> Iterator[Progress]:
+def shown_progress(decoding: Decoding, task: str) -> Iterator[Progress]:
     """Progress of the settings, or a bar that ends with the context."""
     if decoding.progress is not None:
         yield decoding.progress

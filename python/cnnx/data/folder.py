@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +12,21 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.arguments import path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
-from cnnx.data.decoding import Decoding, Survey, decode_files, refuse_unreadable
-from cnnx.data.decoding_once import decode_once, survey_once
+from cnnx.data.decoding import Decoding, decode_files, refuse_unreadable
+from cnnx.data.image_file_set import ImageFileSet
 from cnnx.data.image_files import (
     EXTENSIONS,
     ImageFiles,
     image_names,
+    listed,
     nested_image_names,
     subfolders,
 )
-from cnnx.data.pillow import pillow
 
-# Images of a common size up to this side keep it; others become squares of DEFAULT_SIDE.
-LARGEST_COMMON_SIDE = 128
-DEFAULT_SIDE = 64
-_NAMES_SHOWN = 5
+DEFAULT_SIDE = 64  # of images without a small common size
 
 
-class FolderSet:
+class FolderSet(ImageFileSet):
     """Image set of a folder with class subfolders; `load` decodes the pixels."""
 
     def __init__(
@@ -62,7 +57,6 @@ class FolderSet:
                 f"{self.path}: has the subfolder {unknown[0]}, "
                 f"expected only classes known already: {', '.join(self._classes)}"
             )
-        pillow()
         names: list[str] = []
         labels: list[int] = []
         for class_name, images in found.items():
@@ -73,51 +67,13 @@ class FolderSet:
                 )
             names += [f"{class_name}{os.sep}{image}" for image in images]
             labels += [self._classes.index(class_name)] * len(images)
-        self._files = ImageFiles(self.path, names)
+        super().__init__(ImageFiles(self.path, names), decoding, DEFAULT_SIDE)
         self.labels = np.array(labels, dtype=np.int64)
-        self._decoding = decoding
-        self._survey: Survey | None = None
-
-    @property
-    def name(self) -> str:
-        """Path of the images, for messages."""
-        return str(self.path)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Image files in the order of the labels."""
-        return tuple(self.path / name for name in self._files.names)
-
-    @property
-    def file_names(self) -> Sequence[str]:
-        """Names of the image files below the folder, in the order of the labels."""
-        return self._files.names
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the labels."""
         return self._classes
-
-    @property
-    def input_shape(self) -> InputShape:
-        """Common size of the images if it is small, else 64 x 64; RGB if any image is.
-
-        The first use reads every image's header, and decodes small images of a common size.
-
-        Raises:
-            FormatError: if there are unreadable images.
-        """
-        shapes = self._surveyed().shapes
-        channels = max(shape[2] for shape in shapes)
-        sizes = {shape[:2] for shape in shapes}
-        height, width = next(iter(sizes))
-        if len(sizes) > 1 or max(height, width) > LARGEST_COMMON_SIDE:
-            height = width = DEFAULT_SIDE
-        return height, width, channels
-
-    def __len__(self) -> int:
-        """Number of image files."""
-        return len(self._files)
 
     def subset(self, rows: NDArray[np.int64]) -> FolderSet:
         """The images at some positions, in the order of the positions."""
@@ -136,8 +92,6 @@ class FolderSet:
         """
         shape = checked_shape(self.input_shape if input_shape is None else input_shape, resize)
         x, unreadable = self._decoded(shape, resize)
-        if len(x) == 0:
-            raise self._without_images()
         y = np.delete(self.labels, unreadable)
         missing = set(unreadable)
         names = self._files.names
@@ -172,26 +126,6 @@ class FolderSet:
         refuse_unreadable(self._files, unreadable, self._decoding)
         if len(unreadable) == len(self):
             raise self._without_images()
-
-    def _surveyed(self) -> Survey:
-        if self._survey is None:
-            survey = survey_once(self._files, LARGEST_COMMON_SIDE, self._decoding)
-            if not survey.shapes:
-                raise self._without_images()
-            self._survey = survey
-        return self._survey
-
-    def _decoded(self, shape: InputShape, resize: str) -> tuple[Pixels, list[int]]:
-        """Pixels of the readable files, and the positions of the others."""
-        survey = self._survey
-        if survey is not None and survey.x is not None and survey.x.shape[1:] == shape:
-            self._survey = replace(survey, x=None)  # the caller's from now on
-            return survey.x, list(survey.unreadable)
-        decoded = decode_once(self._files, shape, resize, self._decoding)
-        return decoded.x, list(decoded.unreadable)
-
-    def _without_images(self) -> FormatError:
-        return FormatError(f"{self.path}: none of its {len(self)} images can be read")
 
 
 def load_folder(
@@ -238,15 +172,9 @@ def class_images(path: Path) -> dict[str, list[str]]:
     if names and all(os.sep in name for name in names):
         raise FormatError(
             f"{path}: has the single subfolder {class_name}, whose images lie in its subfolders "
-            f"{_listed(inner)}; if these are the classes, pass {path / class_name}"
+            f"{listed(inner)}; if these are the classes, pass {path / class_name}"
         )
     return found
-
-
-def _listed(names: list[str]) -> str:
-    """The first names."""
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
 
 
 def _without_classes(path: Path) -> str:

@@ -155,7 +155,9 @@ class ImageReader:
             scale = self._scale(shape)
             if image.format == "JPEG" and image.mode in ("L", "RGB") and scale > 1:
                 image.draft(image.mode, (image.width // scale, image.height // scale))
-            with self._memory.admit(_bytes(image), f"{name}: an image of {height} x {width}"):
+            with self._memory.admit(
+                decoding_bytes(image), f"{name}: an image of {height} x {width}"
+            ):
                 try:
                     pixels = _pixels(image)
                 except FormatError as error:
@@ -211,7 +213,7 @@ def upright_shape(image: Image.Image) -> InputShape:
     return height, width, 1 if image.mode in _GREY_MODES else 3
 
 
-def _bytes(image: Image.Image) -> int:
+def decoding_bytes(image: Image.Image) -> int:
     """Memory for decoding an image: Pillow's pixels, a rotated copy, and the array."""
     stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
     copies = 1 if _orientation(image) == 1 else 2
@@ -283,14 +285,7 @@ def _pixels(image: Image.Image) -> Pixels:
     EXIF data after the pixels, which PNG allows, are ignored, as `image_shape` ignores them. Rows
     are converted a few at a time, because copies of a large image would take as much memory as it.
     """
-    tiles = getattr(image, "tile", None)  # of a file that is not yet decoded
-    raw_mode = tiles[0][3] if tiles else None
-    orientation = _orientation(image)
-    image.load()
-    if image.format == "TIFF":  # some versions of Pillow have rotated it
-        orientation = _orientation(image)
-    if orientation != 1:
-        image = image.transpose(getattr(pillow().Transpose, _TURNS[orientation]))
+    image, raw_mode = upright(image)
     rows = max(1, _PIXELS_AT_ONCE // image.width)
     if rows >= image.height:
         return _converted(image, raw_mode)
@@ -304,6 +299,24 @@ def _pixels(image: Image.Image) -> Pixels:
     for row, part in zip(range(rows, image.height, rows), parts, strict=True):
         pixels[row : row + rows] = part
     return pixels
+
+
+def upright(image: Image.Image) -> tuple[Image.Image, object]:
+    """An image decoded and turned by its EXIF data, and Pillow's mode of the file's pixels."""
+    tiles = getattr(image, "tile", None)  # of a file that is not yet decoded
+    raw_mode = tiles[0][3] if tiles else None
+    orientation = _orientation(image)
+    image.load()
+    if image.format == "TIFF":  # some versions of Pillow have rotated it
+        orientation = _orientation(image)
+    if orientation != 1:
+        image = image.transpose(getattr(pillow().Transpose, _TURNS[orientation]))
+    return image, raw_mode
+
+
+def grey_bits(raw_mode: object) -> int:
+    """Bits of a level of a grey file of at most 8, whose pixels have Pillow's mode `raw_mode`."""
+    return {"1": 1, "L;2": 2, "L;4": 4}.get(str(raw_mode), 8)
 
 
 def _converted(image: Image.Image, raw_mode: object) -> Pixels:
@@ -342,7 +355,7 @@ def _with_transparent_level(image: Image.Image, level: int, raw_mode: object) ->
     if image.mode.startswith("I"):
         grey = _narrow(values)
     else:
-        bits = {"1": 1, "L;2": 2, "L;4": 4}.get(str(raw_mode), 8)
+        bits = grey_bits(raw_mode)
         values = grey = np.array(image.convert("L"))[..., np.newaxis]
         level = level * 255 // (2**bits - 1)
     alpha = np.where(values.reshape(grey.shape) == level, 0, 255).astype(np.uint8)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cnnx._core import FormatError
 from cnnx.arguments import is_integer, path_of, shown
@@ -15,17 +16,10 @@ from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_clas
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet
 from cnnx.data.idx import idx_sets
-from cnnx.data.image_files import image_names, subfolders
+from cnnx.data.mask_sets import mask_sets
 from cnnx.data.npz import npz_sets
 from cnnx.data.regular_file import kind_of
-
-# Names of the folders of a set, in any case.
-_SET_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val"),
-    "test": ("test", "testing"),
-}
-_NAMES_SHOWN = 5
+from cnnx.data.set_folders import set_folders
 
 
 @dataclass(frozen=True)
@@ -54,21 +48,24 @@ class Source:
 
 def open_source(
     path: str | os.PathLike[str],
-    classes: Classes | None = None,
+    classes: Classes | Mapping[str, Any] | None = None,
     decoding: Decoding = Decoding(),
 ) -> Source:
     """Find the image sets at a path without loading them.
 
     Args:
         path: folder of IDX files, with `t10k` as the test set; folder of CIFAR-10's binary files;
-            .npz file with the arrays `x` and `y`; folder with one subfolder of images per class;
-            folder with such folders named `train` (or `training`), `validation` (`valid`, `val`)
-            and `test` (`testing`), in any case; or that `train` folder itself.
-        classes: class names in the order of the labels, or their number, if a model fixes them.
+            .npz file with the arrays `x` and `y`; folder with one subfolder of images per class, or
+            with the subfolders `images` and `masks`; folder with such folders named `train` (or
+            `training`), `validation` (`valid`, `val`) and `test` (`testing`), in any case; or that
+            `train` folder itself.
+        classes: class names in the order of the labels, or their number, if a model fixes them;
+            for masks also the colours by class name, such as ``{"road": (128, 64, 128)}``.
         decoding: settings of decoding image files.
 
     Raises:
-        TypeError: if path is no path, or classes are neither names nor a number.
+        TypeError: if path is no path, or classes are neither names, a number nor colours of masks.
+        ValueError: if a colour is none.
         FormatError: if there is no such data, or it is damaged.
         OSError: if it cannot be opened.
         ImportError: if it has image files and Pillow is not installed.
@@ -80,8 +77,18 @@ def open_source(
         )
     if is_integer(classes):
         classes = int(classes)  # type: ignore[arg-type]  # of NumPy's integers
-    elif classes is not None and not isinstance(classes, (list, tuple)):
+    elif isinstance(classes, (list, tuple)):
+        classes = tuple(classes)
+    elif classes is not None and not isinstance(classes, Mapping):
         raise TypeError(f"open_source: classes is {shown(classes)}, expected names or their number")
+    masks = mask_sets(path, classes, decoding)
+    if masks:
+        return Source(**masks)
+    if isinstance(classes, Mapping):
+        raise TypeError(
+            f"open_source: classes is {shown(classes)}, expected names, because {path} has no "
+            "folders images and masks"
+        )
     arrays = array_sets(path, classes, decoding)
     if arrays:
         return Source(arrays[0], test=arrays[1] if len(arrays) > 1 else None)
@@ -127,16 +134,19 @@ def array_sets(
 def load(
     path: str | os.PathLike[str],
     *,
+    classes: Classes | Mapping[str, Any] | None = None,
     input_shape: InputShape | None = None,
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Load the data set at a path: IDX or CIFAR-10 files, an .npz file or class folders.
+    """Load the data set at a path: IDX or CIFAR-10 files, .npz, class folders, or masks.
 
     Args:
         path: as for `open_source`.
+        classes: as for `open_source`.
         input_shape: (height, width, channels) of the result. None keeps the common size of the
-            images, if it is at most 128 x 128, and otherwise resizes them to 64 x 64.
+            images, if it is at most 128 x 128, and otherwise resizes them to 64 x 64, with masks to
+            128 x 128.
         resize: how to resize images of another shape: "stretch", "fit" or "crop".
         decoding: as for `open_source`.
 
@@ -150,58 +160,4 @@ def load(
         trainer.fit(mnist.x, mnist.y, epochs=3)
         trainer.evaluate(mnist.test.x, mnist.test.y)
     """
-    return open_source(path_of(path, "load"), decoding=decoding).load(input_shape, resize)
-
-
-def set_folders(path: Path) -> dict[str, Path]:
-    """Folders of the sets in `path` or, if that is a training set, beside it; empty without sets.
-
-    Raises:
-        FormatError: if sets have two folders, lack the training set, or stand beside other folders.
-    """
-    if path.name.lower() in _SET_NAMES["train"]:
-        beside = _folders_by_set(path.parent)
-        if beside.get("train") == path and len(beside) > 1:
-            return beside
-    folders = _folders_by_set(path)
-    # A class may be named `train`, too: its folder holds images.
-    if not folders or ("train" in folders and len(folders) > 1):
-        return folders
-    (folder,) = [*folders.values()][:1]
-    if image_names(folder):
-        return {}
-    others = [name for name in subfolders(path) if path / name not in folders.values()]
-    if "train" not in folders:
-        raise FormatError(
-            f"{path}: has the subfolder {folder.name} but none named train; "
-            f"pass {folder} to read only that"
-        )
-    if others:
-        raise FormatError(
-            f"{path}: has the subfolder {folder.name} beside {', '.join(others[:_NAMES_SHOWN])}, "
-            "expected validation (or valid, val) or test beside it"
-        )
-    return folders
-
-
-def _folders_by_set(root: Path) -> dict[str, Path]:
-    """Folders that are named like a set and have subfolders, by the set.
-
-    Raises:
-        FormatError: if a set has two folders.
-    """
-    found: dict[str, Path] = {}
-    for set_name, folder_names in _SET_NAMES.items():
-        candidates = [
-            name
-            for name in subfolders(root)
-            if name.lower() in folder_names and subfolders(root / name)
-        ]
-        if len(candidates) > 1:
-            raise FormatError(
-                f"{root}: has the subfolders {' and '.join(candidates)}, "
-                f"expected one {set_name} set; rename or remove the others"
-            )
-        if candidates:
-            found[set_name] = root / candidates[0]
-    return found
+    return open_source(path_of(path, "load"), classes, decoding).load(input_shape, resize)

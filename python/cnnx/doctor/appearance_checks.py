@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.data.folder import DEFAULT_SIDE, LARGEST_COMMON_SIDE
+from cnnx.data.folder import DEFAULT_SIDE
+from cnnx.data.image_file_set import LARGEST_COMMON_SIDE
 from cnnx.doctor.finding import Finding, Severity, number_of
 from cnnx.doctor.image_table import ImageTable
 

@@ -16,7 +16,8 @@ from cnnx._core import FormatError
 from cnnx.arguments import path_of, rectangular_array, shown
 from cnnx.data.dataset import Classes, Dataset, Pixels
 from cnnx.data.npz import npz_arrays
-from cnnx.data.source import array_sets, set_folders
+from cnnx.data.set_folders import set_folders
+from cnnx.data.source import array_sets
 from cnnx.doctor.appearance_checks import check_appearance
 from cnnx.doctor.array_checks import (
     ArraySplit,
