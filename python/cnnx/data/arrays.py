@@ -11,10 +11,13 @@ from cnnx.data.dataset import (
     Dataset,
     InputShape,
     Labels,
+    Masks,
     Pixels,
+    are_masks,
     checked_shape,
     count_classes,
 )
+from cnnx.data.mask_labels import BINARY, IGNORED, is_black_and_white, resized_masks
 
 
 def chosen_classes(own: Classes | None, fixed: Classes | None, name: str) -> Classes | None:
@@ -40,24 +43,29 @@ class ArraySet:
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
-        y: int64 labels of shape (count,).
+        y: int64 labels of shape (count,), or masks: uint8 labels of shape (count, height, width).
     """
 
-    def __init__(self, name: str, x: Pixels, y: Labels, classes: Classes | None = None) -> None:
+    def __init__(
+        self, name: str, x: Pixels, y: Labels | Masks, classes: Classes | None = None
+    ) -> None:
         """Check that images and labels match.
 
         Args:
             name: path of the images, for messages.
             x: images.
-            y: labels from 0.
+            y: labels from 0, or masks, in which 255 is no class. In masks of 0 and 255 alone, it is
+                class 1.
             classes: class names, or the number of classes; None infers it from the largest label.
 
         Raises:
-            FormatError: if there is not one label per image, or a label is out of range.
+            FormatError: if there is not one label per image or pixel, or a label is out of range.
         """
         if len(x) != len(y):
             raise FormatError(f"{name}: holds {len(x)} images, but {len(y)} labels")
-        largest = int(y.max())
+        if are_masks(y):
+            y, classes = _checked_masks(name, x, y, classes)
+        largest = int(y[y != IGNORED].max(initial=0) if are_masks(y) else y.max())
         self._name = name
         self._classes = largest + 1 if classes is None else classes
         self.x = x
@@ -97,4 +105,19 @@ class ArraySet:
         x = np.empty((len(self), *shape), dtype=np.uint8)
         for index, pixels in enumerate(self.x):
             x[index] = _core.resize_image(pixels, height, width, channels, resize)
-        return Dataset(x, self.y, self.classes)
+        y = resized_masks(self.y, height, width, resize) if are_masks(self.y) else self.y
+        return Dataset(x, y, self.classes)
+
+
+def _checked_masks(
+    name: str, x: Pixels, y: Masks, classes: Classes | None
+) -> tuple[Masks, Classes | None]:
+    """Masks and their classes, with labels in place of black and white."""
+    if x.shape[1:3] != y.shape[1:]:
+        raise FormatError(
+            f"{name}: holds images of {x.shape[1]} x {x.shape[2]} pixels, but masks of "
+            f"{y.shape[1]} x {y.shape[2]}"
+        )
+    if is_black_and_white(np.unique(y).tolist(), classes):
+        return (y > 0).astype(np.uint8), BINARY if classes is None else classes
+    return y, classes

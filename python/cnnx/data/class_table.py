@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from cnnx._core import FormatError
 from cnnx.arguments import is_integer, shown
+from cnnx.data.mask_labels import IGNORED
 
 Colour: TypeAlias = tuple[int, int, int]
 
-# Label of pixels that belong to no class, as in PASCAL VOC.
-IGNORED = 255
 MOST_CLASSES = IGNORED
 # Names of the files with a table: by hand, of CVAT, of CamVid, of LabelMe, of fastai's CamVid.
 _FILES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,10 +62,10 @@ class Dataset:
             {'cat': 1, 'dog': 2}
         """
         count = count_classes(self.classes)
-        if self.y.ndim == 1:
-            counts = np.bincount(self.y, minlength=count).tolist()
-        else:
+        if are_masks(self.y):
             counts = [int((self.y == label).any(axis=(1, 2)).sum()) for label in range(count)]
+        else:
+            counts = np.bincount(self.y, minlength=count).tolist()
         names = range(len(counts)) if isinstance(self.classes, int) else self.classes
         return {str(name): count for name, count in zip(names, counts, strict=True)}
 
@@ -165,6 +165,11 @@ LabelledArrays: TypeAlias = tuple[ImageLike, ArrayLike] | tuple[ImageLike, Array
 Batches: TypeAlias = Iterable[LabelledArrays]
 # Images with labels: arrays, a Dataset, a path that `load` accepts, or batches.
 LabelledImages: TypeAlias = LabelledArrays | Dataset | str | os.PathLike[str] | Batches
+
+
+def are_masks(y: Labels | Masks) -> TypeGuard[Masks]:
+    """Whether labels are of the pixels of images."""
+    return y.ndim == 3
 
 
 def checked_shape(input_shape: InputShape, resize: str, function: str = "load") -> InputShape:

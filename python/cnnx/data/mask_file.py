@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
-from cnnx.data.class_table import IGNORED, ClassTable
+from cnnx.data.class_table import ClassTable
+from cnnx.data.dataset import Masks
 from cnnx.data.image import (
     UNREADABLE,
     decoding_bytes,
@@ -19,13 +20,12 @@ from cnnx.data.image import (
     upright,
     upright_shape,
 )
+from cnnx.data.mask_labels import IGNORED
 from cnnx.data.memory import DecodingMemory
 from cnnx.data.regular_file import open_descriptor
 
 if TYPE_CHECKING:
     from PIL import Image
-
-Mask = NDArray[np.uint8]
 
 _LOSSY = frozenset({"JPEG", "MPO"})
 _GREY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N", "I"})
@@ -41,7 +41,7 @@ class Values:
         is_white: whether the value 255 is white, as in a mask of black and white.
     """
 
-    labels: Mask
+    labels: Masks
     is_white: bool
 
 
@@ -114,7 +114,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
 
 
-def _levels(image: Image.Image, raw_mode: object, *, is_scaled: bool) -> Mask:
+def _levels(image: Image.Image, raw_mode: object, *, is_scaled: bool) -> Masks:
     """Levels of a grey image as they are in the file, or scaled to 0 to 255."""
     if image.mode == "1":
         return np.asarray(image).astype(np.uint8) * np.uint8(255 if is_scaled else 1)

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx._core import FormatError, get_num_threads
-from cnnx.data.class_table import IGNORED, ClassTable
-from cnnx.data.dataset import Classes, Dataset, InputShape, checked_shape, count_classes
+from cnnx.data.class_table import ClassTable
+from cnnx.data.dataset import Classes, Dataset, InputShape, Masks, checked_shape, count_classes
 from cnnx.data.decoding import MOST_THREADS, Decoding, in_threads, shown_progress
 from cnnx.data.image import image_shape
 from cnnx.data.image_file_set import ImageFileSet
 from cnnx.data.image_files import ImageFiles
-from cnnx.data.mask_file import Mask, Values, read_values
+from cnnx.data.mask_file import Values, read_values
+from cnnx.data.mask_labels import BACKGROUND, BINARY, IGNORED, is_black_and_white
 from cnnx.data.mask_pairs import MaskFolders, mask_pairs
 from cnnx.data.memory import DecodingMemory
 
-BACKGROUND = "background"
-_BINARY = (BACKGROUND, "foreground")
 # More classes need names: such labels are mostly levels of grey.
 _MOST_UNNAMED = 64
 DEFAULT_SIDE = 128  # of images without a small common size
@@ -47,7 +46,7 @@ class _Found:
         is_white: whether the value 255 is white in all masks.
     """
 
-    labels: Mask | None
+    labels: Masks | None
     rows: list[int]
     reasons: dict[int, str]
     present: NDArray[np.bool_]
@@ -180,7 +179,7 @@ class MaskSet(ImageFileSet):
         present = np.zeros((len(rows), IGNORED + 1), bool)
         is_white = True
 
-        def read(index: int) -> tuple[Mask, NDArray[np.bool_], bool] | str:
+        def read(index: int) -> tuple[Masks, NDArray[np.bool_], bool] | str:
             try:
                 values = self._values(index)
             except (FormatError, OSError) as error:
@@ -236,14 +235,9 @@ class MaskSet(ImageFileSet):
             return self._train._coding
         values = np.flatnonzero(found.present.any(axis=0))
         fixed = self._fixed
-        is_binary = (
-            found.is_white
-            and IGNORED in values
-            and set(values.tolist()) <= {0, IGNORED}
-            and (fixed is None or count_classes(fixed) == len(_BINARY))
-        )
+        is_binary = found.is_white and is_black_and_white(values.tolist(), fixed)
         if fixed is not None or is_binary:
-            return _Coding(_BINARY if fixed is None else fixed, is_binary)
+            return _Coding(BINARY if fixed is None else fixed, is_binary)
         largest = int(values[values < IGNORED].max(initial=0))
         if largest == 0:
             raise FormatError(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.data.arrays import ArraySet, chosen_classes
-from cnnx.data.dataset import Classes, Labels, Pixels
+from cnnx.data.dataset import Classes, Labels, Masks, Pixels
+from cnnx.data.mask_labels import IGNORED
 from cnnx.data.memory import check_size
 from cnnx.data.regular_file import open_regular
 
@@ -49,8 +50,9 @@ def npz_sets(
 
     Args:
         path: archive of `x`, uint8 images (count, height, width) or (count, height, width,
-            channels), and `y`, one integer label each; or of `x_train`, `y_train` and optionally
-            `x_test`, `y_test`; optionally with `classes`, the class names.
+            channels), and `y`, one integer label each or masks (count, height, width); or of
+            `x_train`, `y_train` and optionally `x_test`, `y_test`; optionally with `classes`, the
+            class names.
         classes: class names in the order of the labels, or their number, if a model fixes them.
         memory_limit: limit of every array in bytes; None is a quarter of the usable memory.
 
@@ -166,15 +168,29 @@ def _images(array: NDArray[Any], path: Path, name: str) -> Pixels:
     return np.ascontiguousarray(array.reshape(*array.shape[:3], -1))
 
 
-def _labels(array: NDArray[Any], path: Path, name: str) -> Labels:
+def _labels(array: NDArray[Any], path: Path, name: str) -> Labels | Masks:
+    if array.ndim == 3 and array.dtype.kind in "biu" and array.size > 0:
+        return _masks(array, path, name)
     labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     is_list = labels.dtype.kind in "iu" and labels.ndim == 1 and labels.size > 0
     if not is_list or labels.min() < 0 or labels.max() >= 2**63:
         raise FormatError(
             f"{path}: {name} is {array.dtype} of shape {array.shape}, "
-            "expected labels: integers from 0 of shape (count,)"
+            "expected labels: integers from 0 of shape (count,), or of (count, height, width)"
         )
     return labels.astype(np.int64)
+
+
+def _masks(array: NDArray[Any], path: Path, name: str) -> Masks:
+    if array.dtype != bool:
+        wrong = np.argwhere((array < 0) | (array > IGNORED))
+        if len(wrong):
+            place = tuple(wrong[0].tolist())
+            raise FormatError(
+                f"{path}: {name} has label {array[place]} at position {place}, expected 0 to "
+                f"{IGNORED}, which is no class"
+            )
+    return array.astype(np.uint8)
 
 
 def _class_names(names: NDArray[Any], path: Path) -> Classes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx.arguments import path_of, shown
-from cnnx.data.dataset import Dataset, ImageSet, check_classes
+from cnnx.data.dataset import Dataset, ImageSet, Labels, Masks, are_masks, check_classes
 from cnnx.data.decoding import Decoding
 from cnnx.data.image_files import EXTENSIONS
 from cnnx.data.image_like import holds_images
@@ -223,7 +223,16 @@ def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSe
     if not isinstance(images, Dataset):
         images = images.load(model.input_shape, model.preprocessing.resize)
     check_classes(images, model.classes, caller)
-    return LabelledSet(images.x, images.y, names=images.names)
+    return LabelledSet(images.x, _labels_of_outputs(images.y, model), names=images.names)
+
+
+def _labels_of_outputs(y: Labels | Masks, model: Model) -> Labels | Masks:
+    """Masks of a network with fewer outputs than pixels: the nearest label of each output."""
+    shape = model.output_shape
+    if not are_masks(y) or len(shape) != 3 or any(np.mod(y.shape[1:], shape[:2])):
+        return y
+    down, right = (pixels // count for pixels, count in zip(y.shape[1:], shape, strict=False))
+    return y[:, down // 2 :: down, right // 2 :: right]
 
 
 def _plain(
