@@ -34,7 +34,7 @@ void bind_augmentation(py::module_& module) {
   module.def(
       "augment_masks",
       [](const py::array_t<int64_t, py::array::c_style>& masks, const Shape& image_shape,
-         const py::dict& settings, uint64_t seed, uint64_t epoch) {
+         const py::dict& settings, uint64_t seed, uint64_t epoch, int64_t beyond) {
         const Shape shape = shape_of(masks);
         if (shape.size() != 3) {
           throw py::value_error("augment_masks: masks has shape " + to_string(shape) +
@@ -46,12 +46,12 @@ void bind_augmentation(py::module_& module) {
         {
           const ReleaseGil release;
           augment_masks(masks.data(), shape[0], {shape[1], shape[2]}, image_shape, augmentation,
-                        seed, epoch, data);
+                        seed, epoch, data, beyond);
         }
         return result;
       },
       py::arg("masks").noconvert(), py::arg("image_shape"), py::arg("settings"), py::arg("seed"),
-      py::arg("epoch"));
+      py::arg("epoch"), py::arg("beyond"));
 }
 
 }  // namespace

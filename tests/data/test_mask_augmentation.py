@@ -105,6 +105,8 @@ def test_threads_do_not_matter() -> None:
         (np.zeros((8, 8), int), {}, ValueError, r"y has shape \(8, 8\), expected a label for each"),
         (np.zeros((2, 8, 8), int), {"size": 8}, TypeError, "size is 8, expected"),
         (np.zeros((2, 8, 8), int), {"epoch": -1}, ValueError, "epoch is -1, expected"),
+        (np.zeros((2, 8, 8), "u1"), {"beyond": -1}, ValueError, "beyond is -1, expected a label"),
+        (np.zeros((2, 8, 8), int), {"beyond": "0"}, TypeError, "beyond is '0', expected an int"),
     ],
 )
 def test_wrong_masks_are_refused(
@@ -184,6 +186,45 @@ def test_fit_trains_on_moved_masks(
             )
     for name, expected in by_hand.model.parameters.items():
         assert_allclose(trained.model.parameters[name], expected, atol=2e-5)
+
+
+def test_labels_beyond_the_edges_are_ignored_if_the_loss_ignores_some() -> None:
+    x, y = samples()
+    y[:, 3:5] = -7
+    augmentation = Augmentation(crop_padding=4, rotate=20)
+    loss = cnnx.CrossEntropy(ignore_index=-7)
+    trained, by_hand = trainer(loss=loss), trainer(loss=loss)
+    trained.fit(x, y, epochs=1, batch_size=32, shuffle=False, augmentation=augmentation)
+    moved = augmentation.apply_masks(y, seed=9, beyond=-7)
+    assert (moved == -7).sum() > (y == -7).sum()
+    by_hand.step(augmentation.apply(x, seed=9), moved)
+    for name, expected in by_hand.model.parameters.items():
+        assert_allclose(trained.model.parameters[name], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss", [cnnx.BinaryCrossEntropy(), cnnx.losses.Dice(), cnnx.MSE()], ids=repr
+)
+def test_values_of_positions_move_too(loss: Any) -> None:
+    x, labels = samples()
+    y = (labels[..., np.newaxis] > 1).astype(np.float32)
+    layers = [cnnx.Conv2d(1, 3, padding="same")]
+    trained, by_hand = (
+        cnnx.Trainer(cnnx.Model(layers, input_shape=(12, 16, 3)), loss=loss, seed=9)
+        for _ in range(2)
+    )
+    trained.fit(x, y, epochs=1, batch_size=32, shuffle=False, augmentation=ALL)
+    moved = ALL.apply_masks(labels > 1, seed=9)[..., np.newaxis]
+    by_hand.step(ALL.apply(x, seed=9), moved.astype(np.float32))
+    for name, expected in by_hand.model.parameters.items():
+        assert_allclose(trained.model.parameters[name], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [cnnx.CrossEntropy(ignore_index=3), cnnx.losses.Focal()], ids=repr)
+def test_mixup_is_refused_without_soft_labels(loss: Any) -> None:
+    run = trainer(loss=loss)
+    with pytest.raises(ValueError, match="mixup blends targets, which (cross_entropy with ig|focal)"):
+        run.fit(*samples(), epochs=1, augmentation=Augmentation(mixup=0.2))
 
 
 def fitted(directory: Path, epochs: int = 2, threads: int = 2, **options: Any) -> bytes:

@@ -35,7 +35,8 @@ namespace cnnx {
 //
 // 7. mixup: each image of a batch and its target are blended with another image and its target:
 //    w * own + (1 - w) * other, w ~ Beta(mixup, mixup) for each batch. Labels become soft labels,
-//    in memory as many as outputs (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018).
+//    in memory as many as outputs (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk
+//    Minimization", 2018).
 struct Augmentation {
   enum class Flip {
     never,
@@ -103,13 +104,14 @@ CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
 // Moves `count` masks, one label per position in mask_shape (height, width), as augment_images()
 // moves the images of image_shape (height, width) with the same seed and epoch: affine, flip and
 // crop. Each position gets the label of the nearest original position. Beyond the edges
-// Border::zero gives label 0, the background by convention, and Border::reflect mirrors. Other
-// changes leave masks as they are. A position is one pixel, or a block of pixels if a mask is
+// Border::zero gives the label `beyond`, and Border::reflect mirrors. In training `beyond` is the
+// loss's ignore_index, or 0, the background by convention. Other changes leave masks as they are. A
+// position is one pixel, or a block of pixels if a mask is
 // smaller by a whole factor. Bits and threads as augment_images(). Throws std::invalid_argument for
 // settings that validate() refuses, unless crop_padding is less than height and width, and unless
 // positions have a whole number of pixels.
 CNNX_API void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape,
                             const Shape& image_shape, const Augmentation& augmentation,
-                            uint64_t seed, uint64_t epoch, int64_t* out);
+                            uint64_t seed, uint64_t epoch, int64_t* out, int64_t beyond = 0);
 
 }  // namespace cnnx

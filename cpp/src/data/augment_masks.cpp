@@ -38,9 +38,11 @@ struct Axis {
 template <class Value>
 class MaskAugmenter {
  public:
-  MaskAugmenter(const MaskShapes& shapes, const EpochChanges& changes, int slots)
+  MaskAugmenter(const MaskShapes& shapes, const EpochChanges& changes, const Value* beyond,
+                int slots)
       : shapes_(shapes),
         changes_(changes),
+        beyond_(beyond),
         rows_(shapes.image[0], shapes.mask[0]),
         columns_(shapes.image[1], shapes.mask[1]),
         half_columns_(runtime::checked_size<int64_t>(slots * columns_.positions)) {}
@@ -59,11 +61,7 @@ class MaskAugmenter {
       const int64_t half_row = rows_.inside_halves(rows_.centre(y) + 2 * change.down, a.border);
       for (int64_t x = 0; x < columns_.positions; ++x, out += values()) {
         const Value* from = source(change.map, half_row, half_columns[x], mask);
-        if (from) {
-          std::copy_n(from, values(), out);
-        } else {
-          background(out);
-        }
+        std::copy_n(from ? from : beyond_, values(), out);
       }
     }
   }
@@ -93,25 +91,20 @@ class MaskAugmenter {
     return pixel < 0 ? -1 : pixel / axis.stride;
   }
 
-  // Class 0, as a label or as a soft label.
-  void background(Value* out) const {
-    std::fill_n(out, values(), Value{0});
-    if (values() > 1) out[0] = Value{1};
-  }
-
   const MaskShapes& shapes_;
   const EpochChanges& changes_;
+  const Value* beyond_;
   Axis rows_, columns_;
   std::vector<int64_t> half_columns_;  // of one mask per slot
 };
 
 template <class Value>
 void gather(const Value* masks, const int64_t* rows, int64_t count, const MaskShapes& shapes,
-            const EpochChanges& changes, int threads, Value* out) {
+            const EpochChanges& changes, const Value* beyond, int threads, Value* out) {
   const int64_t size = element_count(shapes.mask);
   const int64_t grain = kGrain / (shapes.mask[0] * shapes.mask[1]) + 1;
   const int slots = runtime::slot_count(threads, count, grain);
-  MaskAugmenter<Value> augmenter(shapes, changes, slots);
+  MaskAugmenter<Value> augmenter(shapes, changes, beyond, slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i)
       augmenter.make(masks + rows[i] * size, rows[i], slot, out + i * size);
@@ -133,22 +126,22 @@ void check_masks(const MaskShapes& shapes) {
   }
 }
 
-void gather_masks(const int64_t* labels, const int64_t* rows, int64_t count,
-                  const MaskShapes& shapes, const EpochChanges& changes, int threads,
-                  int64_t* out) {
-  gather(labels, rows, count, shapes, changes, threads, out);
+void gather_masks(const int64_t* masks, const int64_t* rows, int64_t count,
+                  const MaskShapes& shapes, const EpochChanges& changes, const int64_t* beyond,
+                  int threads, int64_t* out) {
+  gather(masks, rows, count, shapes, changes, beyond, threads, out);
 }
 
-void gather_masks(const float* soft_labels, const int64_t* rows, int64_t count,
-                  const MaskShapes& shapes, const EpochChanges& changes, int threads, float* out) {
-  gather(soft_labels, rows, count, shapes, changes, threads, out);
+void gather_masks(const float* masks, const int64_t* rows, int64_t count, const MaskShapes& shapes,
+                  const EpochChanges& changes, const float* beyond, int threads, float* out) {
+  gather(masks, rows, count, shapes, changes, beyond, threads, out);
 }
 
 }  // namespace data
 
 void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape,
                    const Shape& image_shape, const Augmentation& augmentation, uint64_t seed,
-                   uint64_t epoch, int64_t* out) {
+                   uint64_t epoch, int64_t* out, int64_t beyond) {
   for (const Shape* shape : {&mask_shape, &image_shape}) {
     if (shape->size() != 2) {
       throw std::invalid_argument("augment_masks: a shape is " + to_string(*shape) +
@@ -161,7 +154,7 @@ void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape
   data::check_masks(shapes);
   std::vector<int64_t> rows(runtime::checked_size<int64_t>(count));
   std::iota(rows.begin(), rows.end(), int64_t{0});
-  data::gather_masks(labels, rows.data(), count, shapes, {augmentation, seed, epoch},
+  data::gather_masks(labels, rows.data(), count, shapes, {augmentation, seed, epoch}, &beyond,
                      get_num_threads(), out);
 }
 

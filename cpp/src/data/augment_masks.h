@@ -16,12 +16,13 @@ struct MaskShapes {
 // Throws std::invalid_argument unless each position of a mask is a whole number of pixels.
 void check_masks(const MaskShapes& shapes);
 
-// The masks of the images rows[0], rows[1], ..., as augment_masks() moves them. The arguments must
-// have been checked. Threads: at most `threads`.
-void gather_masks(const int64_t* labels, const int64_t* rows, int64_t count,
-                  const MaskShapes& shapes, const EpochChanges& changes, int threads, int64_t* out);
-// Soft labels: each position has one value per class.
-void gather_masks(const float* soft_labels, const int64_t* rows, int64_t count,
-                  const MaskShapes& shapes, const EpochChanges& changes, int threads, float* out);
+// The masks of the images rows[0], rows[1], ..., as augment_masks() moves them. `beyond` are the
+// values of a position beyond the edges. The arguments must have been checked. Threads: at most
+// `threads`.
+void gather_masks(const int64_t* masks, const int64_t* rows, int64_t count,
+                  const MaskShapes& shapes, const EpochChanges& changes, const int64_t* beyond,
+                  int threads, int64_t* out);
+void gather_masks(const float* masks, const int64_t* rows, int64_t count, const MaskShapes& shapes,
+                  const EpochChanges& changes, const float* beyond, int threads, float* out);
 
 }  // namespace cnnx::data

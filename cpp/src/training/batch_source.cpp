@@ -83,7 +83,12 @@ LossDivisor BatchSource::divisor(const Rows& whole) const {
 }
 
 bool BatchSource::moves_targets() const {
-  return trainer_.loss.labels_per_image() > 1 && data::moves_pixels(augmentation_);
+  const Shape& outputs = trainer_.model->graph.output_shape();
+  if (outputs.size() != 3 || outputs[0] * outputs[1] == 1) return false;
+  // Values of a custom loss need not be those of positions.
+  const bool are_of_positions =
+      targets_.labels || trainer_.loss.values_per_image() == element_count(outputs);
+  return are_of_positions && data::moves_pixels(augmentation_);
 }
 
 data::MaskShapes BatchSource::mask_shapes() const {
@@ -94,6 +99,7 @@ data::MaskShapes BatchSource::mask_shapes() const {
 }
 
 TargetShape BatchSource::target_shape() const {
+  if (!targets_.labels) return {1, trainer_.loss.values_per_image()};
   const int64_t positions = trainer_.loss.labels_per_image();
   return {positions, element_count(trainer_.model->graph.output_shape()) / positions};
 }
@@ -129,20 +135,26 @@ void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads
                                  Batch& batch) const {
   batch.targets = {};
   const TargetShape shape = target_shape();
-  const auto gather = [&](const auto* from, int64_t size, auto& to) {
+  const auto gather = [&](const auto* from, int64_t size, auto& to, const auto& beyond) {
     to.resize(runtime::checked_size(count * size));
     if (moves_targets()) {
-      data::gather_masks(from, rows, count, mask_shapes(), changes(), threads, to.data());
+      data::gather_masks(from, rows, count, mask_shapes(), changes(), beyond.data(), threads,
+                         to.data());
     } else {
       for (int64_t i = 0; i < count; ++i)
         std::copy_n(from + rows[i] * size, size, to.data() + i * size);
     }
     return to.data();
   };
+  const LossTerm& loss = trainer_.loss.main_term();
   if (targets_.labels) {
-    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels);
+    const std::vector<int64_t> beyond{loss.ignore_index().value_or(0)};
+    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels, beyond);
   } else {
-    batch.targets.values = gather(targets_.values, shape.positions * shape.outputs, batch.values);
+    // The soft label of class 0, or values of 0.
+    std::vector<float> beyond(runtime::checked_size(shape.outputs));
+    beyond[0] = loss.takes_classes() ? 1.0f : 0.0f;
+    batch.targets.values = gather(targets_.values, shape.outputs, batch.values, beyond);
   }
   if (targets_.weights) {
     batch.weights.resize(runtime::checked_size(count));

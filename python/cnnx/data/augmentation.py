@@ -13,6 +13,7 @@ from cnnx import _core
 from cnnx.arguments import (
     FloatArray,
     at_least,
+    integer,
     is_integer,
     number,
     real_array,
@@ -171,12 +172,13 @@ class Augmentation(Recipe):
         epoch: int = 0,
         seed: int = 0,
         size: tuple[int, int] | None = None,
+        beyond: int = 0,
     ) -> NDArray[Any]:
         """Move the masks of an epoch as `apply` moves their images.
 
         Each position gets the label of the nearest original position. Beyond the edges `border`
-        "zero" gives label 0, the background by convention, and "reflect" mirrors. Contrast,
-        brightness and cutout leave masks as they are.
+        "zero" gives the label `beyond`, and "reflect" mirrors. Contrast, brightness and cutout
+        leave masks as they are.
 
         Args:
             y: integer labels (batch, height, width); their indices are those of the images.
@@ -184,14 +186,16 @@ class Augmentation(Recipe):
             seed: as for `apply`.
             size: (height, width) of the images if the masks are smaller by a whole factor. None:
                 they have one label per pixel.
+            beyond: label beyond the edges. `Trainer.fit` takes the `ignore_index` of the loss, or
+                0, the background by convention.
 
         Returns:
             Masks of the shape and dtype of y.
 
         Raises:
             TypeError: if y has no integers.
-            ValueError: if y has another shape, its positions are no whole number of pixels, or
-                crop_padding is not below the sides of the images.
+            ValueError: if beyond does not fit the dtype of y, or y has another shape, positions
+                that are no whole number of pixels, or sides not above crop_padding.
 
         Example:
             >>> masks = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
@@ -201,6 +205,11 @@ class Augmentation(Recipe):
         for name, value in (("epoch", epoch), ("seed", seed)):
             at_least(0, value, "apply_masks", name)
         masks = mask_array(y, "apply_masks")
+        label = integer(beyond, "apply_masks", "beyond")
+        if int(np.array(label).astype(masks.dtype)) != label:
+            raise ValueError(
+                f"apply_masks: beyond is {label}, expected a label of the dtype of y, {masks.dtype}"
+            )
         if size is not None and (
             not isinstance(size, (tuple, list)) or len(size) != 2 or not all(map(is_integer, size))
         ):
@@ -211,6 +220,7 @@ class Augmentation(Recipe):
             self.core_settings,
             int(seed),
             int(epoch),
+            label,
         )
         return moved.astype(masks.dtype, copy=False)
 
