@@ -54,6 +54,34 @@ void bind_augmentation(py::module_& module) {
       py::arg("epoch"), py::arg("beyond"));
 }
 
+// resize_mask or restore_mask.
+using MaskFunction = void (*)(const uint8_t*, int64_t, int64_t, int64_t, int64_t, Resize, uint8_t*);
+
+void bind_masks(py::module_& module) {
+  const auto bind = [&module](const char* name, MaskFunction function) {
+    module.def(
+        name,
+        [name, function](const py::array_t<uint8_t, py::array::c_style>& mask, int64_t height,
+                         int64_t width, const std::string& resize) {
+          if (mask.ndim() != 2) {
+            throw py::value_error(std::string(name) + ": mask has shape " +
+                                  to_string(shape_of(mask)) + ", expected (height, width)");
+          }
+          const Resize how = resize_of(resize);
+          py::array_t<uint8_t> result(Shape{height, width});
+          uint8_t* data = result.mutable_data();
+          {
+            const ReleaseGil release;
+            function(mask.data(), mask.shape(0), mask.shape(1), height, width, how, data);
+          }
+          return result;
+        },
+        py::arg("mask").noconvert(), py::arg("height"), py::arg("width"), py::arg("resize"));
+  };
+  bind("resize_mask", resize_mask);
+  bind("restore_mask", restore_mask);
+}
+
 }  // namespace
 
 void bind_data(py::module_& module) {
@@ -79,25 +107,7 @@ void bind_data(py::module_& module) {
       py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"),
       py::arg("resize"));
 
-  module.def(
-      "resize_mask",
-      [](const py::array_t<uint8_t, py::array::c_style>& mask, int64_t height, int64_t width,
-         const std::string& resize) {
-        if (mask.ndim() != 2) {
-          throw py::value_error("resize_mask: mask has shape " + to_string(shape_of(mask)) +
-                                ", expected (height, width)");
-        }
-        const Resize how = resize_of(resize);
-        py::array_t<uint8_t> result(Shape{height, width});
-        uint8_t* data = result.mutable_data();
-        {
-          const ReleaseGil release;
-          resize_mask(mask.data(), mask.shape(0), mask.shape(1), height, width, how, data);
-        }
-        return result;
-      },
-      py::arg("mask").noconvert(), py::arg("height"), py::arg("width"), py::arg("resize"));
-
+  bind_masks(module);
   bind_augmentation(module);
 }
 

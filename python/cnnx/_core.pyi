@@ -74,6 +74,9 @@ def resize_image(
 def resize_mask(
     mask: NDArray[np.uint8], height: int, width: int, resize: str
 ) -> NDArray[np.uint8]: ...
+def restore_mask(
+    mask: NDArray[np.uint8], height: int, width: int, resize: str
+) -> NDArray[np.uint8]: ...
 def check_augmentation(settings: Mapping[str, Any]) -> None: ...
 def augment_images(
     pixels: _Pixels,

@@ -61,4 +61,11 @@ CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width
 CNNX_API void resize_mask(const uint8_t* labels, int64_t from_height, int64_t from_width,
                           int64_t height, int64_t width, Resize resize, uint8_t* output);
 
+// The inverse of resize_mask(): writes the mask of an image of image_height x image_width, given
+// the mask of the resized image. Pixels that Resize::crop left out get label 255, no class. Throws
+// as resize_mask().
+CNNX_API void restore_mask(const uint8_t* labels, int64_t height, int64_t width,
+                           int64_t image_height, int64_t image_width, Resize resize,
+                           uint8_t* output);
+
 }  // namespace cnnx

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnnx.data.dataset import Labels
+    from numpy.typing import NDArray
+
     from cnnx.training.history import History
 
 _LEAST_GAIN = 0.02  # part of the loss of a constant prediction
@@ -18,7 +19,7 @@ _DEVIATIONS = 2  # standard deviations of an accuracy at chance level
 
 
 def chance_accuracy(
-    history: History, labels: Labels, class_weights: Sequence[float] | None = None
+    history: History, labels: NDArray[np.integer[Any]], class_weights: Sequence[float] | None = None
 ) -> float | None:
     """Accuracy of always predicting the most frequent class, if the training reached no more.
 
@@ -28,7 +29,7 @@ def chance_accuracy(
 
     Args:
         history: metrics of the training.
-        labels: classes of the training images.
+        labels: classes of the training images, or of their pixels.
         class_weights: weights of the loss; None for equal weights.
 
     Returns:

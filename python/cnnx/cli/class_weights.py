@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from cnnx.training.class_weights import balanced_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnnx.data.dataset import Labels
+    from numpy.typing import NDArray
 
 
 def class_weights_of(
-    option: str | list[float] | None, labels: Labels, names: Sequence[str]
+    option: str | list[float] | None, labels: NDArray[np.integer[Any]], names: Sequence[str]
 ) -> list[float] | None:
     """Weight of each class: the given ones, or balanced ones inverse to the class's frequency.
 

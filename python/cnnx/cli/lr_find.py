@@ -37,13 +37,17 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print losses over rates, and the suggestion."""
     import cnnx
+    from cnnx.cli.task import loss_for
     from cnnx.cli.training_images import prepare
 
     train_options.fill_in(arguments)
     use_threads(arguments)
     model, images = prepare(arguments)
     trainer = cnnx.Trainer(
-        model, optimizer=optimizer_of(arguments.optimizer, None), seed=arguments.seed
+        model,
+        optimizer=optimizer_of(arguments.optimizer, None),
+        loss=loss_for(images, None),
+        seed=arguments.seed,
     )
     found = cnnx.lr_find(trainer, images.x, images.y, batch_size=arguments.batch_size)
     print(f"\n{'rate':>10}  loss")

@@ -147,14 +147,16 @@ def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -
     if images.test is not None:
         metrics = trainer.evaluate(images.test.x, images.test.y)
         count = counted(len(images.test.y), "image")
-        print(f"test accuracy {metrics['accuracy']:.2%} of {count}", flush=True)
+        of_what = "pixel accuracy" if images.y.ndim > 1 else "accuracy"
+        print(f"test {of_what} {metrics['accuracy']:.2%} of {count}", flush=True)
     if arguments.folder is not None:
         from cnnx.cli.run_report import finish_run
 
         in_first(lambda: finish_run(arguments.folder, trainer, images))
         if arguments.folder.best.is_file():
             print(f"saved {arguments.folder.best}, of the epoch with the lowest validation loss")
-        print(f"saved {arguments.folder.report}")
+        if arguments.folder.report.is_file():
+            print(f"saved {arguments.folder.report}")
 
 
 def _replaces(arguments: argparse.Namespace) -> bool:
@@ -166,6 +168,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     """Create a trainer, new or from a checkpoint, and load the images."""
     import cnnx
     from cnnx.cli.class_weights import class_weights_of
+    from cnnx.cli.task import class_labels, loss_for
     from cnnx.cli.training_images import (
         class_names,
         prepare,
@@ -180,12 +183,12 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     model, images = prepare(arguments)
     if images.validation is None and arguments.validation:
         warn_of_small_classes(images, arguments.path)
-    weights = class_weights_of(arguments.class_weights, images.y, class_names(images))
+    weights = class_weights_of(arguments.class_weights, class_labels(images), class_names(images))
     schedule = schedule_of(arguments.schedule, arguments.epochs)
     trainer = cnnx.Trainer(
         model,
         optimizer=optimizer_of(arguments.optimizer, arguments.learning_rate),
-        loss=cnnx.CrossEntropy(class_weights=weights),
+        loss=loss_for(images, weights, arguments.mixup),
         schedule=schedule if arguments.recipe is None else fine_tuning_schedule(),
         seed=arguments.seed,
         shards=arguments.shards,
@@ -256,10 +259,12 @@ def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Names
     """Warn of a model that has learned nothing."""
     from cnnx.cli.chance import chance_accuracy
     from cnnx.cli.class_weights import class_weights_of
+    from cnnx.cli.task import class_labels
     from cnnx.cli.training_images import class_names
 
-    weights = class_weights_of(arguments.class_weights, images.y, class_names(images))
-    chance = chance_accuracy(trainer.history, images.y, weights)
+    labels = class_labels(images)
+    weights = class_weights_of(arguments.class_weights, labels, class_names(images))
+    chance = chance_accuracy(trainer.history, labels, weights)
     if chance is not None:
         caution(
             "train",

@@ -11,6 +11,7 @@ from cnnx.cli.errors import UserError
 from cnnx.cli.recipes import AUGMENTATIONS, FINE_TUNE, RATES, SCHEDULES, augmentations
 from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads
+from cnnx.cli.task import TASKS
 
 # Settings of a new network, which a model file has already.
 _OF_THE_NETWORK = {
@@ -22,7 +23,8 @@ _OF_THE_NETWORK = {
 
 # Defaults of a new run; a resumed run keeps its settings.
 _DEFAULTS: dict[str, Any] = {
-    "model": "small",
+    "task": None,
+    "model": None,
     "init": None,
     "from_file": None,
     "freeze": [],
@@ -58,7 +60,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         type=types.size,
         metavar="SIDE",
         help="resize images to SIDE or HEIGHTxWIDTH (default: their common size if it is at most "
-        "128, otherwise 64)",
+        "128, otherwise 64; of images with masks 128, in multiples of 16)",
     )
     parser.add_argument(
         "--mean",
@@ -74,6 +76,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="then divide by one number, one per channel, or auto, the standard deviation of the "
         "training images (default: 1)",
     )
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        help="refuse PATH unless it is for this task: a class for each image, or for each pixel of "
+        "images with masks (default: the task of PATH)",
+    )
     add_skip_unreadable(parser)
     add_threads(parser)
 
@@ -84,7 +92,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="NAME",
         help="the network: small, lenet, any other of cnnx.models such as resnet20, or "
-        "FILE.py:function (default: small)",
+        "FILE.py:function (default: small, or unet for masks)",
     )
     parser.add_argument(
         "--init",

@@ -15,7 +15,7 @@ from cnnx.cli.processes import communicator, is_first
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
-    from cnnx.data.folder import FolderSet
+    from cnnx.data.image_file_set import ImageFileSet
     from cnnx.data.source import Source
     from cnnx.model.model import Model
 
@@ -32,21 +32,28 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         return _prepare_saved(arguments)
     from cnnx.cli.architectures import build_model, initialise_from_images
     from cnnx.cli.base_model import base_for
+    from cnnx.cli.task import check_outputs, default_network, default_shape, task_of
     from cnnx.data.dataset import count_classes
 
     source = open_images(arguments)
     train = source.train
+    task = task_of(source, arguments)
     if count_classes(train.classes) < 2:
         raise UserError(f"{train.name}: has a single class, expected at least two")
     if arguments.from_file is not None:
         model = base_for(train.classes, arguments)
+        check_outputs(model, task, f"--from {arguments.from_file}")
         _choose_compute_dtype(model, arguments)
         images = load_described(source, model, arguments, str(arguments.from_file))
         return _normalised(model, images, arguments), images
     shape = train.input_shape
     if arguments.size is not None:
         shape = (*arguments.size, shape[2])
+    elif arguments.model is None:
+        shape = default_shape(task, shape)
+    arguments.model = arguments.model or default_network(task)
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
+    check_outputs(model, task, f"--model {arguments.model}")
     _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, arguments.model)
     model = _normalised(model, images, arguments)
@@ -119,16 +126,16 @@ def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Seque
         sets: loaded sets by name: train, validation, test, or some of them.
         root: PATH.
     """
-    from cnnx.data.folder import FolderSet
+    from cnnx.data.image_file_set import ImageFileSet
     from cnnx.doctor.image_table import ArrayNames
 
     found = {"train": source.train, "validation": source.validation, "test": source.test}
-    if isinstance(source.train, FolderSet):
+    if isinstance(source.train, ImageFileSet):
         return [
             each
             for name, loaded in sets.items()
-            if isinstance(folder := found[name], FolderSet)
-            for each in _file_names(folder, loaded, root)
+            if isinstance(files := found[name], ImageFileSet)
+            for each in _file_names(files, loaded, root)
         ]
     only = source.validation is None and source.test is None
     return ArrayNames(
@@ -136,9 +143,9 @@ def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Seque
     )
 
 
-def _file_names(found: FolderSet, loaded: Dataset, root: str) -> list[str]:
+def _file_names(found: ImageFileSet, loaded: Dataset, root: str) -> list[str]:
     """Names below PATH of the image files that were read."""
-    begin = os.path.relpath(found.path, root)
+    begin = os.path.relpath(found.folder, root)
     prefix = "" if begin == os.curdir else f"{begin}{os.sep}"
     skipped = set(loaded.skipped)
     return [prefix + name for name in found.file_names if name not in skipped]
@@ -157,6 +164,8 @@ def class_names(images: Dataset) -> list[str]:
 
 def warn_of_small_classes(images: Dataset, path: str) -> None:
     """Warn of classes with one image, none of which a validation split holds out."""
+    if images.y.ndim > 1:
+        return  # held out are images, not classes
     single = [name for name, count in images.class_counts.items() if count == 1]
     if not single:
         return
@@ -179,6 +188,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """
     import cnnx
     from cnnx.cli.base_model import freeze
+    from cnnx.cli.task import check_outputs, task_of
     from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
@@ -189,13 +199,10 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             "--freeze leaves no layer to train, expected patterns that leave the last one; --from "
             f"{arguments.init} begins with a new last layer"
         )
-    if len(model.output_shape) != 1 or model.output_shape[0] < 2:
-        raise UserError(
-            f"--init {arguments.init}: has outputs of shape {model.output_shape}, expected one "
-            "per class"
-        )
+    source = open_images(arguments, _classes_of(model))
+    check_outputs(model, task_of(source, arguments), f"--init {arguments.init}")
     _choose_compute_dtype(model, arguments)
-    images = load_for(model, arguments, str(arguments.init))
+    images = load_described(source, model, arguments, str(arguments.init))
     missing = [name for name, count in images.class_counts.items() if count == 0]
     if missing:
         raise UserError(
@@ -252,7 +259,7 @@ def _normalised(model: Model, images: Dataset, arguments: argparse.Namespace) ->
 
 
 def _classes_of(model: Model) -> Classes:
-    return tuple(model.classes) if model.classes else model.output_shape[0]
+    return tuple(model.classes) if model.classes else model.output_shape[-1]
 
 
 def _counts_text(counts: dict[str, int]) -> str:

@@ -38,6 +38,11 @@ class ImageFileSet:
         self._survey: Survey | None = None
 
     @property
+    def folder(self) -> Path:
+        """Folder of the images."""
+        return self._files.root
+
+    @property
     def name(self) -> str:
         """Path of the images, for messages."""
         return str(self._files.root)

@@ -22,7 +22,9 @@ _ONLY_LIST = "default"
 
 
 def mask_sets(
-    path: Path, classes: Classes | Mapping[str, Any] | None, decoding: Decoding
+    path: Path,
+    classes: Classes | Mapping[str, Any] | None = None,
+    decoding: Decoding = Decoding(),
 ) -> dict[str, MaskSet]:
     """Sets by the names train, validation and test; empty if there are no images with masks.
 

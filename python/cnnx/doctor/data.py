@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx._core import FormatError
 from cnnx.arguments import path_of, rectangular_array, shown
-from cnnx.data.dataset import Classes, Dataset, Pixels
+from cnnx.data.dataset import Classes, Dataset, Pixels, are_masks
+from cnnx.data.mask_sets import mask_sets
 from cnnx.data.npz import npz_arrays
 from cnnx.data.set_folders import set_folders
 from cnnx.data.source import array_sets
@@ -89,6 +90,8 @@ def check_data(data: ExaminedData) -> list[Finding]:
 def examine(data: ExaminedData, function: str) -> Examination:
     """Findings on a data set, with access to its images; `function` is named in errors."""
     if isinstance(data, Dataset):
+        if are_masks(data.y):
+            raise ValueError(_with_masks(f"{function}: data"))
         return _examine_arrays(_splits_of(data, function), data.classes, function)
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = rectangular_array(data[0], function, "x"), rectangular_array(data[1], function, "y")
@@ -101,6 +104,8 @@ def examine(data: ExaminedData, function: str) -> Examination:
     path = Path(path_of(data, function, "data"))
     if path.suffix == ".npz" and path.is_file():
         return _examine_archive(path)
+    if mask_sets(path):
+        raise FormatError(_with_masks(str(path)))
     sets = array_sets(path)
     if sets:
         splits = [
@@ -108,6 +113,10 @@ def examine(data: ExaminedData, function: str) -> Examination:
         ]
         return _examine_arrays(splits, sets[0].classes, function)
     return _examine_folder(path)
+
+
+def _with_masks(name: str) -> str:
+    return f"{name} has masks, expected a class for each image, which the checks are about"
 
 
 def _examine_folder(path: Path) -> Examination:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.data.dataset import Dataset, Pixels
+from cnnx.data.dataset import Dataset, Labels, Pixels, are_masks
 from cnnx.doctor.class_checks import check_classes
 from cnnx.doctor.duplicate_checks import exact_duplicates
 from cnnx.doctor.finding import Finding, by_severity
@@ -36,12 +36,17 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
         names,
         tuple(sets),
         np.repeat(np.arange(len(sets)), sizes),
-        np.concatenate([loaded.y for loaded in sets.values()]),
+        np.concatenate([_labels(loaded) for loaded in sets.values()]),
     )
     arrays = [loaded.x for loaded in sets.values()]
     is_mapped = any(isinstance(x, np.memmap) for x in arrays)
     equal = [] if is_mapped else _equal_images(arrays)
     return by_severity([*check_classes(counts), *exact_duplicates(equal, table)])
+
+
+def _labels(loaded: Dataset) -> Labels:
+    """Labels of the images; those with masks count as of one class."""
+    return np.asarray(np.zeros(len(loaded.y)) if are_masks(loaded.y) else loaded.y, np.int64)
 
 
 def _equal_images(arrays: Sequence[Pixels]) -> list[Rows]:
