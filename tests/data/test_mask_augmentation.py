@@ -223,7 +223,7 @@ def test_values_of_positions_move_too(loss: Any) -> None:
 @pytest.mark.parametrize("loss", [cnnx.CrossEntropy(ignore_index=3), cnnx.losses.Focal()], ids=repr)
 def test_mixup_is_refused_without_soft_labels(loss: Any) -> None:
     run = trainer(loss=loss)
-    with pytest.raises(ValueError, match="mixup blends targets, which (cross_entropy with ig|focal)"):
+    with pytest.raises(ValueError, match=r"mixup blends targets, which (cross_ent.* with|focal)"):
         run.fit(*samples(), epochs=1, augmentation=Augmentation(mixup=0.2))
 
 

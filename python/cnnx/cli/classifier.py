@@ -58,6 +58,11 @@ class Classifier:
                 f"{self.path}: predicts values, expected a classifier; "
                 "use cnnx.load(...).predict from Python"
             )
+        if self.model.task == "segmentation":
+            raise UserError(
+                f"{self.path}: predicts a class for each pixel, expected one for each image; use "
+                "cnnx predict or cnnx evaluate"
+            )
         shape = self.model.output_shape
         is_one = shape == (1,)
         if len(shape) != 1 or (outputs_are_independent(self.model._core) and not is_one):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import counted
+from cnnx.cli.errors import UserError, counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
@@ -21,6 +21,7 @@ from cnnx.cli.outputs import check_new_file
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import communicator, in_first, is_first
 from cnnx.cli.shared_options import use_threads
+from cnnx.cli.task import SEGMENTATION
 from cnnx.cli.training_images import report_skipped
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class; for two classes also the area under the ROC curve, and the threshold with
 --json prints one object with all metrics: accuracy, loss, per_class, confusion_matrix,
 most_confused, calibration, top_losses and others; null for those that are not defined.
 --html writes one page that needs neither network nor scripts, with the worst mistakes as images.
+
+A model with a class for each pixel is measured on images with masks: pixel accuracy, mean IoU, and
+IoU, Dice, precision and recall of every class. Pixels of label 255 are not counted.
 
 examples:
   cnnx evaluate pets.cnnx pets
@@ -79,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
         in_first(lambda: check_new_file("--html", arguments.html, inputs, arguments.overwrite))
     classifier = Classifier(arguments.model)
+    if classifier.model.task == SEGMENTATION:
+        return _run_on_masks(classifier, arguments)
     images = measured_set(classifier, arguments)
     evaluation = _evaluation(classifier, images, shows_images=arguments.html is not None)
     if not is_first():
@@ -90,6 +96,29 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({**head, **evaluation.to_dict()}, allow_nan=False))
     else:
         print(_text(evaluation, images.name, per_class=arguments.per_class))
+    return 0
+
+
+def _run_on_masks(classifier: Classifier, arguments: argparse.Namespace) -> int:
+    """Print the metrics of a model with a class for each pixel.
+
+    Raises:
+        UserError: if --html is given.
+    """
+    from cnnx.data.mask_labels import IGNORED
+    from cnnx.evaluation import evaluate_segmentation
+
+    if arguments.html is not None:
+        raise UserError("--html is given, but only a model with a class for each image has a page")
+    images = measured_set(classifier, arguments, SEGMENTATION)
+    dataset = loaded(classifier, images)
+    evaluation = evaluate_segmentation(classifier.model, dataset, ignore_index=IGNORED)
+    if is_first() and arguments.json:
+        found = {"model": str(arguments.model), **evaluation.to_dict()}
+        found |= {"images": images.name, "count": evaluation.count}
+        print(json.dumps(found, allow_nan=False))
+    elif is_first():
+        print(f"{images.name}: {evaluation}")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from cnnx.cli.image_arguments import (
     image_arguments,
     read_or_complain,
 )
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.image_outputs import output_files
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
 
@@ -165,33 +164,10 @@ def _class_index(label: str | None, names: list[str]) -> int | None:
 
 
 def _outputs(images: list[ImageArgument], arguments: argparse.Namespace) -> list[_Outputs]:
-    """The files to write for each image, whose names differ.
+    """The files to write for each image.
 
     Raises:
         UserError: if one exists, cannot be written or is one of the images.
     """
-    folder: Path = arguments.out
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder} is a file, expected a folder")
-    given = {os.path.realpath(image.path) for image in images}
-    used: set[str] = set()
-    outputs = []
-    for image in images:
-        stem = _unused("-".join(Path(image.name).with_suffix("").parts), used)
-        files = _Outputs(folder / f"{stem}-{arguments.method}.png", folder / f"{stem}.html")
-        for file in files:
-            if os.path.realpath(file) in given:
-                raise UserError(f"{file} is one of the images; choose another --out")
-            if folder.exists():
-                check_new_file("--out", file, {"MODEL": arguments.model}, arguments.overwrite)
-        outputs.append(files)
-    return outputs
-
-
-def _unused(stem: str, used: set[str]) -> str:
-    """The stem, with a number if another image has it; file systems may ignore case."""
-    free, number = stem, 2
-    while free.lower() in used:
-        free, number = f"{stem}-{number}", number + 1
-    used.add(free.lower())
-    return free
+    endings = (f"-{arguments.method}.png", ".html")
+    return [_Outputs(*files) for files in output_files(images, endings, arguments)]

@@ -14,6 +14,7 @@ from cnnx.cli.parser import Commands, Parser
 from cnnx.cli.processes import is_first
 from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads
+from cnnx.cli.task import CLASSIFICATION, task_of
 from cnnx.cli.training_images import open_images, report_skipped
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def refuse_exchanged(command: str, model: Path, path: str) -> None:
         raise UserError(f"{model} is a folder, expected a model first; type {program()} {words}")
 
 
-def measured_set(classifier: Classifier, arguments: argparse.Namespace) -> ImageSet:
+def measured_set(
+    classifier: Classifier, arguments: argparse.Namespace, task: str = CLASSIFICATION
+) -> ImageSet:
     """Images to measure: the test set of PATH, else the validation set, else all."""
-    source = opened(classifier, arguments)
+    source = opened(classifier, arguments, task)
     if source.test is None and source.validation is None and is_first():
         _warn_of_training_images(classifier.path, arguments)
     sets = (source.test, source.validation, source.train)
@@ -104,15 +107,26 @@ def _warn_of_training_images(model: Path, arguments: argparse.Namespace) -> None
     )
 
 
-def opened(classifier: Classifier, arguments: argparse.Namespace) -> Source:
+def opened(
+    classifier: Classifier, arguments: argparse.Namespace, task: str = CLASSIFICATION
+) -> Source:
     """Image sets of PATH with the classes of a model.
 
     Raises:
-        UserError: if the model does not predict one class per image.
+        UserError: if the model does not predict one class per image, or the images are for another
+            task.
     """
-    classifier.require_one_class()
+    if task == CLASSIFICATION:
+        classifier.require_one_class()
     names = classifier.names
-    return open_images(arguments, tuple(names) if classifier.model.classes else len(names))
+    source = open_images(arguments, tuple(names) if classifier.model.classes else len(names))
+    found = task_of(source)
+    if found != task:
+        raise UserError(
+            f"{arguments.path}: is for {found}, but {classifier.path} and {arguments.command} for "
+            f"{task}"
+        )
+    return source
 
 
 def loaded(classifier: Classifier, images: ImageSet) -> Dataset:

@@ -1,4 +1,4 @@
-"""`cnnx predict`: classification of image files with a saved model."""
+"""`cnnx predict`: classification of image files, or of their pixels, with a saved model."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnnx.cli.errors import complain
+from cnnx.cli.errors import UserError, complain, sentence
 from cnnx.cli.image_arguments import (
     ImageArgument,
     add_model_and_images,
     image_arguments,
     read_or_complain,
 )
+from cnnx.cli.image_outputs import output_files
 from cnnx.cli.option_types import positive_integer
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import in_each, in_first
 from cnnx.cli.shared_options import add_threads, use_threads
+from cnnx.cli.task import SEGMENTATION
 from cnnx.launcher import started_processes
 
 if TYPE_CHECKING:
@@ -39,11 +42,17 @@ has the probability of every class in the order of the classes, or with --top of
 probable ones in their order. The numbers are exact. Numbers that are not finite are null, and so
 is the label of their image.
 
+A model with a class for each pixel, trained on masks, prints the most frequent class of every image
+and the fraction of its pixels; in JSON, fractions has those of every class. --out DIR also writes
+the masks: PNG files of labels in a colour per class, each in the size and with the name of its
+image.
+
 examples:
   cnnx predict pets.cnnx photo.jpg
   cnnx predict pets.cnnx new --top 3
   cnnx predict pets.cnnx new/*.jpg | sort -k 2
   cnnx predict pets.cnnx new/*.jpg --json | jq .probabilities.cat
+  cnnx predict streets.cnnx new --out masks
 """
 _IMAGES_AT_ONCE = 256  # of one process
 _LINES_AT_ONCE = 2048
@@ -69,7 +78,18 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print JSON with the exact probability of every class"
     )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder of the masks of a model for pixels"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing masks in --out")
     add_threads(parser)
+
+
+class _Task(NamedTuple):
+    """An image to predict, and the mask to write, if any."""
+
+    image: ImageArgument
+    mask: Path | None
 
 
 class _Predictions(NamedTuple):
@@ -92,18 +112,58 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = Classifier(arguments.model)
     files, failed = in_first(lambda: image_arguments(arguments.images, "predict"))
 
-    def predict(part: Sequence[ImageArgument]) -> _Predictions:
-        return _predictions(part, classifier, arguments)
+    outputs = in_first(lambda: _outputs(files, classifier, arguments))
 
+    def predict(part: Sequence[_Task]) -> _Predictions:
+        if classifier.model.task == SEGMENTATION:
+            return _masks(part, classifier, arguments)
+        return _predictions([each.image for each in part], classifier, arguments)
+
+    tasks = [_Task(*each) for each in zip(files, outputs, strict=True)]
     at_once = min(_LINES_AT_ONCE, _IMAGES_AT_ONCE * started_processes())
     for start in range(0, len(files), at_once):
-        for found in in_each(predict, files[start : start + at_once]):
-            for sentence in found.complaints:
-                complain("predict", sentence)
+        for found in in_each(predict, tasks[start : start + at_once]):
+            for each in found.complaints:
+                complain("predict", each)
             for line in found.lines:
                 print(line)
             failed = failed or bool(found.complaints)
     return 1 if failed else 0
+
+
+def _outputs(
+    files: Sequence[ImageArgument], classifier: Classifier, arguments: argparse.Namespace
+) -> Sequence[Path | None]:
+    """The mask to write for each image, or None.
+
+    Raises:
+        UserError: if a mask cannot be written, or the model predicts none.
+    """
+    if arguments.out is None:
+        return [None] * len(files)
+    if classifier.model.task != SEGMENTATION:
+        raise UserError(
+            f"--out {arguments.out} is a folder for masks, but {classifier.path} predicts no class "
+            "for each pixel"
+        )
+    return [mask for (mask,) in output_files(files, (".png",), arguments)]
+
+
+def _masks(
+    tasks: Sequence[_Task], classifier: Classifier, arguments: argparse.Namespace
+) -> _Predictions:
+    """Predict and write the masks of some images."""
+    from cnnx.cli.predicted_masks import predict_mask
+
+    found = _Predictions([], [])
+    for image, mask in tasks:
+        try:
+            line = predict_mask(image, mask, classifier, arguments.top, as_json=arguments.json)
+        except (ValueError, FloatingPointError, OSError) as error:
+            found.complaints.append(sentence(error))
+        else:
+            found.lines.append(line)
+    return found
 
 
 def _predictions(

@@ -22,13 +22,18 @@ _NETWORKS = {CLASSIFICATION: "small", SEGMENTATION: "unet"}
 _SIDE_STEP = 16  # a U-Net halves its maps four times
 
 
-def task_of(source: Source, arguments: argparse.Namespace) -> str:
+def task_of(source: Source) -> str:
+    """The task of images."""
+    return SEGMENTATION if _has_masks(source.train) else CLASSIFICATION
+
+
+def checked_task(source: Source, arguments: argparse.Namespace) -> str:
     """The task of the images of PATH.
 
     Raises:
         UserError: if --task is another one.
     """
-    task = SEGMENTATION if _has_masks(source.train) else CLASSIFICATION
+    task = task_of(source)
     if arguments.task not in (None, task):
         found = "has masks" if task == SEGMENTATION else "has no folders images and masks"
         raise UserError(f"--task is {arguments.task}, but {arguments.path} {found}")

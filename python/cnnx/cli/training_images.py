@@ -32,12 +32,12 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         return _prepare_saved(arguments)
     from cnnx.cli.architectures import build_model, initialise_from_images
     from cnnx.cli.base_model import base_for
-    from cnnx.cli.task import check_outputs, default_network, default_shape, task_of
+    from cnnx.cli.task import check_outputs, checked_task, default_network, default_shape
     from cnnx.data.dataset import count_classes
 
     source = open_images(arguments)
     train = source.train
-    task = task_of(source, arguments)
+    task = checked_task(source, arguments)
     if count_classes(train.classes) < 2:
         raise UserError(f"{train.name}: has a single class, expected at least two")
     if arguments.from_file is not None:
@@ -131,12 +131,12 @@ def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Seque
 
     found = {"train": source.train, "validation": source.validation, "test": source.test}
     if isinstance(source.train, ImageFileSet):
-        return [
-            each
-            for name, loaded in sets.items()
-            if isinstance(files := found[name], ImageFileSet)
-            for each in _file_names(files, loaded, root)
-        ]
+        names: list[str] = []
+        for name, loaded in sets.items():
+            files = found[name]
+            if isinstance(files, ImageFileSet):
+                names += _file_names(files, loaded, root)
+        return names
     only = source.validation is None and source.test is None
     return ArrayNames(
         [("" if only else f"{name}[", range(len(each.y))) for name, each in sets.items()]
@@ -188,7 +188,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """
     import cnnx
     from cnnx.cli.base_model import freeze
-    from cnnx.cli.task import check_outputs, task_of
+    from cnnx.cli.task import check_outputs, checked_task
     from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
@@ -200,7 +200,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             f"{arguments.init} begins with a new last layer"
         )
     source = open_images(arguments, _classes_of(model))
-    check_outputs(model, task_of(source, arguments), f"--init {arguments.init}")
+    check_outputs(model, checked_task(source, arguments), f"--init {arguments.init}")
     _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, str(arguments.init))
     missing = [name for name, count in images.class_counts.items() if count == 0]

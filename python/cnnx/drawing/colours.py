@@ -73,6 +73,21 @@ def overlay(pixels: NDArray[np.uint8], values: NDArray[Any]) -> RgbPixels:
     return np.asarray(np.rint(image * (1 - opacity) + top * opacity), dtype=np.uint8)
 
 
+def _class_colours() -> RgbPixels:
+    """Colours of PASCAL VOC: the bits of a label, three at a time, become those of a colour."""
+    labels = np.arange(256)
+    colours = np.zeros((256, 3), np.uint8)
+    for step in range(8):
+        for channel in range(3):
+            bit = (labels >> (3 * step + channel) & 1) << (7 - step)
+            colours[:, channel] |= bit.astype(np.uint8)
+    return colours
+
+
+# Colours of the labels of masks, (256, 3): black, dark red, dark green and so on.
+CLASS_COLOURS = _class_colours()
+
+
 def rgb(colour: str) -> NDArray[np.float64]:
     """Red, green and blue, 0 to 255, of a colour such as ``#e69f00``."""
     return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)

@@ -1,0 +1,219 @@
+"""`cnnx train`, `evaluate` and `predict` on images with masks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx import _core
+from cnnx.cli import main
+from numpy.testing import assert_array_equal
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
+
+NETWORK = """\
+import cnnx
+from cnnx import BatchNorm2d, Conv2d, ReLU
+
+def network(input_shape, classes):
+    layers = [Conv2d(8, 3, padding="same"), BatchNorm2d(), ReLU(), Conv2d(len(classes), 1)]
+    return cnnx.Model(layers, input_shape=input_shape, classes=classes)
+"""
+SIZE = (24, 30)
+
+
+@pytest.fixture
+def boxes(tmp_path: Path) -> Path:
+    """Bright boxes on noise, below rows of no class."""
+    root = tmp_path / "boxes"
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+    for index in range(30):
+        mask = np.zeros(SIZE, np.uint8)
+        top, left = random.integers(2, 14, 2)
+        mask[top : top + 10, left : left + 14] = 1
+        pixels = random.integers(0, 90, (*SIZE, 3), np.uint8)
+        pixels[mask == 1] += 140
+        mask[:2] = 255
+        Image.fromarray(pixels).save(root / "images" / f"{index}.png")
+        Image.fromarray(mask).save(root / "masks" / f"{index}.png")
+    (root / "classes.txt").write_text("ground\nbox\n")
+    (tmp_path / "network.py").write_text(NETWORK)
+    return root
+
+
+def train(root: Path, out: Path, *options: str) -> int:
+    network = f"{root.parent / 'network.py'}:network"
+    settings = ("--epochs", "6", "--learning-rate", "0.05", "--batch-size", "8")
+    return main(["train", str(root), "--model", network, "--out", str(out), *settings, *options])
+
+
+@pytest.fixture
+def trained(boxes: Path, tmp_path: Path) -> Path:
+    assert train(boxes, tmp_path / "boxes.cnnx", "--augment", "flip,crop,affine") == 0
+    return tmp_path / "boxes.cnnx"
+
+
+def test_evaluate_measures_each_class(
+    boxes: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["evaluate", str(trained), str(boxes)]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"{boxes}: 30 images, 19,800 positions, 2 classes\npixel accuracy ")
+    assert main(["evaluate", str(trained), str(boxes), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == str(boxes)
+    assert found["count"] == 30
+    assert [each["name"] for each in found["per_class"]] == ["ground", "box"]
+    assert found["mean_iou"] > 0.9
+    assert main(["evaluate", str(trained), str(boxes), "--html", str(trained) + ".html"]) == 1
+    assert "--html is given, but only a model with a class for each" in capsys.readouterr().err
+
+
+def test_predict_writes_masks(
+    boxes: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "new" / "large.jpg"
+    other.parent.mkdir()
+    Image.open(boxes / "images" / "3.png").resize((75, 61)).save(other)
+    capsys.readouterr()
+    images = [str(boxes / "images" / "3.png"), str(other.parent)]
+    out = tmp_path / "out"
+    assert main(["predict", str(trained), *images, "--out", str(out), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["mask"]).name for line in lines] == ["3.png", "large.png"]
+    model = cnnx.load(trained)
+    pixels = np.asarray(Image.open(images[0]))
+    names = np.array(["ground", "box"])
+    with Image.open(out / "3.png") as mask:
+        assert mask.mode == "P"
+        assert mask.getpalette()[:9] == [0, 0, 0, 128, 0, 0, 0, 128, 0]
+        labels = np.asarray(mask)
+    assert_array_equal(names[labels], model.predict(pixels))
+    assert lines[0]["fractions"]["box"] == (labels == 1).mean()
+    with Image.open(out / "large.png") as mask:
+        assert mask.size == (75, 61)
+    assert main(["predict", str(trained), *images]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{images[0]}\tground\t{(labels == 0).mean():.4f}"
+
+
+def test_masks_are_not_lost(
+    boxes: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = str(boxes / "images" / "3.png")
+    out = str(tmp_path / "out")
+    assert main(["predict", str(trained), image, "--out", out]) == 0
+    assert main(["predict", str(trained), image, "--out", out]) == 1
+    assert "3.png exists; add --overwrite to replace it" in capsys.readouterr().err
+    assert main(["predict", str(trained), image, "--out", out, "--overwrite"]) == 0
+    before = Path(image).read_bytes()
+    into = ["--out", str(boxes / "images"), "--overwrite"]
+    assert main(["predict", str(trained), image, *into]) == 1
+    assert "is one of the images; choose another --out" in capsys.readouterr().err
+    assert Path(image).read_bytes() == before
+    (tmp_path / "damaged.png").write_bytes(b"nothing")
+    assert main(["predict", str(trained), str(tmp_path / "damaged.png"), image]) == 1
+    captured = capsys.readouterr()
+    assert "damaged.png: cannot be read as an image" in captured.err
+    assert image in captured.out
+
+
+@pytest.mark.parametrize("resize", ["stretch", "fit", "crop"])
+@pytest.mark.parametrize("size", [(20, 35), (50, 31), (9, 9), (70, 15)])
+def test_restored_masks_are_resized_ones(resize: str, size: tuple[int, int]) -> None:
+    """Resizing a restored mask again gives the mask, where the image is enlarged."""
+    mask = np.random.default_rng(1).integers(0, 5, (9, 7), np.uint8)
+    restored = _core.restore_mask(mask, *size, resize)
+    again = _core.resize_mask(restored, 9, 7, resize)
+    inside = _core.resize_mask(np.ones(size, np.uint8), 9, 7, resize) == 1
+    assert_array_equal(again[inside], mask[inside])
+    assert (restored == 255).any() == (resize == "crop" and size[0] * 7 != size[1] * 9)
+
+
+def test_a_run_continues_with_the_same_bits(boxes: Path, tmp_path: Path) -> None:
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    network = ["--model", f"{boxes.parent / 'network.py'}:network", "--schedule", "constant"]
+    settings = [*network, "--augment", "flip,affine", "--class-weights", "balanced"]
+    assert main(["train", str(boxes), *settings, "--epochs", "4", "--run-dir", str(whole)]) == 0
+    assert main(["train", str(boxes), *settings, "--epochs", "2", "--run-dir", str(half)]) == 0
+    assert main(["train", str(boxes), "--resume", str(half), "--epochs", "4"]) == 0
+    names = ("last.cnnx", "best.cnnx")
+    first, second = ([cnnx.load(each / name) for name in names] for each in (whole, half))
+    for model, other in zip(first, second, strict=True):
+        assert model._core.to_bytes() == other._core.to_bytes()
+    assert not (whole / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--task", "classification"], "--task is classification, but boxes has masks"),
+        (["--model", "small"], "--model small: has outputs of shape (2,), expected one per class"),
+    ],
+)
+def test_other_networks_and_tasks_are_refused(
+    boxes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(boxes.parent)
+    assert main(["train", "boxes", "--out", "new.cnnx", *options]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_class_folders_are_no_masks(
+    folder_of_classes: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    path = str(folder_of_classes)
+    assert main(["train", path, "--task", "segmentation"]) == 1
+    assert (
+        f"--task is segmentation, but {path} has no folders images and" in capsys.readouterr().err
+    )
+    assert main(["evaluate", str(trained), path]) == 1
+    assert "is for classification, but" in capsys.readouterr().err
+
+
+@pytest.fixture
+def folder_of_classes(tmp_path: Path) -> Path:
+    for name in ("ground", "box"):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        for index in range(4):
+            Image.new("RGB", (30, 24), (index, 9, 9)).save(
+                tmp_path / "classes" / name / f"{index}.png"
+            )
+    return tmp_path / "classes"
+
+
+@pytest.mark.parametrize("command", ["compare", "calibrate", "report", "explain", "quantize"])
+def test_commands_about_images_refuse_models_of_pixels(
+    boxes: Path,
+    trained: Path,
+    tmp_path: Path,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments: dict[str, list[Any]] = {
+        "compare": [trained, trained, boxes],
+        "explain": [trained, boxes / "images" / "0.png", "--out", tmp_path / "new"],
+        "quantize": [trained, boxes, "--out", tmp_path / "new.cnnx"],
+    }
+    given = map(str, arguments.get(command, [trained, boxes]))
+    assert main([command, *given]) == 1
+    assert "predicts a class for each pixel, expected one for each image" in capsys.readouterr().err
+
+
+def test_the_doctor_refuses_masks(boxes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", str(boxes)]) == 1
+    assert f"{boxes} has masks, expected a class for each image" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="check_data: data has masks, expected a class for each"):
+        cnnx.doctor.check_data(cnnx.data.load(boxes))
