@@ -45,8 +45,8 @@ void bind_augmentation(py::module_& module) {
         int64_t* data = result.mutable_data();
         {
           const ReleaseGil release;
-          augment_masks(masks.data(), shape[0], {shape[1], shape[2]}, image_shape, augmentation,
-                        seed, epoch, data, beyond);
+          augment_masks({masks.data(), shape[0], shape[1], shape[2], beyond}, image_shape,
+                        augmentation, seed, epoch, data);
         }
         return result;
       },

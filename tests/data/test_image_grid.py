@@ -91,9 +91,43 @@ def test_floats_have_the_pixels_of_their_bytes() -> None:
         np.testing.assert_array_equal(row.images, np.stack([pixels, pixels]))
 
 
+MASKS = np.random.default_rng(8).integers(0, 3, (30, 6, 8)).astype(np.uint8)
+
+
+def overlaid(pixels: Any, masks: Any) -> Any:
+    """Colours of PASCAL VOC over the images, and nothing over label 0."""
+    colours = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]])[masks]
+    return np.where(masks[..., None] > 0, 0.4 * pixels + 0.6 * colours, pixels)
+
+
+def test_masks_are_drawn_over_their_images() -> None:
+    masks = np.where(np.arange(30)[:, None, None] < 20, 2 * (MASKS > 1), MASKS).astype(np.uint8)
+    page = Dataset(X, masks, ("ground", "car", "tree"))._repr_html_() or ""
+    assert "car: 10 images" in page
+    car = strips(page)[1]
+    for k in range(8):
+        expected = overlaid(X[20 + k], masks[20 + k])
+        np.testing.assert_allclose(car[:, 10 * k : 10 * k + 8, :3], expected, atol=0.5001)
+
+
+def test_variants_of_masks_are_drawn_over_those_of_images() -> None:
+    augmentation = Augmentation(rotate=30, shift=2)
+    grid = augmentation_grid(augmentation, X, range(4, 6), 5, MASKS)
+    changed = [augmentation.apply(X, epoch=each, seed=5) * 255 for each in (4, 5)]
+    moved = [augmentation.apply_masks(MASKS, epoch=each, seed=5) for each in (4, 5)]
+    for k, row in enumerate(grid.rows):
+        for shown, x, y in zip(row.images, [X, *changed], [MASKS, *moved], strict=True):
+            np.testing.assert_allclose(shown, overlaid(x[k], y[k]), atol=1.0001)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (lambda: Augmentation().show(X, MASKS[:2]), r"show: masks has shape \(2, 6, 8\), expected"),
+        (
+            lambda: Augmentation().show(X, MASKS[0]),
+            r"show: masks has shape \(6, 8\), expected a label",
+        ),
         (lambda: DATASET.show(0), "show: per_class is 0, expected an integer >= 1"),
         (lambda: Augmentation().show(X, variants=0), "show: variants is 0, expected an integer"),
         (lambda: Augmentation().show(X, epoch=-1), "show: epoch is -1, expected an integer"),

@@ -48,6 +48,21 @@ def write_pets(path: Path) -> None:
             Image.fromarray(image).save(path / name / f"{index:03}.jpg")
 
 
+def write_streets(path: Path) -> None:
+    """Images with masks of three colours."""
+    from PIL import Image
+
+    rng = np.random.default_rng(5)
+    colours = np.array([(0, 0, 0), (255, 0, 0), (0, 128, 0)], np.uint8)
+    for kind in ("images", "masks"):
+        (path / kind).mkdir(parents=True, exist_ok=True)
+    for index in range(24):
+        labels = rng.integers(0, 3, (4, 6)).repeat(8, axis=0).repeat(8, axis=1)
+        noise = rng.integers(0, 90, (*labels.shape, 3), dtype=np.uint8)
+        Image.fromarray(noise + colours[labels] // 2).save(path / "images" / f"{index:03}.jpg")
+        Image.fromarray(colours[labels]).save(path / "masks" / f"{index:03}.png")
+
+
 def pets(count: int, label: int) -> np.ndarray:
     """Noise with a bright shape: the X and O of the demo stand for two animals."""
     x, y = cnnx.data.xo(4 * count, size=48, seed=3)
@@ -116,6 +131,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "mnist": write_mnist,
     "pets": write_pets,
     "photos": write_pets,
+    "streets": write_streets,
     "images": write_digit_images,
     "PATH": write_classes,
     "image.png": write_image,

@@ -56,7 +56,7 @@ PAGES = {
     "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
     "docs/playground.md": Page(wasm=True),
     "docs/quantization.md": Page(files=("mnist", "lenet.cnnx")),
-    "docs/loading-data.md": Page(files=("pets",)),
+    "docs/loading-data.md": Page(files=("pets", "streets")),
     "docs/augmentation.md": Page(files=("pets",)),
     "docs/learning-rate.md": Page(files=("pets",), slow=True),
     "docs/class-imbalance.md": Page(files=("pets",), slow=True),

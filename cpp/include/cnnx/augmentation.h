@@ -101,17 +101,23 @@ CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
                              const Preprocessing& preprocessing, const Augmentation& augmentation,
                              uint64_t seed, uint64_t epoch, float* out);
 
-// Moves `count` masks, one label per position in mask_shape (height, width), as augment_images()
-// moves the images of image_shape (height, width) with the same seed and epoch: affine, flip and
-// crop. Each position gets the label of the nearest original position. Beyond the edges
-// Border::zero gives the label `beyond`, and Border::reflect mirrors. In training `beyond` is the
-// loss's ignore_index, or 0, the background by convention. Other changes leave masks as they are. A
-// position is one pixel, or a block of pixels if a mask is
+// Masks of images: `count` times height x width labels of positions.
+struct MaskBatch {
+  const int64_t* labels;
+  int64_t count, height, width;
+  int64_t beyond = 0;  // the label beyond the edges of an image
+};
+
+// Moves masks as augment_images() moves their images of image_shape (height, width) with the same
+// seed and epoch: affine, flip and crop. Each position gets the label of the nearest original
+// position. Beyond the edges Border::zero gives the label MaskBatch::beyond, and Border::reflect
+// mirrors. In training that label is the loss's ignore_index, or 0, the background by convention.
+// Other changes leave masks as they are. A position is one pixel, or a block of pixels if a mask is
 // smaller by a whole factor. Bits and threads as augment_images(). Throws std::invalid_argument for
 // settings that validate() refuses, unless crop_padding is less than height and width, and unless
 // positions have a whole number of pixels.
-CNNX_API void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape,
-                            const Shape& image_shape, const Augmentation& augmentation,
-                            uint64_t seed, uint64_t epoch, int64_t* out, int64_t beyond = 0);
+CNNX_API void augment_masks(const MaskBatch& masks, const Shape& image_shape,
+                            const Augmentation& augmentation, uint64_t seed, uint64_t epoch,
+                            int64_t* out);
 
 }  // namespace cnnx

@@ -139,23 +139,25 @@ void gather_masks(const float* masks, const int64_t* rows, int64_t count, const 
 
 }  // namespace data
 
-void augment_masks(const int64_t* labels, int64_t count, const Shape& mask_shape,
-                   const Shape& image_shape, const Augmentation& augmentation, uint64_t seed,
-                   uint64_t epoch, int64_t* out, int64_t beyond) {
-  for (const Shape* shape : {&mask_shape, &image_shape}) {
-    if (shape->size() != 2) {
-      throw std::invalid_argument("augment_masks: a shape is " + to_string(*shape) +
-                                  ", expected (height, width)");
-    }
+void augment_masks(const MaskBatch& masks, const Shape& image_shape,
+                   const Augmentation& augmentation, uint64_t seed, uint64_t epoch, int64_t* out) {
+  if (image_shape.size() != 2) {
+    throw std::invalid_argument("augment_masks: image_shape is " + to_string(image_shape) +
+                                ", expected (height, width)");
+  }
+  if (masks.count < 0 || (masks.count > 0 && !masks.labels)) {
+    throw std::invalid_argument("augment_masks: there are " + std::to_string(masks.count) +
+                                " masks at " + (masks.labels ? "an address" : "a null pointer") +
+                                ", expected labels of 0 or more");
   }
   const data::MaskShapes shapes{{image_shape[0], image_shape[1], 1},
-                                {mask_shape[0], mask_shape[1], 1}};
+                                {masks.height, masks.width, 1}};
   data::check_augmentation(augmentation, shapes.image);
   data::check_masks(shapes);
-  std::vector<int64_t> rows(runtime::checked_size<int64_t>(count));
+  std::vector<int64_t> rows(runtime::checked_size<int64_t>(masks.count));
   std::iota(rows.begin(), rows.end(), int64_t{0});
-  data::gather_masks(labels, rows.data(), count, shapes, {augmentation, seed, epoch}, &beyond,
-                     get_num_threads(), out);
+  data::gather_masks(masks.labels, rows.data(), masks.count, shapes, {augmentation, seed, epoch},
+                     &masks.beyond, get_num_threads(), out);
 }
 
 }  // namespace cnnx

@@ -40,6 +40,8 @@ PATH is one of
   an .npz file with the arrays x and y, or x_train, y_train, x_test and y_test
   a folder with one subfolder of images per class: pets/cat/*.jpg pets/dog/*.jpg
       (its images may lie in further subfolders)
+  a folder of images with masks, for a class for each pixel: streets/images/*.jpg and
+      streets/masks/*.png of equal names, and for masks in colours streets/classes.txt
   a folder with such folders named train/ and test/, and optionally validation/ (or valid/, val/)
 
 The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C, SIGTERM and
@@ -61,6 +63,7 @@ examples:
   cnnx train pets --from imagenet.onnx --freeze '*' --epochs 10
   cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
+  cnnx train streets --augment flip,crop --epochs 30
 
 a function in your file network.py receives (height, width, channels) and the class names:
   import cnnx

@@ -77,10 +77,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "training images (default: 1)",
     )
     parser.add_argument(
-        "--task",
-        choices=TASKS,
-        help="refuse PATH unless it is for this task: a class for each image, or for each pixel of "
-        "images with masks (default: the task of PATH)",
+        "--task", choices=TASKS, help="refuse PATH of the other task (default: none)"
     )
     add_skip_unreadable(parser)
     add_threads(parser)

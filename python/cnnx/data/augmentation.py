@@ -199,12 +199,12 @@ class Augmentation(Recipe):
 
         Example:
             >>> masks = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
-            >>> Augmentation(flip="alternating").apply_masks(masks, epoch=1).tolist()
+            >>> Augmentation(flip="alternating").apply_masks(masks).tolist()
             [[[2, 1, 0], [5, 4, 3]]]
         """
         for name, value in (("epoch", epoch), ("seed", seed)):
             at_least(0, value, "apply_masks", name)
-        masks = mask_array(y, "apply_masks")
+        masks = mask_array(y, "apply_masks", "y")
         label = integer(beyond, "apply_masks", "beyond")
         if int(np.array(label).astype(masks.dtype)) != label:
             raise ValueError(
@@ -225,7 +225,13 @@ class Augmentation(Recipe):
         return moved.astype(masks.dtype, copy=False)
 
     def show(
-        self, x: ArrayLike, *, variants: int = 7, epoch: int = 0, seed: int = 0
+        self,
+        x: ArrayLike,
+        masks: ArrayLike | None = None,
+        *,
+        variants: int = 7,
+        epoch: int = 0,
+        seed: int = 0,
     ) -> Figure | None:
         """Show images, and beside each its augmented variants of the next epochs, without mixup.
 
@@ -233,6 +239,8 @@ class Augmentation(Recipe):
 
         Args:
             x: images, as for `apply`; the first 8 are shown.
+            masks: labels of their pixels, as for `apply_masks`, which are drawn over the images,
+                except label 0; or None.
             variants: number of epochs, at least 1.
             epoch: number of the first epoch.
             seed: seed of the trainer.
@@ -253,22 +261,23 @@ class Augmentation(Recipe):
 
         count = at_least(1, variants, "show", "variants")
         first = at_least(0, epoch, "show", "epoch")
-        return augmentation_grid(self, x, range(first, first + count), seed).show("show")
+        epochs = range(first, first + count)
+        return augmentation_grid(self, x, epochs, seed, masks).show("show")
 
 
-def mask_array(y: ArrayLike, function: str) -> NDArray[Any]:
+def mask_array(y: ArrayLike, function: str, argument: str) -> NDArray[Any]:
     """Masks as an integer array (batch, height, width).
 
     Raises:
         TypeError: if they have no integers.
         ValueError: if they have another shape.
     """
-    masks = rectangular_array(y, function, "y")
+    masks = rectangular_array(y, function, argument)
     if masks.dtype.kind not in "biu":
-        raise TypeError(f"{function}: y has dtype {masks.dtype}, expected integers")
+        raise TypeError(f"{function}: {argument} has dtype {masks.dtype}, expected integers")
     if masks.ndim != 3:
         raise ValueError(
-            f"{function}: y has shape {masks.shape}, expected a label for each pixel, "
+            f"{function}: {argument} has shape {masks.shape}, expected a label for each pixel, "
             "(batch, height, width)"
         )
     return masks

@@ -72,6 +72,8 @@ class Dataset:
     def show(self, per_class: int = 8) -> Figure | None:
         """Show the first images of every class, with the number of its images.
 
+        Masks are drawn over their images, except class 0.
+
         A notebook shows them at once. Elsewhere matplotlib opens a window, and the call returns
         when it is closed; where there are no windows, the figure can be saved.
 

@@ -17,6 +17,7 @@ NEGATIVE = "#74b3de"
 # Dark violet over red and orange to pale yellow, in equal steps of lightness.
 _HEAT = ("#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d")
 _MOST_OPAQUE = 0.75  # of an overlay, so that the image stays visible
+_MASK_OPACITY = 0.6
 
 
 def tint(values: NDArray[Any]) -> RgbPixels:
@@ -86,6 +87,19 @@ def _class_colours() -> RgbPixels:
 
 # Colours of the labels of masks, (256, 3): black, dark red, dark green and so on.
 CLASS_COLOURS = _class_colours()
+
+
+def mask_overlay(pixels: NDArray[np.uint8], labels: NDArray[Any]) -> RgbPixels:
+    """Images under the colours of their masks; label 0, the background, shows the image alone.
+
+    Args:
+        pixels: images, (..., height, width, channels).
+        labels: labels of their pixels, (..., height, width), 0 to 255.
+    """
+    images = as_rgb(pixels).astype(np.float64)
+    colours = CLASS_COLOURS[labels.astype(np.uint8)]
+    opacity = np.where(labels == 0, 0.0, _MASK_OPACITY)[..., np.newaxis]
+    return np.asarray(np.rint(images + (colours - images) * opacity), dtype=np.uint8)
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
