@@ -137,7 +137,7 @@ def test_other_models_are_refused(run: Run, model: Path, photos: Path) -> None:
     run("explain", "values.cnnx", "missing.png").refused("predicts values, expected a classifier")
     maps = cnnx.Model([cnnx.Conv2d(2, 3)], input_shape=(16, 16, 1))
     maps.save("maps.cnnx")
-    run("explain", "maps.cnnx", photos / "a.png").refused("several classes per image")
+    run("explain", "maps.cnnx", photos / "a.png").refused("predicts a class for each pixel")
     run("explain", photos / "a.png", photos / "a.png").refused("this is a PNG image")
     run("explain", "missing.cnnx", photos / "a.png").refused("missing.cnnx: no such file")
     cnnx.Model(layers, input_shape=(16, 16, 1)).save("flat.cnnx")

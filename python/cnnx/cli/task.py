@@ -68,10 +68,10 @@ def check_outputs(model: Model, task: str, origin: str) -> None:
     needed = 3 if task == SEGMENTATION else 1
     if len(shape) == needed and shape[-1] >= 2:
         return
-    place = "pixel" if task == SEGMENTATION else "image"
+    of_pixels = " of each pixel, (height, width, classes), as unet has"
     raise UserError(
-        f"{origin}: has outputs of shape {shape}, expected one per class of each {place}"
-        + (", (height, width, classes), as unet has" if task == SEGMENTATION else "")
+        f"{origin}: has outputs of shape {shape}, expected one per class"
+        + (of_pixels if task == SEGMENTATION else "")
     )
 
 
