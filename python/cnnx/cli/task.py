@@ -40,6 +40,11 @@ def checked_task(source: Source, arguments: argparse.Namespace) -> str:
     return task
 
 
+def own_task(model: Model) -> str:
+    """The task of a network by the shape of its outputs."""
+    return SEGMENTATION if len(model.output_shape) == 3 else CLASSIFICATION
+
+
 def default_network(task: str) -> str:
     """Name of the network without --model."""
     return _NETWORKS[task]

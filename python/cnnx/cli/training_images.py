@@ -188,7 +188,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """
     import cnnx
     from cnnx.cli.base_model import freeze
-    from cnnx.cli.task import check_outputs, checked_task
+    from cnnx.cli.task import check_outputs, checked_task, own_task
     from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
@@ -199,6 +199,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             "--freeze leaves no layer to train, expected patterns that leave the last one; --from "
             f"{arguments.init} begins with a new last layer"
         )
+    check_outputs(model, own_task(model), f"--init {arguments.init}")
     source = open_images(arguments, _classes_of(model))
     check_outputs(model, checked_task(source, arguments), f"--init {arguments.init}")
     _choose_compute_dtype(model, arguments)
