@@ -269,6 +269,14 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "checkpoint_metadata": (lambda w: [w.checkpoint, a_text()], set()),
     "trainer_restore": (lambda w: [w.restored, w.checkpoint], set()),
     "draw_xo": (lambda w: [1, 16, 0, np.zeros(256, np.uint8), INTEGERS], set()),
+    "draw_shapes": (
+        lambda w: [1, 32, 32, 0, np.zeros(3072, np.uint8), np.zeros(1024, np.uint8)],
+        set(),
+    ),
+    "draw_single_shapes": (
+        lambda w: [1, 32, 32, 0, np.zeros(3072, np.uint8), INTEGERS, np.zeros(4, np.float32)],
+        set(),
+    ),
 }
 FALLIBLE = {name[5:]: each for name, each in C.functions.items() if each.returns_status}
 

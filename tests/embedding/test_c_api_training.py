@@ -8,7 +8,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
-from c_functions import CALLBACKS, INVALID_ARGUMENT, NOT_FINITE, UINT8, CApi
+from c_functions import CALLBACKS, INVALID_ARGUMENT, NOT_FINITE, UINT8
 from c_training import NETWORK, Training, X, Y, arrays, network, samples
 
 RECIPES = {
@@ -389,12 +389,3 @@ def test_an_epoch_counts_its_steps(training: Training) -> None:
         training.advance(epoch, most=1)
     c.ok(c.epoch_step_count(epoch, None, None))
     c.ok(c.epoch_metrics(epoch, None, None))
-
-
-def test_xo_images_are_those_of_python(c: CApi) -> None:
-    pixels, labels = np.zeros((6, 20, 20, 1), np.uint8), np.zeros(6, np.int64)
-    c.ok(c.draw_xo(6, 20, 9, pixels, labels))
-    x, y = cnnx.data.xo(6, size=20, seed=9)
-    assert pixels.tobytes() == x.tobytes()
-    assert labels.tolist() == y.tolist()
-    c.refused(c.draw_xo(6, 3, 9, pixels, labels), INVALID_ARGUMENT, "size is 3")

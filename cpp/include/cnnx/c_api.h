@@ -485,6 +485,15 @@ CNNX_API cnnx_status cnnx_trainer_restore(cnnx_trainer* trainer, const cnnx_chec
 CNNX_API cnnx_status cnnx_draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels,
                                   int64_t* labels);
 
+// Colour images of circles, squares and triangles; see cnnx/shapes.h. Write count * height * width
+// * 3 pixels, and as many masks as pixels of one channel, or count labels and 4 * count numbers of
+// boxes.
+CNNX_API cnnx_status cnnx_draw_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed,
+                                      uint8_t* pixels, uint8_t* masks);
+CNNX_API cnnx_status cnnx_draw_single_shapes(int64_t count, int64_t height, int64_t width,
+                                             uint64_t seed, uint8_t* pixels, int64_t* labels,
+                                             float* boxes);
+
 #ifdef __cplusplus
 }
 #endif
