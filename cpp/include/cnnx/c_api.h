@@ -485,9 +485,8 @@ CNNX_API cnnx_status cnnx_trainer_restore(cnnx_trainer* trainer, const cnnx_chec
 CNNX_API cnnx_status cnnx_draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels,
                                   int64_t* labels);
 
-// Colour images of circles, squares and triangles; see cnnx/shapes.h. Write count * height * width
-// * 3 pixels, and as many masks as pixels of one channel, or count labels and 4 * count numbers of
-// boxes.
+// Colour images of circles, squares and triangles; see cnnx/shapes.h. pixels holds count * height *
+// width * 3 bytes, masks count * height * width bytes, labels count numbers, boxes 4 * count.
 CNNX_API cnnx_status cnnx_draw_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed,
                                       uint8_t* pixels, uint8_t* masks);
 CNNX_API cnnx_status cnnx_draw_single_shapes(int64_t count, int64_t height, int64_t width,
