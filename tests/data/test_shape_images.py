@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
+import cnnx
 import numpy as np
 import pytest
 from cnnx import data
@@ -100,6 +102,15 @@ def test_images_depend_on_the_seed_alone() -> None:
         for first, longer in zip(few, many, strict=True):
             assert_array_equal(longer[:5], first)
         assert not np.array_equal(draw(5, size=48, seed=6)[0], few[0])
+
+
+def test_images_have_the_same_bits_on_any_number_of_threads(restore_threads: None) -> None:
+    found = set()
+    for threads in (1, 2, 5):
+        cnnx.set_num_threads(threads)
+        arrays = [*data.shapes(9, size=(40, 56), seed=1), *data.single_shapes(9, size=40, seed=1)]
+        found.add(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
+    assert found == {"af59a519ca55e58820ce353ae808e7b861c7abf27d0256e4dd52ef6beda6acc7"}
 
 
 @pytest.mark.parametrize("draw", [data.shapes, data.single_shapes])
