@@ -13,8 +13,7 @@ import argparse
 import sys
 
 import cnnx
-import numpy as np
-from numpy.typing import NDArray
+from cnnx.evaluation import SegmentationEvaluation, evaluate_segmentation
 
 from benchmarks.timing import CLOCKS
 
@@ -24,24 +23,13 @@ INPUT_SHAPE = (128, 128, 3)
 CLASSES = cnnx.data.SHAPE_CLASSES
 
 
-def ious(predicted: NDArray[np.uint8], expected: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Intersection over union of each class, over the pixels of all images."""
-    return np.array(
-        [
-            ((predicted == label) & (expected == label)).sum()
-            / ((predicted == label) | (expected == label)).sum()
-            for label in range(len(CLASSES))
-        ]
-    )
-
-
-def trained_ious(model: cnnx.Model, seed: int) -> NDArray[np.float64]:
-    """IoU of each class on held-out images after a training."""
+def evaluation(model: cnnx.Model, seed: int) -> SegmentationEvaluation:
+    """Evaluation on held-out images after a training."""
     x, masks = cnnx.data.shapes(TRAINING_IMAGES, seed=2 * seed, size=INPUT_SHAPE[:2])
     trainer = cnnx.Trainer(model, optimizer=cnnx.Muon(0.015), schedule=cnnx.OneCycle(), seed=seed)
     trainer.fit(x, masks, epochs=EPOCHS, batch_size=BATCH_SIZE)
-    unseen, expected = cnnx.data.shapes(HELD_OUT_IMAGES, seed=2 * seed + 1, size=INPUT_SHAPE[:2])
-    return ious(model.predict_proba(unseen).argmax(axis=-1).astype(np.uint8), expected)
+    held_out = cnnx.data.shapes(HELD_OUT_IMAGES, seed=2 * seed + 1, size=INPUT_SHAPE[:2])
+    return evaluate_segmentation(model, *held_out)
 
 
 def main() -> int:
@@ -62,10 +50,10 @@ def main() -> int:
     unet = cnnx.models.unet(INPUT_SHAPE, CLASSES, width=8, seed=seed)
     for name, model in (("1x1 layers", colours), ("U-Net", unet)):
         begun = now()
-        found = trained_ious(model, seed)
+        found = evaluation(model, seed)
         seconds.append((now() - begun) / threads)
-        means.append(found.mean())
-        row = "".join(f"{each:12.1%}" for each in found)
+        means.append(found.mean_iou)
+        row = "".join(f"{each.iou:12.1%}" for each in found.per_class)
         print(f"{name:<13}{row}  {means[-1]:6.1%}  {seconds[-1]:7.1f}", flush=True)
     met = (
         means[0] <= COLOURS_AT_MOST
