@@ -39,9 +39,12 @@ TWINS = {
 }
 
 DISTRIBUTED = "the exchange between processes is a C++ class that the caller derives from"
+SEVERAL_OUTPUTS = "in C a model with several outputs has one, which holds them side by side"
 RESUMING = "cnnx_trainer_save_checkpoint and cnnx_trainer_continue_epoch take the epoch itself"
 WITHOUT_TWIN = {
     "Model::layers": "layers with all settings are C++ structs; C reads names, kinds and shapes",
+    "Model::heads": SEVERAL_OUTPUTS,
+    "Model::set_heads": SEVERAL_OUTPUTS,
     "Trainer::distribute": DISTRIBUTED,
     "Trainer::segments": DISTRIBUTED,
     "Trainer::contribution": DISTRIBUTED,
