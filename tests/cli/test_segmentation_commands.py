@@ -151,6 +151,25 @@ def test_a_run_continues_with_the_same_bits(boxes: Path, tmp_path: Path) -> None
     assert not (whole / "report.html").exists()
 
 
+def test_the_network_is_a_unet_by_default(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sides are multiples of 16, so that it can halve its maps four times."""
+    from cnnx.cli import architectures
+
+    def unet(input_shape: Any, classes: Any, *, seed: int) -> cnnx.Model:
+        layers = [cnnx.Conv2d(len(classes), 1)]
+        return cnnx.Model(layers, input_shape=input_shape, classes=classes, seed=seed)
+
+    monkeypatch.setattr(architectures, "built_in_networks", lambda: {"unet": unet})
+    out = tmp_path / "new.cnnx"
+    assert main(["train", str(boxes), "--epochs", "1", "--out", str(out)]) == 0
+    assert cnnx.load(out).output_shape == (32, 32, 2)
+    options = ["--size", "20x40", "--overwrite", "--out", str(out)]
+    assert main(["train", str(boxes), "--epochs", "1", *options]) == 0
+    assert cnnx.load(out).output_shape == (20, 40, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

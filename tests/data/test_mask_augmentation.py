@@ -265,6 +265,17 @@ def test_prefetched_batches_are_the_same(shards: int, mixup: float) -> None:
     assert len(found) == 1
 
 
+def test_batches_are_moved_as_arrays() -> None:
+    x, y = samples()
+    found = []
+    for images in ((x, y), [(x[first : first + 8], y[first : first + 8]) for first in (0, 8, 16)]):
+        run = trainer()
+        settings: Any = {"batch_size": 8, "shuffle": False} if isinstance(images, tuple) else {}
+        run.fit(images, epochs=2, augmentation=ALL, **settings)
+        found.append(parameters(run))
+    assert found[0] == found[1]
+
+
 def test_an_output_that_is_no_whole_fraction_is_refused() -> None:
     model = cnnx.Model([cnnx.Conv2d(4, 3)], input_shape=(12, 16, 3))
     x, y = samples()

@@ -54,7 +54,7 @@ def default_shape(task: str, shape: InputShape) -> InputShape:
     """Input shape without --size: that of the images, with sides that a U-Net can halve."""
     if task == CLASSIFICATION:
         return shape
-    height, width = (max(1, round(side / _SIDE_STEP)) * _SIDE_STEP for side in shape[:2])
+    height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in shape[:2])
     return height, width, shape[2]
 
 
