@@ -265,6 +265,35 @@ def test_prefetched_batches_are_the_same(shards: int, mixup: float) -> None:
     assert len(found) == 1
 
 
+def test_targets_of_several_outputs_move_where_they_have_positions() -> None:
+    x, masks = samples()
+    image = cnnx.Input((12, 16, 3))
+    maps = cnnx.ReLU()(cnnx.Conv2d(6, 3, padding="same")(image))
+    heads = {
+        "letter": cnnx.Dense(4)(cnnx.GlobalAvgPool2d()(maps)),
+        "mask": cnnx.Conv2d(4, 1)(maps),
+        "depth": cnnx.Conv2d(2, 1, stride=2)(maps),
+    }
+    loss = {
+        "letter": cnnx.CrossEntropy(),
+        "mask": cnnx.CrossEntropy(ignore_index=3),
+        "depth": cnnx.L1(),
+    }
+    trained, by_hand = (
+        cnnx.Trainer(cnnx.Model.from_graph(image, heads, seed=1), loss=loss, seed=9)
+        for _ in range(2)
+    )
+    depth = (masks[:, ::2, ::2, np.newaxis] * [1, 10]).astype(np.float32)
+    targets = {"letter": masks[:, 0, 0], "mask": masks, "depth": depth}
+    trained.fit(x, targets, epochs=1, batch_size=32, shuffle=False, augmentation=ALL)
+    moved = ALL.apply_masks(masks[:, ::2, ::2], seed=9, size=(12, 16))[..., np.newaxis] * [1, 10]
+    targets["mask"] = ALL.apply_masks(masks, seed=9, beyond=3)
+    targets["depth"] = moved.astype(np.float32)
+    by_hand.step(ALL.apply(x, seed=9), targets)
+    for name, expected in by_hand.model.parameters.items():
+        assert_allclose(trained.model.parameters[name], expected, atol=1e-6)
+
+
 def test_batches_are_moved_as_arrays() -> None:
     x, y = samples()
     found = []

@@ -101,13 +101,12 @@ class MaskAugmenter {
 template <class Value>
 void gather(const Value* masks, const int64_t* rows, int64_t count, const MaskShapes& shapes,
             const EpochChanges& changes, const Value* beyond, int threads, Value* out) {
-  const int64_t size = element_count(shapes.mask);
   const int64_t grain = kGrain / (shapes.mask[0] * shapes.mask[1]) + 1;
   const int slots = runtime::slot_count(threads, count, grain);
   MaskAugmenter<Value> augmenter(shapes, changes, beyond, slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i)
-      augmenter.make(masks + rows[i] * size, rows[i], slot, out + i * size);
+      augmenter.make(masks + rows[i] * shapes.step, rows[i], slot, out + i * shapes.step);
   });
 }
 
@@ -151,7 +150,8 @@ void augment_masks(const MaskBatch& masks, const Shape& image_shape,
                                 ", expected labels of 0 or more");
   }
   const data::MaskShapes shapes{{image_shape[0], image_shape[1], 1},
-                                {masks.height, masks.width, 1}};
+                                {masks.height, masks.width, 1},
+                                masks.height * masks.width};
   data::check_augmentation(augmentation, shapes.image);
   data::check_masks(shapes);
   std::vector<int64_t> rows(runtime::checked_size<int64_t>(masks.count));

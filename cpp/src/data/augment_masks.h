@@ -8,9 +8,11 @@
 
 namespace cnnx::data {
 
-// The shapes of an image and of its mask, (height, width, values of a position).
+// The shapes of an image and of its mask, (height, width, values of a position), and the number of
+// values from one mask to the next.
 struct MaskShapes {
   Shape image, mask;
+  int64_t step;
 };
 
 // Throws std::invalid_argument unless each position of a mask is a whole number of pixels.

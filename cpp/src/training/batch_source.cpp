@@ -5,6 +5,8 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "cnnx/runtime.h"
 #include "data/augment.h"
@@ -52,7 +54,8 @@ void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int6
     }
   }
   augmentation_ = augmentation;
-  if (moves_targets()) data::check_masks(mask_shapes());
+  moved_targets_ = find_moved_targets();
+  for (const PositionTargets& each : moved_targets_) data::check_masks(each.shapes);
   epoch_ = epoch;
   first_image_ = first_image;
 }
@@ -92,20 +95,32 @@ LossDivisor BatchSource::divisor(const Rows& whole) const {
   return loss.divisor(batch.targets, whole.count);
 }
 
-bool BatchSource::moves_targets() const {
-  const Shape& outputs = trainer_.model->graph.output_shape();
-  if (outputs.size() != 3 || outputs[0] * outputs[1] == 1) return false;
-  // Values of a custom loss need not be those of positions.
-  const bool are_of_positions =
-      targets_.labels || trainer_.loss.values_per_image() == element_count(outputs);
-  return are_of_positions && data::moves_pixels(augmentation_);
-}
-
-data::MaskShapes BatchSource::mask_shapes() const {
-  const graph::Graph& graph = trainer_.model->graph;
-  data::MaskShapes shapes{graph.input_shape(), graph.output_shape()};
-  if (targets_.labels) shapes.mask[2] = 1;
-  return shapes;
+std::vector<BatchSource::PositionTargets> BatchSource::find_moved_targets() const {
+  std::vector<PositionTargets> found;
+  if (!data::moves_pixels(augmentation_)) return found;
+  const graph::ModelState& model = *trainer_.model;
+  const bool has_heads = trainer_.loss.has_heads();
+  int64_t offset = 0;
+  std::size_t head = 0;
+  for (const LossTerm* term : trainer_.loss.head_terms()) {
+    const Shape& shape = has_heads ? model.heads[head++].shape : model.graph.output_shape();
+    const bool are_labels = has_heads ? term->takes_classes() : targets_.labels != nullptr;
+    const int64_t size = are_labels ? term->labels_per_image() : term->values_per_image();
+    // Values of a custom loss need not be those of positions.
+    const bool are_of_positions = shape.size() == 3 && shape[0] * shape[1] > 1 &&
+                                  (are_labels || size == element_count(shape));
+    if (are_of_positions) {
+      PositionTargets targets{offset, {model.graph.input_shape(), shape, 0}, {}};
+      if (are_labels) targets.shapes.mask[2] = 1;
+      // The ignored label, the soft label of class 0, or values of 0.
+      targets.beyond.resize(runtime::checked_size<int64_t>(targets.shapes.mask[2]));
+      targets.beyond[0] = are_labels ? term->ignore_index().value_or(0) : term->takes_classes();
+      found.push_back(std::move(targets));
+    }
+    offset += size;
+  }
+  for (PositionTargets& each : found) each.shapes.step = offset;
+  return found;
 }
 
 TargetShape BatchSource::target_shape() const {
@@ -145,26 +160,21 @@ void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads
                                  Batch& batch) const {
   batch.targets = {};
   const TargetShape shape = target_shape();
-  const auto gather = [&](const auto* from, int64_t size, auto& to, const auto& beyond) {
+  const auto gather = [&](const auto* from, int64_t size, auto& to) {
     to.resize(runtime::checked_size(count * size));
-    if (moves_targets()) {
-      data::gather_masks(from, rows, count, mask_shapes(), changes(), beyond.data(), threads,
-                         to.data());
-    } else {
-      for (int64_t i = 0; i < count; ++i)
-        std::copy_n(from + rows[i] * size, size, to.data() + i * size);
+    for (int64_t i = 0; i < count; ++i)
+      std::copy_n(from + rows[i] * size, size, to.data() + i * size);
+    for (const PositionTargets& each : moved_targets_) {
+      const std::decay_t<decltype(to)> beyond(each.beyond.begin(), each.beyond.end());
+      data::gather_masks(from + each.offset, rows, count, each.shapes, changes(), beyond.data(),
+                         threads, to.data() + each.offset);
     }
     return to.data();
   };
-  const LossTerm& loss = trainer_.loss.main_term();
   if (targets_.labels) {
-    const std::vector<int64_t> beyond{loss.ignore_index().value_or(0)};
-    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels, beyond);
+    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels);
   } else {
-    // The soft label of class 0, or values of 0.
-    std::vector<float> beyond(runtime::checked_size(shape.outputs));
-    beyond[0] = loss.takes_classes() ? 1.0f : 0.0f;
-    batch.targets.values = gather(targets_.values, shape.outputs, batch.values, beyond);
+    batch.targets.values = gather(targets_.values, shape.outputs, batch.values);
   }
   if (targets_.weights) {
     batch.weights.resize(runtime::checked_size(count));

@@ -30,15 +30,21 @@ class BatchSource {
   LossDivisor divisor(const Rows& whole) const;
 
  private:
+  struct PositionTargets {
+    int64_t offset;
+    data::MaskShapes shapes;
+    std::vector<int64_t> beyond;
+  };
+
   Mix mix_of(const Rows& whole) const;
   void gather_images(const int64_t* rows, int64_t count, int threads, Batch& batch) const;
   void gather_targets(const int64_t* rows, int64_t count, int threads, Batch& batch) const;
   data::EpochChanges changes() const {
     return {augmentation_, trainer_.seed, epoch_, first_image_};
   }
-  // Whether the augmentation moves targets, which then belong to positions.
-  bool moves_targets() const;
-  data::MaskShapes mask_shapes() const;
+  // Targets that the augmentation moves, because they belong to positions: from `offset` on among
+  // those of an image, and `beyond` for a position beyond its edges.
+  std::vector<PositionTargets> find_moved_targets() const;
   TargetShape target_shape() const;
 
   const TrainerState& trainer_;
@@ -46,6 +52,7 @@ class BatchSource {
   Targets targets_;
   std::vector<int64_t> rows_;
   Augmentation augmentation_;
+  std::vector<PositionTargets> moved_targets_;
   uint64_t epoch_ = 0;
   int64_t first_image_ = 0;
 };
