@@ -61,6 +61,7 @@ def write_streets(path: Path) -> None:
         noise = rng.integers(0, 90, (*labels.shape, 3), dtype=np.uint8)
         Image.fromarray(noise + colours[labels] // 2).save(path / "images" / f"{index:03}.jpg")
         Image.fromarray(colours[labels]).save(path / "masks" / f"{index:03}.png")
+    (path / "classes.txt").write_text("ground 0 0 0\ncar 255 0 0\ntree 0 128 0\n")
 
 
 def pets(count: int, label: int) -> np.ndarray:
