@@ -43,16 +43,6 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   if (augmentation.mixup > 0) trainer_.loss.check_blends();
-  if (trainer_.loss.has_heads() && data::moves_pixels(augmentation)) {
-    for (const Head& head : trainer_.model->heads) {
-      if (head.shape.size() == 1) continue;
-      throw std::invalid_argument(
-          "augmentation: it moves pixels, but no targets of a model with several outputs, such as "
-          "those of \"" +
-          head.name + "\" of shape " + to_string(head.shape) +
-          ", expected contrast, brightness and cutout alone");
-    }
-  }
   augmentation_ = augmentation;
   moved_targets_ = find_moved_targets();
   for (const PositionTargets& each : moved_targets_) data::check_masks(each.shapes);
