@@ -28,8 +28,8 @@ namespace cnnx {
 //    normalised values (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks
 //    with Cutout", 2017).
 //
-// Labels of positions, as cross-entropy on outputs (height, width, classes) has, move with their
-// image in steps 1 to 3, see augment_masks().
+// Targets with positions, those of outputs (height, width, channels), move with their image in
+// steps 1 to 3, see augment_masks(). Other targets, such as boxes, stay as they are.
 //
 // In training only:
 //
