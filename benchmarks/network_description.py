@@ -282,7 +282,8 @@ def channels_first(network: Network, parameters: list[Parameters]) -> list[Param
 
 
 def draw_batch(network: Network, batch: int, seed: int = 1) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Images of values in [0, 1), and labels."""
+    """Images of values in [0, 1), and labels; of a network of images one for each position."""
     random = np.random.default_rng(seed)
     images = random.random((batch, *network.input_shape), dtype=np.float32)
-    return images, random.integers(0, CLASSES, batch)
+    *positions, classes = network.output_shape
+    return images, random.integers(0, classes, (batch, *positions))

@@ -108,6 +108,18 @@ def test_metrics_are_those_of_each_output() -> None:
     assert found["accuracy"] == found["class_accuracy"]
 
 
+def test_an_output_whose_labels_are_all_ignored_leaves_the_others() -> None:
+    x, y = samples()
+    names = ("mask", "box")
+    trainer = trainer_of(model_of(*names), *names)
+    ignored = {"mask": np.full_like(y["mask"], 255), "box": y["box"]}
+    found = trainer.evaluate(x, ignored)
+    assert found["loss"] == WEIGHTS["box"] * found["box_loss"] > 0
+    batches = [(x[:5], {k: v[:5] for k, v in ignored.items()})]
+    batches += [(x[5:], {k: v[5:] for k, v in ignored.items()})]
+    assert trainer.evaluate(batches)["loss"] == pytest.approx(found["loss"])
+
+
 def test_predictions_are_those_of_each_output() -> None:
     x, _ = samples()
     model = model_of(*NAMES)

@@ -235,6 +235,8 @@ def test_an_image_of_ignored_positions_costs_nothing() -> None:
         trainer = cnnx.Trainer(linear_model(CLASSES), loss=with_ignored(loss))
         assert trainer.compute_gradients(x, y) == 0
         assert not trainer.gradients.any()
+        with pytest.raises(ValueError, match="every label is ignore_index"):
+            trainer.evaluate(x, y)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(ignore_index=-100), Focal(ignore_index=-100)])

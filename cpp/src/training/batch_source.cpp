@@ -40,6 +40,13 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
   trainer.loss.check(targets, images.count);
 }
 
+double BatchSource::image_weight() const {
+  double total = 0;
+  for (const int64_t row : rows_)
+    total += targets_.weights ? static_cast<double>(targets_.weights[row]) : 1.0;
+  return total;
+}
+
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   if (augmentation.mixup > 0) trainer_.loss.check_blends();

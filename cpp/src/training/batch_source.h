@@ -21,6 +21,8 @@ class BatchSource {
 
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
   bool has_weights() const { return targets_.weights != nullptr; }
+  // The sum of the weights of all rows.
+  double image_weight() const;
   std::vector<int64_t>& rows() { return rows_; }
   // From now on the images are augmented as in this epoch.
   void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image);

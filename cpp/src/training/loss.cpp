@@ -219,10 +219,11 @@ std::vector<LossSum> LossFunction::sums(const float* outputs, const Targets& tar
   return each;
 }
 
-Metrics LossFunction::metrics(const std::vector<LossSum>& totals) const {
+Metrics LossFunction::metrics(const std::vector<LossSum>& totals, double image_weight) const {
   Metrics all = metrics(totals[main_term_]);
   if (terms_.size() == 1 && !has_heads_) return all;
   all.loss = 0;
+  all.weight = image_weight;
   for (std::size_t k = 0; has_heads_ && k < terms_.size(); ++k)
     all.heads.push_back(metrics_of(terms_[k].loss, totals[k]));
   for (std::size_t k = 0; k < terms_.size(); ++k)

@@ -56,7 +56,8 @@ class LossFunction {
   std::vector<LossSum> sums(const float* outputs, const Targets& targets, int64_t images,
                             int threads);
   std::size_t term_count() const { return terms_.size(); }
-  Metrics metrics(const std::vector<LossSum>& totals) const;
+  // `image_weight` is the sum of the weights of the images, the divisor of several terms.
+  Metrics metrics(const std::vector<LossSum>& totals, double image_weight) const;
   // Frees memory that the next sum allocates again.
   void release();
 

@@ -329,7 +329,7 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
   if (shared) shared->share(sums);
   std::vector<training::LossSum> totals(terms);
   for (std::size_t i = 0; i < sums.size(); ++i) totals[i % terms] += sums[i];
-  return state()->loss.metrics(totals);
+  return state()->loss.metrics(totals, source.image_weight());
 }
 
 }  // namespace cnnx

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx.arguments import shown
@@ -110,15 +111,20 @@ def measured_sums(batches: Iterable[Batch], measure: Measure, function: str) -> 
 
     Raises:
         TypeError: if a batch is neither (x, y) nor (x, y, sample_weight).
-        ValueError: if there are no batches, or all weights are 0.
+        ValueError: if there are no batches, all weights are 0, or all labels are ignored.
     """
     sums = MetricSums()
+    has_zeros_alone = True
     for batch in batches:
         sums.add(measure(*batch, function))
+        weights = batch.sample_weight
+        has_zeros_alone &= weights is not None and not np.any(weights)
     if sums.images == 0:
         raise ValueError(f"{function}: there are no batches, expected at least one (x, y)")
-    if sums.row_weight == 0:
+    if has_zeros_alone:
         raise ValueError(only_zeros(function))
+    if sums.row_weight == 0 and not sums.heads:  # other outputs may have labels
+        raise ValueError(f"{function}: every label is ignore_index, expected one of a class")
     return sums
 
 
