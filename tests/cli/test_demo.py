@@ -75,3 +75,47 @@ def test_demo_without_the_extra_reports_in_plain_text(
 def test_demo_refuses_a_file_in_its_place(run: Run) -> None:
     Path("cnnx-demo").write_text("")
     run("demo").refused("cnnx-demo is a file, expected a folder")
+
+
+def test_the_demo_of_segmentation_without_the_extra(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnx.cli import demo_segmentation
+
+    for name in ("matplotlib", "PIL", "tqdm"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(demo_segmentation, "TRAINING_IMAGES", 24)
+    monkeypatch.setattr(demo_segmentation, "TEST_IMAGES", 6)
+    monkeypatch.setattr(demo_segmentation, "EPOCHS", 1)
+    outcome = run("demo", "segmentation")
+    assert outcome.status == 0
+    assert outcome.out.count("Mean IoU on 6 test images") == 1
+    assert "triangle" in outcome.out
+    model = cnnx.load("cnnx-demo/shapes.cnnx")
+    assert (model.task, model.classes) == ("segmentation", [*cnnx.data.SHAPE_CLASSES])
+    files = sorted(file.name for file in Path("cnnx-demo").iterdir())
+    kinds = ("image", "predicted", "true")
+    numbered = [f"{kind}-{number}.png" for kind in kinds for number in range(1, 5)]
+    assert files == sorted(["shapes.cnnx", *numbered])
+
+
+@pytest.mark.slow
+def test_the_demo_of_segmentation_learns_shapes(tmp_path: Path) -> None:
+    process = start("demo", "segmentation", cwd=tmp_path)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    by_colour = re.search(r"Mean IoU on 300 test images: (\d+\.\d)%", out)
+    learned = re.search(r"mean IoU (0\.\d+)", out)
+    assert by_colour is not None
+    assert float(by_colour[1]) <= 50
+    assert learned is not None
+    assert float(learned[1]) >= 0.85
+    completed = subprocess.run(
+        shlex.split(out.strip().splitlines()[-1]),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout
+    assert len(list((tmp_path / "masks").iterdir())) == 1

@@ -7,8 +7,9 @@ import shlex
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cnnx.cli.character_images import in_characters, say, side_by_side, size_of
 from cnnx.cli.command_lines import program
 from cnnx.cli.errors import UserError
 from cnnx.cli.parser import Commands
@@ -30,7 +31,6 @@ SEED = 0
 TEST_SEED = 1_000_003  # different from every training seed in use
 _IMAGES_OF_EACH = 4
 _DARK = 64
-_SHADES = " .:+#"
 
 _EPILOG = f"""\
 Generates {TRAINING_IMAGES:,} images of X and O, trains a small network on them and evaluates it on
@@ -39,7 +39,11 @@ by-hand.png explains a convolutional network with numbers to check by hand, lear
 feature maps of the trained network. x.html and o.html walk an X and an O through every stage of it.
 With cnnx's WebAssembly module, playground.html is a page in which the network runs and trains.
 Takes a few seconds and downloads nothing.
+
+`cnnx demo segmentation` does the same for the class of every pixel: it trains a U-Net on images of
+shapes and their masks, and saves the model, images, true and predicted masks.
 """
+STORIES = ("xo", "segmentation")
 
 
 def add_parser(commands: Commands) -> None:
@@ -51,15 +55,32 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "story",
+        metavar="STORY",
+        nargs="?",
+        choices=STORIES,
+        default="xo",
+        help="xo, the default, or segmentation",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate images, compare pixels, train, evaluate and save."""
-    started = perf_counter()
+    """Generate images, train, evaluate and save."""
     if FOLDER.exists() and not FOLDER.is_dir():
         raise UserError(f"{FOLDER} is a file, expected a folder to write to; move the file away")
     FOLDER.mkdir(exist_ok=True)
+    if arguments.story == "segmentation":
+        from cnnx.cli.demo_segmentation import run_segmentation
+
+        return run_segmentation(FOLDER)
+    return run_xo()
+
+
+def run_xo() -> int:
+    """Generate images of X and O, compare pixels, train, evaluate and save."""
+    started = perf_counter()
 
     import cnnx
     from cnnx.cli.pixel_comparison import first_of_each, nearest_reference
@@ -191,25 +212,3 @@ def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint
 
     dark = np.median(x, axis=(1, 2, 3)) < _DARK
     return np.stack([x[(y == label) & dark][0] for label in range(len(CLASSES))])
-
-
-def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
-    """Grey image as lines of characters, one line per two rows, denser where brighter."""
-    height, width = pixels.shape
-    lines = pixels[: height // 2 * 2].reshape(height // 2, 2, width).mean(axis=1)
-    return ["".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines]
-
-
-def side_by_side(left: list[str], right: list[str]) -> str:
-    """Two character images side by side."""
-    return "\n".join(f"   {a}     {b}" for a, b in zip(left, right, strict=True))
-
-
-def size_of(path: Path) -> str:
-    """Size of a file in MB as text."""
-    return f"{path.stat().st_size / 1e6:.1f} MB"
-
-
-def say(text: Any) -> None:
-    """Print and flush, to keep the order with the progress bar on stderr."""
-    print(text, flush=True)
