@@ -218,3 +218,17 @@ def test_closed_streams_do_not_stop_a_command(closed: str, classes: Path, tmp_pa
     done = subprocess.run(["sh", "-c", line, sys.executable, classes], cwd=tmp_path)
     assert done.returncode == 0
     assert (tmp_path / "model.cnnx").exists()
+
+
+def test_info_says_what_a_model_predicts(run: Run) -> None:
+    image = cnnx.Input((8, 8, 1))
+    features = cnnx.Flatten()(image)
+    outputs = {"kind": cnnx.Dense(3)(features), "size": cnnx.Dense(1)(features)}
+    model = cnnx.Model.from_graph(image, outputs)
+    cnnx.Trainer(model, loss={"kind": cnnx.CrossEntropy(), "size": cnnx.MSE()})
+    model.save("model.cnnx")
+    lines = run("info", "model.cnnx").out.splitlines()
+    assert "output         kind (3,), classification" in lines
+    assert "output         size (1,), regression" in lines
+    cnnx.Model([cnnx.Conv2d(2, 1)], input_shape=(8, 8, 1)).save("model.cnnx")
+    assert "task           segmentation" in run("info", "model.cnnx").out.splitlines()

@@ -85,7 +85,7 @@ def bfloat16_support() -> str:
 
 
 def contents(path: Path) -> list[str]:
-    """Lines on a model file: layers, classes, preprocessing."""
+    """Lines on a model file: layers, outputs, classes, preprocessing."""
     import cnnx
     from cnnx.arguments import shown
 
@@ -94,6 +94,14 @@ def contents(path: Path) -> list[str]:
     height, width, channels = model.input_shape
     preprocessing = model.preprocessing
     classes = "numbered, without names" if model.classes is None else ", ".join(model.classes)
+    outputs = [
+        f"output         {head.name} {head.shape}, {head.task.replace('_', ' ')}"
+        for head in model.heads
+    ]
+    predicts = outputs or [
+        f"task           {model.task.replace('_', ' ')}",
+        *([] if model.task == "regression" else [f"classes        {classes}"]),
+    ]
     temperature = (
         [] if model.temperature == 1 else [f"temperature    {model.temperature:.4f}, calibrated"]
     )
@@ -103,7 +111,7 @@ def contents(path: Path) -> list[str]:
         model.summary(),
         "",
         f"input          {height} x {width}, {channels} channel{'s' if channels > 1 else ''}",
-        f"classes        {classes}",
+        *predicts,
         f"preprocessing  resize {preprocessing.resize}, mean {preprocessing.mean}, "
         f"standard deviation {preprocessing.std}",
         *temperature,
