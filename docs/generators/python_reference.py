@@ -233,5 +233,8 @@ def _description(name: PublicName) -> list[str]:
     if has_own_text(value):
         return [f".. autofunction:: {name.full_name}", ""]
     words = linked(comment_above(name.home, name.name), name.full_name)
-    type_ = type_text(alias_source(name.home, name.name), name.home)
-    return [f".. py:data:: {name.full_name}", f"   :type: {type_}", "", f"   {words}", ""]
+    if isinstance(value, (str, tuple)):  # a constant, not an alias of types
+        what = f"   :value: {value!r}"
+    else:
+        what = f"   :type: {type_text(alias_source(name.home, name.name), name.home)}"
+    return [f".. py:data:: {name.full_name}", what, "", f"   {words}", ""]

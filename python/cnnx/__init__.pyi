@@ -33,6 +33,7 @@ from cnnx.layers.normalisation import *
 from cnnx.layers.pooling import *
 from cnnx.layers.quantization import *
 from cnnx.layers.shape import *
+from cnnx.model.heads import Head as Head
 from cnnx.model.layer_view import ModelLayer as ModelLayer
 from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
