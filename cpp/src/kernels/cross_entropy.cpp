@@ -135,6 +135,16 @@ float row_counts(const float* x, const Target& target, const ClassWeights& class
   return counts.total();
 }
 
+struct RowSums {
+  float maximum, sum;
+};
+
+// Out of line, as the loops of both kinds of targets share it: exponentials take kilobytes.
+[[gnu::noinline]] RowSums sums_of_row(const float* x, int64_t classes, float* exponentials) {
+  const float maximum = row_maximum(x, classes);
+  return {maximum, row_exponentials(x, classes, maximum, exponentials).total()};
+}
+
 template <class Target>
 bool weighted_row(const LossRows& all, int64_t row, const Target& target,
                   const ClassWeights& class_weights, const Smoothing& smoothing) {
@@ -143,8 +153,7 @@ bool weighted_row(const LossRows& all, int64_t row, const Target& target,
   const bool accumulate = all.accumulate;
   const float* x = all.outputs + row * classes;
   float* __restrict grad = all.gradient ? all.gradient + row * classes : nullptr;
-  const float maximum = row_maximum(x, classes);
-  const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad).total();
+  const auto [maximum, sum] = sums_of_row(x, classes, accumulate ? nullptr : grad);
   float weighted;
   const float counts = row_counts(x, target, class_weights, classes, maximum, smoothing, &weighted);
   all.row_losses[row] = counts * log_f32(sum) - weighted;

@@ -14,8 +14,9 @@ struct Focused {
   float loss, slope;
 };
 
-// -(1 - p)^gamma * log p, from 1 - p and the logarithms of both, each accurate near 0.
-CNNX_INLINE Focused focused(float gamma, float rest, float log_rest, float log_p) {
+// -(1 - p)^gamma * log p, from 1 - p and the logarithms of both, each accurate near 0. Out of line,
+// as are other functions of several uses, because exponentials and logarithms take kilobytes.
+[[gnu::noinline]] Focused focused(float gamma, float rest, float log_rest, float log_p) {
   if (gamma == 0.0f) return {-log_p, -1.0f};
   const float factor = select(rest > 0.0f, exp_f32(gamma * log_rest), 0.0f);
   // log(p) / (1 - p) tends to -1.
@@ -25,7 +26,7 @@ CNNX_INLINE Focused focused(float gamma, float rest, float log_rest, float log_p
 }
 
 // log(1 + x) for x >= 0.
-CNNX_INLINE float log_of_one_plus(float x) {
+[[gnu::noinline]] float log_of_one_plus(float x) {
   return select(x <= 1.0f, log1p_f32(select(x <= 1.0f, x, 1.0f)), log_f32(1.0f + x));
 }
 
@@ -43,7 +44,7 @@ int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored,
     const float* x = all.outputs + row * classes;
     float* __restrict grad = all.gradient ? all.gradient + row * classes : nullptr;
     const float maximum = row_maximum(x, classes);
-    const CarefulSums sums = row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad);
+    const CarefulSums sums = row_exponentials(x, classes, maximum, grad);
     const float sum = sums.total(), own = exp_below(x[label], maximum);
     const float weight = settings.class_weights ? settings.class_weights[label] : 1.0f;
     // The exponential of a maximum is 1, so that the sum of the others is known to the last bit.
@@ -57,20 +58,14 @@ int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored,
     if (!grad) continue;
     // dlog(p)/dx[j] = (j == label) - softmax(x)[j]
     const float slope = weight * one.slope;
-    if (all.accumulate) {
-      for (int64_t j = 0; j < classes; ++j)
-        grad[j] -= slope * (exp_below(x[j], maximum) / sum) / divisor;
-      grad[label] += slope / divisor;
-    } else {
-      for (int64_t j = 0; j < classes; ++j) grad[j] = -slope * (grad[j] / sum) / divisor;
-      grad[label] = slope * (others / sum) / divisor;
-    }
+    for (int64_t j = 0; j < classes; ++j) grad[j] = -slope * (grad[j] / sum) / divisor;
+    grad[label] = slope * (others / sum) / divisor;
   }
   return correct;
 }
 
 // Of the class whose logit minus the other's is z.
-CNNX_INLINE Focused focused_sigmoid(float gamma, float z) {
+[[gnu::noinline]] Focused focused_sigmoid(float gamma, float z) {
   const float decay = exp_f32(float_from_bits(float_bits(z) | kSignBit));
   const float log_sum = log1p_f32(decay);
   const float log_p = select(z < 0.0f, z, 0.0f) - log_sum;
@@ -94,8 +89,7 @@ int64_t binary_rows(const LossRows& all, const float* targets, const FocalSettin
     // dlog(sigmoid(z))/dz = sigmoid(-z)
     const float slope =
         one_weight * one.slope * sigmoid_f32(-z) - zero_weight * zero.slope * sigmoid_f32(z);
-    const float before = all.accumulate ? all.gradient[row] : 0.0f;
-    all.gradient[row] = before + slope / divisor;
+    all.gradient[row] = slope / divisor;
   }
   return correct;
 }

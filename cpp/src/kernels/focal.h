@@ -14,7 +14,8 @@ struct FocalSettings {
   const float* class_weights;  // null: all 1
 };
 
-// Each writes a loss per row and the gradient, and returns the number of correct rows.
+// Each writes a loss per row and the gradient, without accumulating it, and returns the number of
+// correct rows.
 struct FocalKernels {
   // Softmax over the columns. A row with the label `ignored` counts for nothing.
   int64_t (*rows)(const LossRows& rows, const int64_t* labels, int64_t ignored,

@@ -40,7 +40,8 @@ struct ShareTarget {
   }
 };
 
-CNNX_INLINE void write_probabilities(const float* x, int64_t columns, float* output) {
+// Out of line, as the loops of both kinds of targets share it: exponentials take kilobytes.
+[[gnu::noinline]] void write_probabilities(const float* x, int64_t columns, float* output) {
   if (columns == 1) {
     output[0] = sigmoid_f32(x[0]);
     return;
