@@ -50,5 +50,7 @@ def test_a_model_is_measured_in_batches_and_as_a_whole() -> None:
 def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match=r"predicted has shape \(1,\) and targets \(2,\)"):
         RegressionEvaluation([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"predicted has shape \(\)"):
+        RegressionEvaluation(1.0, 2.0)
     with pytest.raises(ValueError, match="targets holds NaN"):
         RegressionEvaluation([1.0], [math.nan])

@@ -51,7 +51,7 @@ class RegressionEvaluation(NamedAttributes):
             np.asarray(float32_array(each, "RegressionEvaluation", name), np.float64)
             for name, each in (("predicted", predicted), ("targets", targets))
         ]
-        if own[0].shape != own[1].shape or own[0].size == 0:
+        if own[0].shape != own[1].shape or own[0].ndim == 0 or own[0].size == 0:
             raise ValueError(
                 f"RegressionEvaluation: predicted has shape {own[0].shape} and targets "
                 f"{own[1].shape}, expected the same, with at least one image"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import shown
+from cnnx.arguments import at_least, rectangular_array, shown
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
@@ -82,7 +82,7 @@ class SegmentationEvaluation(NamedAttributes):
         *,
         count: int = 1,
     ) -> None:
-        matrix = np.asarray(confusion_matrix)
+        matrix = rectangular_array(confusion_matrix, "SegmentationEvaluation", "confusion_matrix")
         if matrix.dtype.kind not in "iu":
             raise TypeError(
                 f"SegmentationEvaluation: confusion_matrix has dtype {matrix.dtype}, expected "
@@ -97,14 +97,14 @@ class SegmentationEvaluation(NamedAttributes):
             raise ValueError(
                 f"SegmentationEvaluation: confusion_matrix has {matrix.min()}, expected counts >= 0"
             )
-        names = tuple(map(str, range(len(matrix)) if classes is None else classes))
-        if len(names) != len(matrix):
+        given = range(len(matrix)) if classes is None else classes
+        if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(matrix):
             raise ValueError(
                 f"SegmentationEvaluation: classes is {shown(classes)}, expected {len(matrix)} names"
             )
         self.confusion_matrix = matrix.astype(np.int64)
-        self.classes = names
-        self.count = count
+        self.classes = tuple(map(str, given))
+        self.count = at_least(1, count, "SegmentationEvaluation", "count")
 
     @property
     def positions(self) -> int:

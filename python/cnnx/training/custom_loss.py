@@ -84,8 +84,9 @@ class Custom(Loss):
         if self.target_shape is None:
             return
         given: Any = self.target_shape
-        shape = (given,) if is_integer(given) else tuple(given)
-        if not all(is_integer(each) and each >= 1 for each in shape):
+        shape = (given,) if is_integer(given) else given
+        is_shape = isinstance(shape, (tuple, list)) and len(shape) > 0
+        if not is_shape or not all(is_integer(each) and each >= 1 for each in shape):
             raise ValueError(
                 f"Custom: target_shape is {shown(given)}, expected sizes of at least 1"
             )
