@@ -21,6 +21,8 @@ from cnnx.data.npz import npz_sets
 from cnnx.data.regular_file import kind_of
 from cnnx.data.set_folders import set_folders
 
+_MOST_CLASSES = 1 << 24  # the most outputs of a dense layer
+
 
 @dataclass(frozen=True)
 class Source:
@@ -77,6 +79,10 @@ def open_source(
         )
     if is_integer(classes):
         classes = int(classes)  # type: ignore[arg-type]  # of NumPy's integers
+        if not 1 <= classes <= _MOST_CLASSES:
+            raise ValueError(
+                f"open_source: classes is {shown(classes)}, expected 1 to {_MOST_CLASSES}"
+            )
     elif isinstance(classes, (list, tuple)):
         classes = tuple(classes)
     elif classes is not None and not isinstance(classes, Mapping):
