@@ -19,6 +19,8 @@ from cnnx.explain.explained_class import BATCH, ClassLike, ExplainedClass
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 
+_MOST_SAMPLES = 100_000  # more take hours and change no digit
+
 if TYPE_CHECKING:
     from cnnx.data.dataset import ImageLike
 
@@ -72,7 +74,7 @@ def smooth_grad(
         model: as in `saliency`.
         x: as in `saliency`.
         classes: as in `saliency`.
-        samples: number of copies.
+        samples: number of copies, at most 100,000.
         noise: standard deviation of the Gaussian noise, relative to the range of the image's
             pixels.
         seed: seed of the noise; the same seed gives the same result.
@@ -94,6 +96,8 @@ def smooth_grad(
         (3, 28, 28)
     """
     samples = at_least(1, samples, "smooth_grad", "samples")
+    if samples > _MOST_SAMPLES:
+        raise ValueError(f"smooth_grad: samples is {samples}, expected at most {_MOST_SAMPLES}")
     noise = not_negative(noise, "smooth_grad", "noise")
     random = np.random.default_rng(at_least(0, seed, "smooth_grad", "seed"))
     explained = ExplainedClass(model, x, classes, "smooth_grad")

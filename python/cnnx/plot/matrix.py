@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import rectangular_array
+from cnnx.arguments import rectangular_array, shown
 from cnnx.drawing.colours import rgb
 from cnnx.drawing.confusion_chart import MOST_CELLS
 from cnnx.evaluation import Evaluation
@@ -55,6 +55,8 @@ def confusion_matrix(
         >>> cnnx.plot.confusion_matrix([[5, 1], [0, 4]], ["X", "O"])  # doctest: +SKIP
         <Axes: xlabel='predicted', ylabel='true'>
     """
+    if classes is not None and (isinstance(classes, str) or not isinstance(classes, Sequence)):
+        raise TypeError(f"confusion_matrix: classes is {shown(classes)}, expected names")
     if isinstance(matrix, Evaluation):
         names = list(matrix.classes if classes is None else classes)
         counts = matrix.confusion_matrix

@@ -53,7 +53,7 @@ def compared_images(images: Any, model: Model, function: str) -> CalibrationImag
         ValueError: if there are none, they do not fit the model, or they are not finite.
         OSError: if a path cannot be read.
     """
-    pixels, integers, _ = model._images(_some(images, model, function), function)
+    pixels, integers, _ = model._images(_some(images, model, function), f"{function}: images")
     if len(pixels) == 0:
         raise ValueError(f"{function}: images is empty, expected at least one image")
     if not all_finite(pixels):
