@@ -130,26 +130,58 @@ void every_prediction_and_file_is_of_a_state_between_steps(const Samples& sample
   CHECK(file_of(model) == expected.last);
 }
 
-// At a learning rate of 0 the loss of a batch is always the same.
-void batches_of_several_sizes_have_their_own_losses(const Samples& samples, int steps) {
-  Model model = network();
-  Trainer trainer(model, cnnx::Sgd{0.0});
-  const auto loss_of = [&](int batch) {
-    const int64_t first = batch == 0 ? 0 : 3, count = batch == 0 ? 3 : kCount - 3;
-    return trainer.step({samples.pixels.data() + first * kSize * kSize, count},
-                        {samples.labels.data() + first});
-  };
+// At a learning rate of 0 the loss of a batch is always the same. Two threads take steps with a
+// batch of their own, by index of its first image and number of images.
+void check_losses(int steps, const std::function<double(int64_t, int64_t)>& step,
+                  const std::function<void(int)>& between) {
+  const auto loss_of = [&](int batch) { return batch == 0 ? step(0, 3) : step(3, kCount - 3); };
   const double losses[] = {loss_of(0), loss_of(1)};
   CHECK(losses[0] != losses[1]);
   std::atomic<int> wrong{0};
   in_threads(2, [&](int number) {
     for (int i = 0; i < steps / 2; ++i) {
       if (loss_of(number) != losses[number]) ++wrong;
-      if (i % 16 == 0) trainer.evaluate(samples.first(5), samples.targets());
-      if (i % 64 == 0) trainer.release();
+      between(i);
     }
   });
   CHECK_EQUAL(wrong.load(), 0);
+}
+
+void batches_of_several_sizes_have_their_own_losses(const Samples& samples, int steps) {
+  Model model = network();
+  Trainer trainer(model, cnnx::Sgd{0.0});
+  const auto step = [&](int64_t first, int64_t count) {
+    return trainer.step({samples.pixels.data() + first * kSize * kSize, count},
+                        {samples.labels.data() + first});
+  };
+  check_losses(steps, step, [&](int i) {
+    if (i % 16 == 0) trainer.evaluate(samples.first(5), samples.targets());
+    if (i % 64 == 0) trainer.release();
+  });
+}
+
+// The targets of a class and of a value, one after the other.
+void batches_for_heads_have_their_own_losses(const Samples& samples, int steps) {
+  Model model({Flatten(), Dense(3)}, {kSize, kSize, 1});
+  model.set_heads({{"class", {2}, 0, cnnx::Probabilities::softmax},
+                   {"value", {1}, 0, cnnx::Probabilities::none}});
+  cnnx::Loss loss, value;
+  value.kind = cnnx::Loss::Kind::mean_squared_error;
+  loss.kind = cnnx::Loss::Kind::heads;
+  loss.terms = {cnnx::Loss(), value};
+  Trainer trainer(model, cnnx::Sgd{0.0}, loss);
+  std::vector<float> targets;
+  for (int64_t i = 0; i < kCount; ++i) {
+    targets.push_back(static_cast<float>(samples.labels[static_cast<std::size_t>(i)]));
+    targets.push_back(static_cast<float>(i) / kCount);
+  }
+  const auto step = [&](int64_t first, int64_t count) {
+    return trainer.step({samples.pixels.data() + first * kSize * kSize, count},
+                        {nullptr, targets.data() + first * 2});
+  };
+  check_losses(steps, step, [&](int i) {
+    if (i % 64 == 0) trainer.release();
+  });
 }
 
 void threads_share_an_epoch(const Samples& samples, int steps) {
@@ -197,6 +229,7 @@ int main(int count, char** arguments) {
     every_prediction_and_file_is_of_a_state_between_steps(samples, steps, 1);
     every_prediction_and_file_is_of_a_state_between_steps(samples, steps, 2);
     batches_of_several_sizes_have_their_own_losses(samples, steps);
+    batches_for_heads_have_their_own_losses(samples, steps);
     threads_share_an_epoch(samples, steps / 4);
   }
   return cnnx::test::finish("trainer_threads_test");

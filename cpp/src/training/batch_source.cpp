@@ -41,9 +41,9 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
 }
 
 double BatchSource::image_weight() const {
+  if (!targets_.weights) return static_cast<double>(rows_.size());
   double total = 0;
-  for (const int64_t row : rows_)
-    total += targets_.weights ? static_cast<double>(targets_.weights[row]) : 1.0;
+  for (const int64_t row : rows_) total += static_cast<double>(targets_.weights[row]);
   return total;
 }
 

@@ -22,13 +22,13 @@ const float* columns(const float* rows, const HeadPart::Range& range, int64_t co
 
 }  // namespace
 
-Targets HeadPart::targets(const Targets& all, int64_t images) const {
+Targets HeadPart::targets(const Targets& all, int64_t images, TargetStorage& storage) const {
   if (!all.values) return {nullptr, nullptr, all.weights};
-  const float* const values = columns(all.values, targets_, images, target_values_);
+  const float* const values = columns(all.values, targets_, images, storage.values);
   if (!takes_labels_) return {nullptr, values, all.weights};
   constexpr float kMost = 16777216.0f;  // 2^24: labels beyond would be rounded
   const int64_t count = images * targets_.size;
-  labels_.resize(runtime::checked_size<int64_t>(count));
+  storage.labels.resize(runtime::checked_size<int64_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     const float value = values[i];
     const bool is_label = value >= -kMost && value <= kMost &&
@@ -38,13 +38,14 @@ Targets HeadPart::targets(const Targets& all, int64_t images) const {
                                   " at row " + std::to_string(i / targets_.size) +
                                   " is no label, expected a whole number");
     }
-    labels_[static_cast<std::size_t>(i)] = static_cast<int64_t>(value);
+    storage.labels[static_cast<std::size_t>(i)] = static_cast<int64_t>(value);
   }
-  return {labels_.data(), nullptr, all.weights};
+  return {storage.labels.data(), nullptr, all.weights};
 }
 
-const float* HeadPart::outputs(const float* all, int64_t images) {
-  return columns(all, outputs_, images, output_values_);
+const float* HeadPart::outputs(const float* all, int64_t images,
+                               runtime::AlignedBuffer& storage) const {
+  return columns(all, outputs_, images, storage);
 }
 
 void HeadPart::put_gradient(const float* own, int64_t images, int threads, float* all) const {

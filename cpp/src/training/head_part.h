@@ -16,6 +16,11 @@ class HeadPart {
   struct Range {
     int64_t offset = 0, size = 0, width = 0;
   };
+  // Holds the targets of a head: their values, and those of labels as labels.
+  struct TargetStorage {
+    runtime::AlignedBuffer values;
+    std::vector<int64_t> labels;
+  };
 
   HeadPart() = default;
   HeadPart(std::string name, Range outputs, Range targets, bool takes_labels)
@@ -28,25 +33,18 @@ class HeadPart {
     outputs_.width = outputs;
     targets_.width = targets;
   }
-  // Valid until the next call. Throws std::invalid_argument for a label that is no whole number;
-  // without targets there are none.
-  Targets targets(const Targets& all, int64_t images) const;
-  const float* outputs(const float* all, int64_t images);
+  // Valid as long as `storage` is unchanged. Throws std::invalid_argument for a label that is no
+  // whole number; without targets there are none.
+  Targets targets(const Targets& all, int64_t images, TargetStorage& storage) const;
+  // Likewise.
+  const float* outputs(const float* all, int64_t images, runtime::AlignedBuffer& storage) const;
   // Writes the head's gradient to its place in that of all outputs.
   void put_gradient(const float* own, int64_t images, int threads, float* all) const;
-  void release() {
-    output_values_ = runtime::AlignedBuffer();
-    target_values_ = runtime::AlignedBuffer();
-    labels_ = {};
-  }
 
  private:
   std::string name_;
   Range outputs_, targets_;
   bool takes_labels_ = false;
-  runtime::AlignedBuffer output_values_;
-  mutable runtime::AlignedBuffer target_values_;
-  mutable std::vector<int64_t> labels_;
 };
 
 }  // namespace cnnx::training

@@ -50,7 +50,7 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape,
   } else if (loss.kind == Loss::Kind::sum) {
     take_sum(loss, output_shape);
   } else {
-    terms_.push_back({LossTerm(loss, output_shape), 1.0, {}});
+    terms_.push_back({LossTerm(loss, output_shape), 1.0, {}, {}, {}});
   }
   const auto main = std::find_if(terms_.begin(), terms_.end(),
                                  [](const Term& term) { return term.loss.takes_logits(); });
@@ -68,7 +68,7 @@ void LossFunction::take_sum(const Loss& loss, const Shape& output_shape) {
   for (const Loss& each : loss.terms) {
     if (each.kind == Loss::Kind::sum || each.kind == Loss::Kind::heads)
       throw std::invalid_argument("sum: a term is a sum itself, expected the terms of that one");
-    terms_.push_back({LossTerm(each, output_shape), checked_weight(each), {}});
+    terms_.push_back({LossTerm(each, output_shape), checked_weight(each), {}, {}, {}});
   }
   const LossTerm& first = terms_.front().loss;
   for (const Term& term : terms_) {
@@ -104,9 +104,12 @@ void LossFunction::take_heads(const Loss& loss, const std::vector<Head>& heads) 
       LossTerm term(each, head.shape);
       const bool takes_labels = term.takes_classes();
       const int64_t size = takes_labels ? term.labels_per_image() : term.values_per_image();
-      terms_.push_back({std::move(term), checked_weight(each),
+      terms_.push_back({std::move(term),
+                        checked_weight(each),
                         HeadPart(head.name, {head.offset, element_count(head.shape)},
-                                 {targets, size}, takes_labels)});
+                                 {targets, size}, takes_labels),
+                        {},
+                        {}});
       targets += size;
     });
   }
@@ -149,20 +152,35 @@ void LossFunction::check(const Targets& targets, int64_t images) const {
         "the other");
   }
   for (const Term& term : terms_) {
-    of_head(term.part.name(), [&] { term.loss.check(term.part.targets(targets, images), images); });
+    HeadPart::TargetStorage storage;
+    of_head(term.part.name(),
+            [&] { term.loss.check(term.part.targets(targets, images, storage), images); });
   }
 }
 
 LossDivisor LossFunction::divisor(const Targets& targets, int64_t images) const {
   const auto or_one = [](double weight) { return weight > 0 ? weight : 1; };
   const auto weight_of = [&](const Term& term) {
-    return or_one(
-        term.loss.weight(has_heads_ ? term.part.targets(targets, images) : targets, images));
+    HeadPart::TargetStorage storage;
+    return or_one(term.loss.weight(targets_of(term, targets, images, storage), images));
   };
   if (terms_.size() == 1 && !has_heads_) return {weight_of(terms_.front()), {}};
   LossDivisor divisor{or_one(ops::total_row_weight({}, images, targets.weights)), {}};
   for (const Term& term : terms_) divisor.terms.push_back(weight_of(term) / divisor.total);
   return divisor;
+}
+
+Targets LossFunction::targets_of(const Term& term, const Targets& all, int64_t images,
+                                 HeadPart::TargetStorage& storage) const {
+  return has_heads_ ? term.part.targets(all, images, storage) : all;
+}
+
+LossSum LossFunction::sum_of(Term& term, const float* outputs, const Targets& targets,
+                             int64_t images, double divisor, int threads,
+                             float* grad_outputs) const {
+  const float* const own = has_heads_ ? term.part.outputs(outputs, images, term.outputs) : outputs;
+  return term.loss.sum(own, targets_of(term, targets, images, term.targets), images, divisor,
+                       threads, grad_outputs);
 }
 
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t images,
@@ -185,9 +203,8 @@ LossSum LossFunction::sum_of_terms(const float* outputs, const Targets& targets,
     const bool is_separate = grad_outputs && (has_heads_ || k > 0);
     float* const gradient = is_separate ? term_gradient_.data() : grad_outputs;
     const double factor = term.weight / divisor.terms[k];
-    const LossSum one = term.loss.sum(has_heads_ ? term.part.outputs(outputs, images) : outputs,
-                                      has_heads_ ? term.part.targets(targets, images) : targets,
-                                      images, divisor.total / factor, threads, gradient);
+    const LossSum one =
+        sum_of(term, outputs, targets, images, divisor.total / factor, threads, gradient);
     total.sum += factor * one.sum;
     if (k == main_term_) {
       total.correct = one.correct;
@@ -211,11 +228,8 @@ Metrics LossFunction::metrics(const LossSum& total) const { return metrics_of(ma
 std::vector<LossSum> LossFunction::sums(const float* outputs, const Targets& targets,
                                         int64_t images, int threads) {
   std::vector<LossSum> each;
-  for (Term& term : terms_) {
-    each.push_back(term.loss.sum(has_heads_ ? term.part.outputs(outputs, images) : outputs,
-                                 has_heads_ ? term.part.targets(targets, images) : targets, images,
-                                 1.0, threads, nullptr));
-  }
+  for (Term& term : terms_)
+    each.push_back(sum_of(term, outputs, targets, images, 1.0, threads, nullptr));
   return each;
 }
 
@@ -234,7 +248,8 @@ Metrics LossFunction::metrics(const std::vector<LossSum>& totals, double image_w
 void LossFunction::release() {
   for (Term& term : terms_) {
     term.loss.release();
-    term.part.release();
+    term.outputs = runtime::AlignedBuffer();
+    term.targets = {};
   }
   term_gradient_ = runtime::AlignedBuffer();
 }

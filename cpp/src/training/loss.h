@@ -65,12 +65,20 @@ class LossFunction {
   struct Term {
     LossTerm loss;
     double weight;
-    HeadPart part;  // of heads
+    // Of heads; the arrays of a sum are kept so that a repeated step allocates nothing.
+    HeadPart part;
+    runtime::AlignedBuffer outputs;
+    HeadPart::TargetStorage targets;
   };
 
   void take_sum(const Loss& loss, const Shape& output_shape);
   void take_heads(const Loss& loss, const std::vector<Head>& heads);
   static double checked_weight(const Loss& term);
+  // The part of a head, or all of them without heads.
+  Targets targets_of(const Term& term, const Targets& all, int64_t images,
+                     HeadPart::TargetStorage& storage) const;
+  LossSum sum_of(Term& term, const float* outputs, const Targets& targets, int64_t images,
+                 double divisor, int threads, float* grad_outputs) const;
   LossSum sum_of_terms(const float* outputs, const Targets& targets, int64_t images,
                        const LossDivisor& divisor, int threads, float* grad_outputs);
 
