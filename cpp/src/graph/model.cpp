@@ -81,12 +81,12 @@ void to_probabilities(const Head& head, float* outputs) {
 }
 
 // A Prediction is of a whole image.
-void check_class_of_image(const ModelState& state) {
-  const Shape& output = state.graph.output_shape();
-  if (!state.heads.empty()) {
-    throw std::invalid_argument("predict: the model has " + std::to_string(state.heads.size()) +
+void check_class_of_image(const Model& model) {
+  if (const std::vector<Head> heads = model.heads(); !heads.empty()) {
+    throw std::invalid_argument("predict: the model has " + std::to_string(heads.size()) +
                                 " outputs, expected probabilities, which gives those of each");
   }
+  const Shape& output = model.output_shape();
   if (output.size() == 1) return;
   throw std::invalid_argument("predict: the model's output has shape " + to_string(output) +
                               ", a class for each position, expected probabilities, which gives "
@@ -239,14 +239,14 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
 }
 
 Prediction Model::predict(const ImageView& image) const {
-  check_class_of_image(*state());
+  check_class_of_image(*this);
   const Shape& shape = input_shape();
   const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
   return prediction_of(probabilities(prepared.pixels()), classes());
 }
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
-  check_class_of_image(*state());
+  check_class_of_image(*this);
   const std::vector<float> all = probabilities(images);
   const auto outputs = static_cast<std::ptrdiff_t>(element_count(output_shape()));
   std::vector<Prediction> predictions;

@@ -34,7 +34,7 @@ from cnnx.model.memory import ModelMemory
 from cnnx.model.metadata import ModelMetadata
 from cnnx.model.outputs import ModelOutputs
 from cnnx.model.parameters import Parameters
-from cnnx.model.predictions import outputs_are_values, predictions_of
+from cnnx.model.predictions import checked_outputs, outputs_are_values, predictions_of
 from cnnx.model.tiled_predictions import TiledPredictions
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
@@ -313,7 +313,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         Raises:
             ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
-        if outputs_are_values(self._core) and not self._core.heads:
+        if outputs_are_values(self._core) and not self._has_heads:
             raise ValueError(
                 "predict_proba: the model was trained with a regression loss, so it has no "
                 "probabilities, expected a classifier; its values are model.predict(x)"
@@ -349,10 +349,10 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
             (64,)
         """
         pixels, integers, single = self._images(x, "predict")
-        predictions = predictions_of(self._core, pixels, integers)
-        if self._core.heads:
-            return predictions_of_heads(self._core, predictions, single)
-        return one_or_all(predictions, single)
+        outputs = checked_outputs(self._core, pixels, integers, "predict")
+        if self._has_heads:
+            return predictions_of_heads(self._core, outputs, single)
+        return one_or_all(predictions_of(self._core, outputs), single)
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from cnnx import _core
@@ -39,8 +40,14 @@ class ModelOutputs:
         """
         return tuple(Head(each.name, each.shape, each.task) for each in core_heads(self._core))
 
+    @functools.cached_property
+    def _has_heads(self) -> bool:
+        """Whether there are several outputs, which never changes."""
+        return bool(self._core.heads)
+
     def _shaped(self, outputs: FloatArray, single: bool) -> Any:
         """A batch of outputs by the names of the heads, of one image without the batch axis."""
-        if heads := core_heads(self._core):
-            return {head.name: one_or_all(head.of(outputs), single) for head in heads}
-        return one_or_all(outputs, single)
+        if not self._has_heads:
+            return one_or_all(outputs, single)
+        heads = core_heads(self._core)
+        return {head.name: one_or_all(head.of(outputs), single) for head in heads}

@@ -49,18 +49,8 @@ def task_of_outputs(shape: tuple[int, ...], kind: str) -> Task:
     return "segmentation" if len(shape) == 3 else "classification"
 
 
-def predictions_of(
-    core: _core.Model, pixels: NDArray[np.uint8] | FloatArray, integers: bool
-) -> NDArray[Any]:
-    """Predictions of a batch, as `Model.predict` documents them.
-
-    Raises:
-        ValueError: if the images are not finite.
-        FloatingPointError: if the outputs for finite images are NaN.
-    """
-    outputs = checked_outputs(core, pixels, integers, "predict")
-    if core.heads:
-        return outputs
+def predictions_of(core: _core.Model, outputs: FloatArray) -> NDArray[Any]:
+    """Predictions from `checked_outputs` of a model with one output."""
     return predicted(outputs, tuple(core.output_shape), _kind(core), core.classes)
 
 
