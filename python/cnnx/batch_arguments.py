@@ -15,7 +15,7 @@ from cnnx.advice import warn
 from cnnx.arguments import FloatArray, float32_array, real_array, rectangular_array
 from cnnx.mapping import check_mapping
 
-_NO_CLASS = 255  # of masks of PASCAL VOC and Cityscapes
+IGNORED = 255  # label of positions that belong to no class, as in PASCAL VOC and Cityscapes
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 _FLOAT32 = np.dtype(np.float32)
 _range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
@@ -225,12 +225,9 @@ def _ignored(labels: NDArray[Any], ignore_index: int | None) -> str:
     """What else a label may be; masks often mark positions without a class by 255."""
     if ignore_index is not None:
         return f" or ignore_index {ignore_index}"
-    marks = labels.ndim > 1 and bool((labels == _NO_CLASS).any())
-    return (
-        f"; if {_NO_CLASS} marks positions without a class: ignore_index={_NO_CLASS}"
-        if marks
-        else ""
-    )
+    if labels.ndim > 1 and (labels == IGNORED).any():
+        return f"; if {IGNORED} marks positions without a class: ignore_index={IGNORED}"
+    return ""
 
 
 def place(indices: NDArray[np.int64]) -> str:

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from cnnx.model.model import Model
 
 
+_SEVERAL_CLASSES = (
+    "predicts several classes per image, expected one; use cnnx.load(...).predict_proba from Python"
+)
+_OTHER_TASKS = {
+    "multi_output": "has several outputs, expected a classifier with one; "
+    "use cnnx.load(...).predict from Python",
+    "regression": "predicts values, expected a classifier; use cnnx.load(...).predict from Python",
+    "segmentation": "predicts a class for each pixel, expected one for each image; use "
+    "cnnx predict or cnnx evaluate",
+}
+
+
 class Classifier:
     """Loaded classification model with its class names."""
 
@@ -46,27 +58,6 @@ class Classifier:
         Raises:
             UserError: if it predicts values or several classes per image.
         """
-        from cnnx.model.predictions import outputs_are_independent, outputs_are_values
-
-        if self.model.heads:
-            raise UserError(
-                f"{self.path}: has several outputs, expected a classifier with one; "
-                "use cnnx.load(...).predict from Python"
-            )
-        if outputs_are_values(self.model._core):
-            raise UserError(
-                f"{self.path}: predicts values, expected a classifier; "
-                "use cnnx.load(...).predict from Python"
-            )
-        if self.model.task == "segmentation":
-            raise UserError(
-                f"{self.path}: predicts a class for each pixel, expected one for each image; use "
-                "cnnx predict or cnnx evaluate"
-            )
-        shape = self.model.output_shape
-        is_one = shape == (1,)
-        if len(shape) != 1 or (outputs_are_independent(self.model._core) and not is_one):
-            raise UserError(
-                f"{self.path}: predicts several classes per image, expected one; "
-                "use cnnx.load(...).predict_proba from Python"
-            )
+        task = self.model.task
+        if task != "classification" or len(self.model.output_shape) != 1:
+            raise UserError(f"{self.path}: {_OTHER_TASKS.get(task, _SEVERAL_CLASSES)}")

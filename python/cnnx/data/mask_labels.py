@@ -7,10 +7,9 @@ from collections.abc import Collection
 import numpy as np
 
 from cnnx import _core
+from cnnx.batch_arguments import IGNORED as IGNORED
 from cnnx.data.dataset import Classes, Masks, count_classes
 
-# Label of pixels that belong to no class, as in PASCAL VOC.
-IGNORED = 255
 BACKGROUND = "background"
 BINARY = (BACKGROUND, "foreground")
 

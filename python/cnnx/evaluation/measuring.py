@@ -24,6 +24,15 @@ from cnnx.training.metric_sums import batch_of
 # Number of files, and bytes of their pixels, that a process reads at a time.
 _FILES_AT_ONCE = 1024
 _BYTES_AT_ONCE = 64 << 20
+_ONE_CLASS = "expected one that predicts a single class per image"
+_OTHER_TASKS = {
+    "regression": "was trained with a regression loss, expected a classifier; its values are "
+    "measured by cnnx.evaluation.evaluate_regression",
+    "segmentation": f"predicts a class for each position, {_ONE_CLASS}; its classes are measured "
+    "by cnnx.evaluation.evaluate_segmentation",
+    "multi_output": f"has several outputs, {_ONE_CLASS}; Trainer.evaluate measures each output",
+    "multi_label": f"predicts several classes per image, {_ONE_CLASS}",
+}
 
 
 @checked_call
@@ -227,28 +236,8 @@ def refuse_unless_one_class(model: Model, function: str) -> None:
     Raises:
         ValueError: if it predicts values or several classes per image.
     """
-    task = model.task
-    if task == "regression":
-        raise ValueError(
-            f"{function}: the model was trained with a regression loss, expected a classifier; its "
-            "values are measured by cnnx.evaluation.evaluate_regression"
-        )
-    if task == "segmentation":
-        raise ValueError(
-            f"{function}: the model predicts a class for each position, expected one that predicts "
-            "a single class per image; its classes are measured by "
-            "cnnx.evaluation.evaluate_segmentation"
-        )
-    if task == "multi_output":
-        raise ValueError(
-            f"{function}: the model has several outputs, expected one that predicts a single class "
-            "per image; Trainer.evaluate measures each output"
-        )
-    if task != "classification":
-        raise ValueError(
-            f"{function}: the model predicts several classes per image, expected one that predicts "
-            "a single class per image"
-        )
+    if reason := _OTHER_TASKS.get(model.task):
+        raise ValueError(f"{function}: the model {reason}")
 
 
 def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> Measured:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cnnx.arguments import above_zero, shown
-from cnnx.spelling import instance_for
-from cnnx.training.loss import Loss
+from cnnx.arguments import shown
+from cnnx.training.loss import Loss, core_terms, weighted_loss
 from cnnx.training.loss_sum import Sum
 
 __all__ = ["HeadLosses"]
@@ -59,17 +58,12 @@ class HeadLosses(Loss):
     @property
     def core_settings(self) -> dict[str, Any]:
         """The terms as kind, settings and weight."""
-        terms = [(loss.kind, loss.core_settings, by) for loss, by in self.terms.values()]
-        return {"terms": terms}
+        return core_terms(self.terms.values())
 
 
 def _term(name: str, given: object) -> tuple[Loss, float]:
-    loss, weight = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, 1.0)
-    if not isinstance(loss, Loss):
-        raise TypeError(
-            f"Trainer: the loss of {name!r} is {shown(given)}, expected a loss or (loss, weight)"
-            f"{instance_for(loss, 'loss')}"
-        )
+    what = f"the loss of {name!r}"
+    loss, weight = weighted_loss(given, what, "Trainer", f"the weight of {name!r}")
     if isinstance(loss, (Sum, HeadLosses)):
-        raise TypeError(f"Trainer: the loss of {name!r} is {shown(loss)}, expected a single loss")
-    return loss, above_zero(weight, "Trainer", f"the weight of {name!r}")
+        raise TypeError(f"Trainer: {what} is {shown(loss)}, expected a single loss")
+    return loss, weight

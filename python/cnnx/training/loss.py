@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cnnx.arguments import is_integer, shown
+from cnnx.arguments import above_zero, is_integer, shown
 from cnnx.recipe import Recipe
+from cnnx.spelling import instance_for
 from cnnx.training.class_weights import class_weights_of
 
 
@@ -38,6 +39,27 @@ class Loss(Recipe):
     def for_output(self, shape: tuple[int, ...]) -> Loss:
         """The loss of a model with this shape of the output of an image."""
         return self
+
+
+def weighted_loss(given: object, what: str, function: str, weight_of: str) -> tuple[Loss, float]:
+    """A loss alone or as (loss, weight), whose weight is 1 unless given.
+
+    Raises:
+        TypeError: if it is neither; `what` names it in the error.
+        ValueError: if the weight is not above 0; `weight_of` names it.
+    """
+    loss, weight = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, 1.0)
+    if not isinstance(loss, Loss):
+        raise TypeError(
+            f"{function}: {what} is {shown(given)}, expected a loss or (loss, weight)"
+            f"{instance_for(loss, 'loss')}"
+        )
+    return loss, above_zero(weight, function, weight_of)
+
+
+def core_terms(losses: Iterable[tuple[Loss, float]]) -> dict[str, Any]:
+    """Settings of weighted losses for the compiled core: kind, settings and weight of each."""
+    return {"terms": [(loss.kind, loss.core_settings, weight) for loss, weight in losses]}
 
 
 class ClassLoss(Loss):

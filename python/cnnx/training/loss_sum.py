@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cnnx.arguments import above_zero, shown
-from cnnx.spelling import checked_call, instance_for
+from cnnx.arguments import shown
+from cnnx.spelling import checked_call
 from cnnx.training.custom_loss import Custom
-from cnnx.training.loss import Loss
+from cnnx.training.loss import Loss, core_terms, weighted_loss
 
 __all__ = ["Sum"]
 
@@ -52,10 +52,10 @@ class Sum(Loss):
     @property
     def losses(self) -> list[Loss]:
         """The losses without their weights."""
-        return [loss for loss, _ in self._pairs_of_terms]
+        return [loss for loss, _ in self._weighted]
 
     @property
-    def _pairs_of_terms(self) -> list[tuple[Loss, float]]:
+    def _weighted(self) -> list[tuple[Loss, float]]:
         return [each for each in self.terms if isinstance(each, tuple)]
 
     @property
@@ -74,24 +74,18 @@ class Sum(Loss):
 
     def for_classes(self, classes: Sequence[str] | None) -> Sum:
         """The sum of the losses with class weights in the order of a model's classes."""
-        return Sum([(loss.for_classes(classes), weight) for loss, weight in self._pairs_of_terms])
+        return Sum([(loss.for_classes(classes), weight) for loss, weight in self._weighted])
 
     @property
     def core_settings(self) -> dict[str, Any]:
         """The terms as kind, settings and weight."""
-        terms = [(loss.kind, loss.core_settings, by) for loss, by in self._pairs_of_terms]
-        return {"terms": terms}
+        return core_terms(self._weighted)
 
 
 def _term(given: object) -> tuple[Loss, float]:
-    loss, weight = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, 1.0)
-    if not isinstance(loss, Loss):
-        raise TypeError(
-            f"Sum: a term is {shown(given)}, expected a loss or (loss, weight)"
-            f"{instance_for(loss, 'loss')}"
-        )
+    loss, weight = weighted_loss(given, "a term", "Sum", "weight")
     if isinstance(loss, Sum):
         raise ValueError("Sum: a term is a Sum itself, expected its terms")
     if isinstance(loss, Custom):
         raise ValueError("Sum: a term is Custom, expected a function that adds the other losses")
-    return loss, above_zero(weight, "Sum", "weight")
+    return loss, weight
