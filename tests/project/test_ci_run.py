@@ -52,6 +52,7 @@ def test_only_a_benchmark_with_a_verdict_passes(
 
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason=".ci/run is for Debian")
+COMPUTES = "import time\nwhile time.process_time() < 2.5: pass"
 STEPS = "a() { echo A; }\nb() { echo B; }\nfails() { false; echo unreached; }\n"
 
 
@@ -62,6 +63,14 @@ def test_two_rows_of_steps_run_side_by_side(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert re.sub(r"\s+", " ", done.stdout).startswith(" == left met == a A == b B == right ")
     assert sorted(re.findall(r"(\w+) passed in \d s", done.stdout)) == ["a", "b", "left", "right"]
+
+
+@on_linux
+def test_a_step_is_summarised_with_its_cpu_time(tmp_path: Path) -> None:
+    computes = f"computes() {{ '{sys.executable}' -c '{COMPUTES}'; }}\nwaits() {{ sleep 1; }}\n"
+    done = run(f"{computes}run_steps computes waits; cat summary", tmp_path)
+    seconds = dict(re.findall(r"(\w+) passed in \d+ s, (\d) CPU s", done.stdout))
+    assert int(seconds["waits"]) < 2 <= int(seconds["computes"])
 
 
 @on_linux
