@@ -65,6 +65,15 @@ struct Bfloat16DepthwiseKernels {
   void (*convolve)(const DepthwisePassOf<uint16_t>& pass, int64_t first, int64_t last);
 };
 
+// Of the input gradient with stride 2, whose passes have the stride 1.
+struct DepthwisePhasesKernels {
+  // Rows [first, last) of the phases of target columns 2q and 2q + 1, which read the same rows.
+  // Returns the number of columns of each that were computed: 0 for windows of other sizes, and not
+  // the last one of an odd width.
+  int64_t (*convolve)(const DepthwisePass& even, const DepthwisePass& odd, int64_t first,
+                      int64_t last);
+};
+
 struct DepthwiseGradientKernels {
   void (*add)(const DepthwiseGradient& gradient);
   void (*add_bfloat16)(const DepthwiseGradientOf<uint16_t>& gradient);
@@ -75,6 +84,7 @@ struct DepthwiseGradientKernels {
 
 CNNX_DECLARE_KERNELS(DepthwiseKernels, depthwise_kernels)
 CNNX_DECLARE_KERNELS(Bfloat16DepthwiseKernels, bfloat16_depthwise_kernels)
+CNNX_DECLARE_KERNELS(DepthwisePhasesKernels, depthwise_phases_kernels)
 CNNX_DECLARE_KERNELS(DepthwiseGradientKernels, depthwise_gradient_kernels)
 
 }  // namespace cnnx

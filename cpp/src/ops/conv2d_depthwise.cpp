@@ -124,6 +124,18 @@ DepthwisePassOf<Element> DepthwiseConvolution<Element>::pass_between(const Phase
   return pass;
 }
 
+// The pass without its first columns. Of a phase, whose stride is 1.
+template <class Pass>
+Pass without_columns(Pass pass, int64_t columns) {
+  pass.columns -= columns;
+  pass.horizontal.origin += columns;
+  const int64_t place = columns * pass.column_step;
+  pass.target += place;
+  if (pass.addend) pass.addend += place;
+  if (pass.relu_output) pass.relu_output += place;
+  return pass;
+}
+
 // Parts of the rows of an image, each large enough that few rows are read by two of them and that
 // tiles of several rows are whole, and small enough that threads end at the same time. Threads that
 // share an image have equally many, at the same rows in every layer.
@@ -201,6 +213,9 @@ void DepthwiseConvolution<Element>::run(const float* source, const float* weight
   const PassGeometry& g = geometry();
   const bool gaps = g.has_gaps(), reversed = g.flipped && !source_.spreads();
   const int64_t row_floats = g.target_row_floats();
+  const bool two_phases = reversed && g.step.width == 2 && g.horizontal.size() == 2;
+  const DepthwisePhasesKernels* const phases =
+      two_phases && epilogue.kernels ? epilogue.kernels->depthwise_phases : nullptr;
   for_each_band(
       elements_of<Element>(source), epilogue.normalisation, threads, scratch,
       [&](const Element* lanes, int64_t image, int64_t first, int64_t last) {
@@ -213,33 +228,48 @@ void DepthwiseConvolution<Element>::run(const float* source, const float* weight
         const Element* relu_output =
             epilogue.relu_output ? elements_of<Element>(epilogue.relu_output) + (rows - output)
                                  : nullptr;
+        const Element* const relu_rows = gaps ? nullptr : relu_output;
+        const Element* const addend_rows =
+            epilogue.addend ? elements_of<Element>(epilogue.addend) + (rows - output) : nullptr;
         const float* phase_weight = transposes() ? packed : weight;
+        const auto pass_of = [&](const Phase& v, const Phase& h) {
+          Pass pass = pass_between(v, h);
+          if (reversed) {
+            const int64_t tap_row = g.kernel_size.width * pass.channels;
+            pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * pass.channels;
+            pass.tap_row_step = v.kernel_step * tap_row;
+            pass.tap_column_step = h.kernel_step * pass.channels;
+          } else {
+            pass.weight = phase_weight;
+            phase_weight += v.window.taps * pass.tap_row_step;
+          }
+          pass.bias = epilogue.bias;
+          pass.accumulate = epilogue.accumulate;
+          pass.relu = epilogue.relu;
+          pass.ceiling = epilogue.ceiling;
+          pass.source = lanes;
+          const int64_t place = v.first * row_floats + h.first * g.target_channels;
+          pass.target = rows + place;
+          if (addend_rows) pass.addend = addend_rows + place;
+          if (relu_rows) pass.relu_output = relu_rows + place;
+          return pass;
+        };
         for (const Phase& v : g.vertical) {
+          const int64_t last_row = std::min(last, v.count);
+          int64_t columns = 0;  // of both phases, which were computed at once
+          if constexpr (kIsFloat) {
+            if (phases && first < last_row) {
+              const bool in_order = g.horizontal[0].first < g.horizontal[1].first;
+              columns =
+                  phases->convolve(pass_of(v, g.horizontal[in_order ? 0 : 1]),
+                                   pass_of(v, g.horizontal[in_order ? 1 : 0]), first, last_row);
+            }
+          }
           for (const Phase& h : g.horizontal) {
-            Pass pass = pass_between(v, h);
-            if (reversed) {
-              const int64_t tap_row = g.kernel_size.width * pass.channels;
-              pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * pass.channels;
-              pass.tap_row_step = v.kernel_step * tap_row;
-              pass.tap_column_step = h.kernel_step * pass.channels;
-            } else {
-              pass.weight = phase_weight;
-              phase_weight += v.window.taps * pass.tap_row_step;
+            const Pass pass = pass_of(v, h);
+            if (first < last_row && columns < h.count) {
+              convolve(without_columns(pass, columns), first, last_row);
             }
-            pass.bias = epilogue.bias;
-            pass.accumulate = epilogue.accumulate;
-            pass.relu = epilogue.relu;
-            pass.ceiling = epilogue.ceiling;
-            pass.source = lanes;
-            const int64_t place = v.first * row_floats + h.first * g.target_channels;
-            pass.target = rows + place;
-            if (epilogue.addend) {
-              pass.addend =
-                  elements_of<Element>(epilogue.addend) + image * g.target_floats() + place;
-            }
-            if (!gaps && relu_output) pass.relu_output = relu_output + place;
-            const int64_t last_row = std::min(last, v.count);
-            if (first < last_row) convolve(pass, first, last_row);
           }
         }
         // Pixels outside every tap are masked too.

@@ -20,6 +20,7 @@ const GradientKernels& gradient_kernels() {
       &conv2d_half_vectors(),
       &CNNX_BFLOAT16_KERNELS(bfloat16_weight_kernels),
       &CNNX_KERNELS(depthwise_gradient_kernels),
+      &CNNX_KERNELS(depthwise_phases_kernels),
       &CNNX_KERNELS(lane_groups_gradient_kernels),
       &CNNX_KERNELS(winograd2_weight_kernels),
       &CNNX_KERNELS(winograd4_weight_kernels),

@@ -29,6 +29,7 @@ struct GradientKernels {
   const Conv2dGradientKernels* conv2d_half_vectors;  // see fits_half_a_vector
   const Bfloat16WeightKernels* bfloat16_weight;
   const DepthwiseGradientKernels* depthwise;
+  const DepthwisePhasesKernels* depthwise_phases;
   const LaneGroupsGradientKernels* lane_groups;
   const WinogradWeightKernels *winograd2, *winograd4, *winograd2_of_5, *winograd4_of_2,
       *winograd4_of_4;
