@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cpp_build import ROOT, CppBuild, cmake, configure, launcher, run
+from cpp_build import ROOT, CppBuild, cmake, configure, launcher, ninja, run
 from printed_digests import DIGESTS, digests_here, digests_in
 
 HERE = "-DBUILD_SHARED_LIBS=OFF"
@@ -46,7 +46,10 @@ def check_small(library: Path, folder: Path) -> None:
 )
 def test_wrong_sets_are_refused(sets: str, sentence: str, tmp_path: Path) -> None:
     configured = subprocess.run(
-        [cmake(), "-S", ROOT, "-B", tmp_path, HERE, f"-DCNNX_INSTRUCTION_SETS={sets}"],
+        [
+            *(cmake(), "-S", ROOT, "-B", tmp_path, "-G", "Ninja"),
+            *(f"-DCMAKE_MAKE_PROGRAM={ninja()}", HERE, f"-DCNNX_INSTRUCTION_SETS={sets}"),
+        ],
         capture_output=True,
         text=True,
         check=False,
