@@ -144,6 +144,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
 
             Two images of one scene, such as a photograph and a coarser depth map:
 
+            >>> import numpy as np
             >>> from cnnx import Concat, Upsample2d
             >>> colours, depth = Input((16, 16, 3)), Input((8, 8, 1))
             >>> far = Upsample2d(2)(Conv2d(8, 3, padding="same")(depth))
