@@ -12,6 +12,7 @@ import pytest
 from checkpoint_runs import stopping_after
 from cnnx import Add, Concat, Conv2d, Dense, Flatten, Input, Model
 from cnnx.model.described_layers import TIMES
+from cnnx.model.input_parts import packed
 from comparison import assert_same_bits
 from gradient_checks import check_gradients
 from graph_networks import with_random_values
@@ -103,6 +104,20 @@ def test_arrays_may_have_any_form_that_one_input_takes() -> None:
     assert_same_bits(model({**x, "image": x["image"].astype(np.float64)}), expected)
     assert_same_bits(model(part(x, 1)), expected[1])
     assert model(part(x, slice(0, 0))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("images", [1, 4, 11])
+def test_a_call_copies_a_few_images_at_a_time(images: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = samples()
+    model = scene(classes=["a", "b", "c"])
+    expected = model(x), model.predict_proba(x), model.predict(x)
+    monkeypatch.setattr("cnnx.model.inputs._BYTES_AT_ONCE", 4 * images * model.input_shape[2] + 3)
+    sizes = [len(flat) for flat, _, _ in packed(model._inputs, x, "", images * 4 * 161)]
+    assert max(sizes) == images
+    assert sum(sizes) == COUNT
+    assert_same_bits(model(x), expected[0])
+    assert_same_bits(model.predict_proba(x), expected[1])
+    np.testing.assert_array_equal(model.predict(x), expected[2])
 
 
 def test_numbers_of_one_pixel_may_have_any_range() -> None:
