@@ -63,7 +63,7 @@ def _layers(
                 f"Model.from_graph: inputs has the name {name!r}, which a layer has, too, expected "
                 "different names"
             )
-    parts, shape = flat_inputs(several)
+    parts, shape = flat_inputs({name: each.shape for name, each in several.items()})
     return [*parts, *layers], shape
 
 

@@ -118,20 +118,20 @@ def named_inputs(inputs: Mapping[Any, Any]) -> dict[str, Input]:
     return dict(inputs)
 
 
-def flat_inputs(inputs: Mapping[str, Input]) -> tuple[list[LayerTuple], Shape]:
+def flat_inputs(shapes: Mapping[str, Shape]) -> tuple[list[LayerTuple], Shape]:
     """The layers that read each of several inputs from the flat one, and its shape.
 
     A single input, named "input", is read without a layer.
     """
-    if "input" in inputs:
-        return [], inputs["input"].shape
+    if "input" in shapes:
+        return [], shapes["input"]
     layers: list[LayerTuple] = []
     offset = 0
-    for name, each in inputs.items():
-        height, width, channels = each.shape
+    for name, shape in shapes.items():
+        height, width, channels = shape
         settings = {"offset": offset, "size": [height, width], "channels": channels}
         layers.append(("input_part", settings, name, ["input"], True, []))
-        offset += math.prod(each.shape)
+        offset += math.prod(shape)
     return layers, (1, 1, offset)
 
 
@@ -145,19 +145,19 @@ def with_remaining_inputs(
     height, width, channels = core.input_shape
     names = {layer[2] for layer in layers}
     inputs = core_inputs(core)
-    left = {each.name: Input(each.shape) for each in inputs if each.name in names}
+    left = {each.name: each.shape for each in inputs if each.name in names}
     if len(left) == len(inputs):
         return list(layers), (height, width, channels)
     others = [layer for layer in layers if layer[2] not in left]
     if len(left) > 1:
         parts, shape = flat_inputs(left)
         return [*parts, *others], shape
-    ((only, image),) = left.items()
+    ((only, shape),) = left.items()
     renamed: list[LayerTuple] = []
     for kind, settings, name, read, trainable, branches in others:
         sources = ["input" if each == only else each for each in read]
         renamed.append((kind, settings, name, sources, trainable, branches))
-    return renamed, image.shape
+    return renamed, shape
 
 
 def packed(

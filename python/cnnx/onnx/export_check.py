@@ -73,7 +73,8 @@ def _images_of(
     ]
     if not parts:
         return images
-    return np.concatenate(parts, axis=1).reshape(len(images), *flat_inputs(inputs)[1])
+    _, shape = flat_inputs({name: each.shape for name, each in inputs.items()})
+    return np.concatenate(parts, axis=1).reshape(len(images), *shape)
 
 
 def _check_heads(core: _core.Model, heads: list[CoreHead], graph: Graph) -> None:

@@ -47,10 +47,11 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
         )
     builder = GraphBuilder(opset, [*(shapes or ["images"]), *reserved])
     inputs, images = [], {}
-    for name, shape in (shapes or {"images": (height, width, channels)}).items():
-        value, images[name] = _input(builder, core, name, shape, pixels=pixels)
+    for name, shape in (shapes or {"input": (height, width, channels)}).items():
+        own = name if shapes else "images"
+        value, images[name] = _input(builder, core, own, shape, pixels=pixels)
         inputs.append(value)
-    signals = _layers(builder, core, images if shapes else {"input": images["images"]})
+    signals = _layers(builder, core, images)
     sources = sources_of_heads(core)
     if sources:
         outputs = [
@@ -86,10 +87,10 @@ def _preprocessed(builder: GraphBuilder, core: _core.Model, name: str) -> str:
     _, mean, std = core.preprocessing
     value = builder.node("Cast", name, to=1)
     value = builder.node("Div", value, builder.constant("pixel_range", np.float32(255)))
-    for op_type, name, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
+    for op_type, each, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
         if any(number != identity for number in numbers):
             array = np.array(numbers if len(numbers) > 1 else numbers[0], np.float32)
-            value = builder.node(op_type, value, builder.constant(name, array))
+            value = builder.node(op_type, value, builder.constant(each, array))
     return builder.node("Transpose", value, perm=[0, 3, 1, 2])
 
 

@@ -138,7 +138,7 @@ class Network:
             )
             for layer, name in names.items()
         ]
-        parts, shape = flat_inputs(inputs)
+        parts, shape = flat_inputs({name: each.shape for name, each in inputs.items()})
         model = Model._of(built([*parts, *tuples], shape, classes, preprocessing, 0))
         parameters, buffers = model.parameters, model.buffers
         for layer, name in names.items():
