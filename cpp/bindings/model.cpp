@@ -208,6 +208,13 @@ std::vector<Head> heads_of(const Model& model) {
 void bind_description(ModelClass& type) {
   type.def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
+      .def_property_readonly("inputs",
+                             [](const Model& model) {
+                               py::list list;
+                               for (const InputInfo& input : model.inputs())
+                                 list.append(py::make_tuple(input.name, input.shape, input.offset));
+                               return list;
+                             })
       .def_property_readonly("classes", &Model::classes)
       .def_property_readonly("preprocessing",
                              [](const Model& model) {

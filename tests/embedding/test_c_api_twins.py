@@ -40,11 +40,13 @@ TWINS = {
 
 DISTRIBUTED = "the exchange between processes is a C++ class that the caller derives from"
 SEVERAL_OUTPUTS = "in C a model with several outputs has one, which holds them side by side"
+SEVERAL_INPUTS = "in C a model with several inputs has one, which holds them side by side"
 RESUMING = "cnnx_trainer_save_checkpoint and cnnx_trainer_continue_epoch take the epoch itself"
 WITHOUT_TWIN = {
     "Model::layers": "layers with all settings are C++ structs; C reads names, kinds and shapes",
     "Model::heads": SEVERAL_OUTPUTS,
     "Model::set_heads": SEVERAL_OUTPUTS,
+    "Model::inputs": SEVERAL_INPUTS,
     "Trainer::distribute": DISTRIBUTED,
     "Trainer::segments": DISTRIBUTED,
     "Trainer::contribution": DISTRIBUTED,

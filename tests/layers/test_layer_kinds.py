@@ -26,7 +26,7 @@ from layer_kinds import CLASSES, IMAGE, KINDS, arguments, layer, model
 
 ROOT = Path(__file__).parents[2]
 
-WITHOUT_FUNCTIONS = ("flatten", "dropout", "add", "multiply", "concat")
+WITHOUT_FUNCTIONS = ("flatten", "dropout", "add", "multiply", "concat", "input_part")
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_setting = pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_every_class_is_of_a_kind() -> None:
 
 @every_kind
 def test_it_has_functions_and_a_reference(kind: str) -> None:
-    """Except layers that are an op of a model alone: views, merges, random numbers."""
+    """Except layers that are an op of a model alone: views, merges, random numbers, inputs."""
     for library in (cnnx.ops, reference) if kind not in WITHOUT_FUNCTIONS else ():
         assert callable(getattr(library, kind))
         assert callable(getattr(library, f"{kind}_backward"))
@@ -287,8 +287,10 @@ def test_the_file_format_has_no_other_rows() -> None:
 
 @every_kind
 def test_random_graphs_draw_it(kind: str) -> None:
-    """Except the layer whose output is no continuous function of its input."""
-    assert kind == "quantize" or kind in random_graphs.drawn_kinds()
+    """Except the layer whose output is no continuous function of its input, and those that read
+    several inputs, of which tests/model/test_inputs.py draws graphs.
+    """
+    assert kind in ("quantize", "input_part") or kind in random_graphs.drawn_kinds()
 
 
 @every_kind

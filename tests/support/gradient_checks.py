@@ -46,7 +46,7 @@ def check_gradients(model: cnnx.Model, x: Any, tolerance: float, seed: int = 0) 
 
     A gradient that cancels is rounding noise: a bias before a batch norm changes nothing.
     """
-    y = target_of(model, len(x))
+    y = target_of(model, len(next(iter(x.values())) if isinstance(x, dict) else x))
     network, trainer = ReferenceNetwork(model), trainer_of(model, seed)
     trainer.gradients[...] = UNTOUCHED
     loss = trainer.compute_gradients(x, y)

@@ -61,11 +61,11 @@ def array_model(
     )
     name = graph.outputs[0].name if output is None else output
     layouts = InputLayout.all_of(bound.inputs[0], None, batch)
-    conversion = converted(bound, layouts, name)
+    conversion = converted(bound, [[each] for each in layouts], name)
     network, done = conversion.network, conversion.output
     if not any(is_batch(axis) for axis in done.axes):
         raise UnsupportedError("load", [Refusal("output", name, "joins the batch with an axis")])
     if done.symbol.layer is None:  # the graph only moves axes
         done = done.computed(network.add(layers.Dropout(0.0), done.symbol))
     model = network.built(done.symbol, None, Preprocessing())
-    return ArrayModel(model, conversion.layout, done)
+    return ArrayModel(model, conversion.layouts[0], done)

@@ -7,7 +7,7 @@ Not part of the package; each layer is an op of `reference`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ from reference.arrays import Array, real
 from reference_random import uniform
 
 Arrays: TypeAlias = "dict[str, Array]"
+Images: TypeAlias = "npt.ArrayLike | Mapping[str, npt.ArrayLike]"
 
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # the random numbers of a step are its layers' side by side
@@ -60,6 +61,12 @@ def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def flat_input(x: Mapping[str, npt.ArrayLike]) -> Array:
+    """Arrays of several inputs side by side, (count, 1, 1, numbers)."""
+    parts = [real(each).reshape(len(real(each)), -1) for each in x.values()]
+    return np.concatenate(parts, axis=1)[:, np.newaxis, np.newaxis]
+
+
 class ReferenceNetwork:
     """A model's layers, with its parameters and buffers by name."""
 
@@ -71,19 +78,22 @@ class ReferenceNetwork:
             for place, (kind, settings, name, inputs, trainable) in enumerate(model._core.layers)
         ]
 
-    def __call__(self, x: npt.ArrayLike, step: Step | None = None) -> Array:
+    def __call__(self, x: Images, step: Step | None = None) -> Array:
         """The last layer's output, in inference or in a train step."""
         return self.outputs(x, step)[self.nodes[-1].name]
 
-    def outputs(self, x: npt.ArrayLike, step: Step | None = None) -> Arrays:
-        """Every layer's output by name, the image as "input"; a train step updates the buffers."""
-        found = {"input": real(x)}
+    def outputs(self, x: Images, step: Step | None = None) -> Arrays:
+        """Every layer's output by name, the image as "input"; a train step updates the buffers.
+
+        Several inputs, arrays in the order of `Model.inputs`, lie side by side in "input".
+        """
+        found = {"input": flat_input(x) if isinstance(x, Mapping) else real(x)}
         for node in self.nodes:
             found[node.name] = self._forward(node, [found[name] for name in node.inputs], step)
         return found
 
     def gradients(
-        self, x: npt.ArrayLike, grad_output: Callable[[Array], Array], step: Step = FIRST_STEP
+        self, x: Images, grad_output: Callable[[Array], Array], step: Step = FIRST_STEP
     ) -> Arrays:
         """Gradients of every parameter, frozen ones too, given the loss's gradient with respect to
         the network's output.
@@ -92,7 +102,7 @@ class ReferenceNetwork:
         found = self._all_gradients(outputs, grad_output(outputs[self.nodes[-1].name]), step)[1]
         return {name: found[name] for name in self.parameters}
 
-    def output_gradients(self, x: npt.ArrayLike, grad_output: npt.ArrayLike) -> Arrays:
+    def output_gradients(self, x: Images, grad_output: npt.ArrayLike) -> Arrays:
         """Gradients of the image, as "input", and of every layer's output, in inference."""
         return self._all_gradients(self.outputs(x), real(grad_output), None)[0]
 

@@ -71,6 +71,14 @@ struct Head {
   Probabilities probabilities = Probabilities::softmax;
 };
 
+// One of several inputs of a model: a range of its flat input, which holds them one after the
+// other.
+struct InputInfo {
+  std::string name;    // of the layer that reads it
+  Shape shape;         // (height, width, channels)
+  int64_t offset = 0;  // of its first number in an image's input
+};
+
 struct ModelOptions {
   std::vector<std::string> classes;  // empty: predictions are indices
   Preprocessing preprocessing;
@@ -141,6 +149,11 @@ class CNNX_API Model {
 
   [[nodiscard]] const Shape& input_shape() const;   // (height, width, channels)
   [[nodiscard]] const Shape& output_shape() const;  // without the batch axis
+  // Empty for a model with one input. A model has several if every layer that reads its input, of
+  // shape (1, 1, numbers), is an InputPart, and these divide it without gaps. Each image of a batch
+  // then holds the numbers of all inputs, one after the other. Augmentation, resized and predict of
+  // an ImageView refuse such a model.
+  [[nodiscard]] const std::vector<InputInfo>& inputs() const;
   [[nodiscard]] const std::vector<std::string>& classes() const;
   [[nodiscard]] const Preprocessing& preprocessing() const;
   // Empty for a model with one output.

@@ -110,5 +110,16 @@ class SliceChannels : public LayerBuilder<SliceChannels> {
   }
 };
 
+// One of several inputs of a model, an image of `size` and `channels` in the numbers of a flat
+// input from `offset` on: see Model::inputs.
+class InputPart : public LayerBuilder<InputPart> {
+ public:
+  InputPart(int64_t offset, Pair size, int64_t channels) : LayerBuilder("input_part") {
+    set("offset", Setting(offset));
+    set("size", size);
+    set("channels", Setting(channels));
+  }
+};
+
 }  // namespace layers
 }  // namespace cnnx

@@ -17,6 +17,7 @@
 #include "cnnx/softmax.h"
 #include "data/image.h"
 #include "graph/int8_weights.h"
+#include "graph/model_inputs.h"
 #include "graph/model_state.h"
 #include "runtime/sizes.h"
 
@@ -240,6 +241,7 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
 
 Prediction Model::predict(const ImageView& image) const {
   check_class_of_image(*this);
+  graph::refuse_several_inputs(inputs(), "predict");
   const Shape& shape = input_shape();
   const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
   return prediction_of(probabilities(prepared.pixels()), classes());
@@ -282,6 +284,7 @@ int64_t Model::memory_bytes(int64_t count) const {
 
 const Shape& Model::input_shape() const { return state()->graph.input_shape(); }
 const Shape& Model::output_shape() const { return state()->graph.output_shape(); }
+const std::vector<InputInfo>& Model::inputs() const { return state()->inputs; }
 const std::vector<std::string>& Model::classes() const { return state()->classes; }
 const Preprocessing& Model::preprocessing() const { return state()->preprocessing; }
 Probabilities Model::probability_kind() const { return state()->probabilities; }

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "data/pixels.h"
+#include "graph/model_inputs.h"
 #include "runtime/philox.h"
 
 namespace cnnx::graph {
@@ -84,6 +85,7 @@ void check_same_arrays(const ArrayBlock& own, const ArrayBlock& needed, const Sh
 
 ModelState::ModelState(Graph own, std::vector<std::string> class_names, Preprocessing how)
     : graph(std::move(own)),
+      inputs(inputs_of(graph)),
       classes(std::move(class_names)),
       preprocessing(std::move(how)),
       parameters(allocate("parameters", graph.parameters())),
@@ -125,6 +127,7 @@ std::shared_ptr<ModelState> ModelState::clone() const {
 }
 
 std::shared_ptr<ModelState> ModelState::resized(int64_t height, int64_t width) const {
+  refuse_several_inputs(inputs, "resized");
   const std::shared_lock<ModelMutex> lock(mutex);
   try {
     Graph other(layers(), {height, width, graph.input_shape()[2]});

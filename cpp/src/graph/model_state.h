@@ -82,7 +82,8 @@ class ModelState {
   // The caller holds `mutex` exclusively. Throws std::invalid_argument for an unknown name.
   void set_trainable(const std::string& layer, bool trainable);
 
-  Graph graph;  // only the two setters change it
+  Graph graph;                          // only the two setters change it
+  const std::vector<InputInfo> inputs;  // empty for one input
   std::vector<std::string> classes;
   Preprocessing preprocessing;
   std::vector<Head> heads;  // under the lock; empty for one output

@@ -1,4 +1,4 @@
-// slice_channels: the layer kind, some successive channels.
+// slice_channels and input_part: the layer kinds, some successive channels or numbers of an image.
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -12,6 +12,8 @@ namespace cnnx::ops {
 namespace {
 
 constexpr const char* kSliceChannelsName = "slice_channels";
+constexpr const char* kInputPartName = "input_part";
+constexpr float kMostInputNumbers = 0x1p40f;  // as an input may have
 
 struct ChannelSlice {
   int64_t rows, channels, start, count;
@@ -87,17 +89,63 @@ class SliceChannelsOp final : public ElementsOp {
   int64_t start_, stop_;
 };
 
+// The numbers of an image are the channels of one row.
+class InputPartOp final : public ElementsOp {
+ public:
+  InputPartOp(int64_t offset, Pair size, int64_t channels)
+      : offset_(offset), shape_{size.height, size.width, channels} {}
+  Shape output_shape(const Shape& input) const override {
+    const int64_t numbers = numbers_of(input);
+    int64_t end = 1;
+    bool fits = true;
+    for (const int64_t size : shape_) fits = fits && !__builtin_mul_overflow(end, size, &end);
+    fits = fits && !__builtin_add_overflow(end, offset_, &end) && end <= numbers;
+    if (!fits) {
+      throw std::invalid_argument(std::string(kInputPartName) + ": offset is " +
+                                  std::to_string(offset_) + " and the part has shape " +
+                                  to_string(shape_) + ", expected a part of the " +
+                                  std::to_string(numbers) + " numbers of the input");
+    }
+    return {input[0], shape_[0], shape_[1], shape_[2]};
+  }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return bind_elements<BoundSliceChannels>(
+        fusion, ChannelSlice{input[0], numbers_of(input), offset_, element_count(shape_)});
+  }
+
+ private:
+  static int64_t numbers_of(const Shape& input) {
+    return element_count(Shape(input.begin() + 1, input.end()));
+  }
+
+  int64_t offset_;
+  Shape shape_;
+};
+
 std::unique_ptr<const Op> make_slice_channels(const CheckedSettings& settings) {
   return std::make_unique<SliceChannelsOp>(settings.integer("start"), settings.integer("stop"));
+}
+
+std::unique_ptr<const Op> make_input_part(const CheckedSettings& settings) {
+  return std::make_unique<InputPartOp>(settings.integer("offset"), settings.pair("size"),
+                                       settings.integer("channels"));
 }
 
 constexpr SettingInfo kSliceChannelsSettings[] = {
     integer("start", 0, "first channel"),
     integer("stop", 1, "end of the channels, not included"),
 };
+constexpr SettingInfo kInputPartSettings[] = {
+    integer("offset", 0, "first number of the part in the input").to(kMostInputNumbers),
+    pair("size", 1, "height and width of the part"),
+    integer("channels", 1, "channels of the part"),
+};
 constexpr LayerDescription kSliceChannelsLayers[] = {
     LayerDescription(kSliceChannelsName, "some successive channels", make_slice_channels)
         .with_settings(kSliceChannelsSettings),
+    LayerDescription(kInputPartName, "one of several images that an input holds", make_input_part)
+        .with_settings(kInputPartSettings),
 };
 
 }  // namespace

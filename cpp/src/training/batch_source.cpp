@@ -13,6 +13,7 @@
 #include "data/augmentation.h"
 #include "data/image.h"
 #include "data/pixels.h"
+#include "graph/model_inputs.h"
 #include "runtime/sizes.h"
 #include "training/mixup.h"
 
@@ -48,6 +49,8 @@ double BatchSource::image_weight() const {
 }
 
 void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
+  if (!is_identity(augmentation))
+    graph::refuse_several_inputs(trainer_.model->inputs, "augmentation");
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   if (augmentation.mixup > 0) trainer_.loss.check_blends();
   augmentation_ = augmentation;

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnx.cli.classifier import require_single_input
 from cnnx.cli.errors import UserError, counted, require_file
 from cnnx.cli.onnx_file import load_onnx_base
 
@@ -28,6 +29,7 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
     require_file(file)
     try:
         model = _loaded(file, arguments.size)
+        require_single_input(model, f"--from {file}")
         freeze(model, arguments)
         return model.with_classes(classes, seed=arguments.seed)
     except FormatError:  # names the file

@@ -35,6 +35,7 @@ class Classifier:
         require_file(path)
         self.path = path
         self.model: Model = cnnx.load(path)
+        require_single_input(self.model, str(path))
         classes = self.model.classes
         outputs = self.model.output_shape[-1]
         # A single output stands for two classes.
@@ -61,3 +62,20 @@ class Classifier:
         task = self.model.task
         if task != "classification" or len(self.model.output_shape) != 1:
             raise UserError(f"{self.path}: {_OTHER_TASKS.get(task, _SEVERAL_CLASSES)}")
+
+
+def require_single_input(model: Model, origin: str) -> None:
+    """Refuse a model that image files do not fit, because it has several inputs.
+
+    Args:
+        model: the model.
+        origin: its file, or the option that named it.
+
+    Raises:
+        UserError: if it has several.
+    """
+    if model.inputs:
+        raise UserError(
+            f"{origin}: has the inputs {', '.join(model.inputs)}, expected a single one; use "
+            "cnnx.load(...) from Python"
+        )

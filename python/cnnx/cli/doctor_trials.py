@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnx.cli.classifier import require_single_input
 from cnnx.cli.errors import UserError, counted, require_file
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def model_findings(
 
     require_file(file)
     model = cnnx.load(file)
+    require_single_input(model, str(file))
     if compute_dtype is not None:
         model._core.compute_dtype = compute_dtype  # a trial, which needs no warning of a slow CPU
     loss = _loss(model)

@@ -91,7 +91,8 @@ def contents(path: Path) -> list[str]:
 
     require_file(path)
     model = cnnx.load(path)
-    height, width, channels = model.input_shape
+    shapes = model.inputs or {"": model.input_shape}
+    inputs = [f"input          {_input_text(name, *shape)}" for name, shape in shapes.items()]
     preprocessing = model.preprocessing
     classes = "numbered, without names" if model.classes is None else ", ".join(model.classes)
     outputs = [
@@ -110,7 +111,7 @@ def contents(path: Path) -> list[str]:
     return [
         model.summary(),
         "",
-        f"input          {height} x {width}, {channels} channel{'s' if channels > 1 else ''}",
+        *inputs,
         *predicts,
         f"preprocessing  resize {preprocessing.resize}, mean {preprocessing.mean}, "
         f"standard deviation {preprocessing.std}",
@@ -119,3 +120,9 @@ def contents(path: Path) -> list[str]:
         *(f"{name:<14} {shown(text)}" for name, text in model.metadata.items()),
         f"file           {path}, {path.stat().st_size:,} bytes",
     ]
+
+
+def _input_text(name: str, height: int, width: int, channels: int) -> str:
+    """The size of an input, after its name if it has one."""
+    size = f"{height} x {width}, {channels} channel{'s' if channels > 1 else ''}"
+    return f"{name} {size}".lstrip()

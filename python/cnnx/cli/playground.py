@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from cnnx.cli.classifier import require_single_input
 from cnnx.cli.errors import UserError, complain
 from cnnx.cli.image_arguments import image_arguments, read_or_complain
 from cnnx.cli.outputs import check_new_file
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_new_file("--out", arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
     model = load(arguments.model)
+    require_single_input(model, str(arguments.model))
     images, failed = image_arguments(arguments.images, "playground")
     if len(images) > MOST_SAMPLES:
         raise UserError(f"--images names {len(images)} images, expected at most {MOST_SAMPLES}")

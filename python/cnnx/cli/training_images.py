@@ -188,11 +188,13 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """
     import cnnx
     from cnnx.cli.base_model import freeze
+    from cnnx.cli.classifier import require_single_input
     from cnnx.cli.task import check_outputs, checked_task, own_task
     from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
     model = cnnx.load(arguments.init)
+    require_single_input(model, f"--init {arguments.init}")
     freeze(model, arguments)
     if arguments.freeze and is_frozen(model):
         raise UserError(

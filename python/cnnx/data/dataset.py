@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
@@ -158,8 +158,8 @@ class SupportsArrayInterface(Protocol):
 
 _OneImage: TypeAlias = ArrayLike | os.PathLike[str] | SupportsArrayInterface
 # Images in the forms that models accept: arrays, tensors, image files, images of Pillow, and lists
-# of them.
-ImageLike: TypeAlias = _OneImage | Sequence[_OneImage]
+# of them; arrays by name for a model with several inputs.
+ImageLike: TypeAlias = _OneImage | Sequence[_OneImage] | Mapping[str, ArrayLike]
 # Images and labels, or images, labels and sample weights.
 LabelledArrays: TypeAlias = tuple[ImageLike, ArrayLike] | tuple[ImageLike, ArrayLike, ArrayLike]
 # Batches (images, labels) or (images, labels, sample weights): any iterable, such as a list or a

@@ -19,6 +19,7 @@ from cnnx.doctor.sample import spread
 from cnnx.model import model_argument
 from cnnx.model.compute_dtype import COMPUTE_DTYPES
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
@@ -83,6 +84,7 @@ def check_model(
     """
     model_argument.check_model(model, "check_model")
     refuse_heads(model._core, "check_model")
+    refuse_inputs(model._core, "check_model")
     array = real_array(x, "check_model", "x")
     pixels, integers, _ = images(array, model.input_shape, "check_model")
     if not len(pixels):

@@ -12,6 +12,7 @@ from cnnx.arguments import at_least, check_function, real_array, rectangular_arr
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.sample import spread
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
@@ -81,6 +82,7 @@ def check_training(
     """
     check_model(model, "check_training")
     refuse_heads(model._core, "check_training")
+    refuse_inputs(model._core, "check_training")
     at_least(0, seed, "check_training", "seed")
     check_function(progress, "check_training", "progress", "a function of two numbers of steps")
     images = real_array(x, "check_training", "x")

@@ -57,7 +57,8 @@ def evaluate(
 
     Returns:
         The evaluation. It has the names of image files where they are known, and the images unless
-        they came in batches or several processes read them from a folder of image files.
+        they came in batches, the model has several inputs, or several processes read them from a
+        folder of image files.
 
     Raises:
         TypeError: if the images are in none of the forms.
@@ -171,7 +172,8 @@ class Measured(NamedTuple):
     Attributes:
         outputs: raw outputs, (images, outputs).
         labels: true classes, (images,).
-        images: the images in the model's size, or None if they came in batches.
+        images: the images in the model's size, or None if they came in batches or the model has
+            several inputs.
     """
 
     outputs: FloatArray
@@ -250,6 +252,8 @@ def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> Measured:
             f"{function}: the model's outputs are not finite, expected numbers: its training has "
             "diverged, its weights are damaged, or x is not finite"
         )
+    if model.inputs:  # which are no images side by side
+        return Measured(outputs, labels, None)
     return Measured(outputs, labels, images.astype(np.uint8, copy=False) if integers else images)
 
 

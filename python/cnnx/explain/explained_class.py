@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, integer, is_integer, shown
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.model.predictions import outputs_are_values
@@ -44,6 +45,7 @@ class ExplainedClass:
     ) -> None:
         check_model(model, function)
         refuse_heads(model._core, function)
+        refuse_inputs(model._core, function)
         if len(model.output_shape) != 1:
             raise ValueError(
                 f"{function}: the model's output has shape {model.output_shape}, expected one "

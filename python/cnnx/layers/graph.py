@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from cnnx.advice import warn
@@ -17,7 +17,7 @@ Shape: TypeAlias = "tuple[int, int, int]"
 
 
 class Input(Symbol):
-    """Input image of a graph.
+    """Input image of a graph, or one of several.
 
     Args:
         shape: (height, width, channels) of one image.
@@ -71,13 +71,19 @@ def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
     return [_layer_tuple(layer, layer.name or "", []) for layer in layers]
 
 
-def in_graph(image: Input, output: Symbol) -> list[LayerTuple]:
+def in_graph(inputs: Mapping[str, Input], output: Symbol) -> list[LayerTuple]:
     """Layer tuples of the layers that `output` depends on, in topological order.
 
+    Args:
+        inputs: inputs by the names that the tuples have for them.
+        output: output of a layer.
+
     Raises:
-        ValueError: if `output` reads another input, or is the input itself.
+        ValueError: if `output` reads another input, does not depend on one of them, or is an input
+            itself.
     """
-    made = {id(image)}
+    names = {id(each): name for name, each in inputs.items()}
+    made = set(names)
     order: list[tuple[Layer, Symbol]] = []
     waiting = [output]
     while waiting:
@@ -88,14 +94,21 @@ def in_graph(image: Input, output: Symbol) -> list[LayerTuple]:
         elif missing:
             waiting.append(missing[0])
         elif symbol.layer is None:
-            raise ValueError("Model.from_graph: outputs reads another Input than the one in inputs")
+            known = "the one" if len(inputs) == 1 else "those"
+            raise ValueError(
+                f"Model.from_graph: outputs reads another Input than {known} in inputs"
+            )
         else:
             made.add(id(symbol))
             order.append((symbol.layer, symbol))
-    if output is image:
+    if id(output) in names:
         raise ValueError("Model.from_graph: outputs is the input itself, expected a layer's result")
-    names = {id(image): "input"}
-    for name, (_, symbol) in zip(_names([layer for layer, _ in order]), order, strict=True):
+    read = {id(each) for _, symbol in order for each in symbol.inputs}
+    for name, each in inputs.items():
+        if id(each) not in read:
+            raise ValueError(f"Model.from_graph: outputs does not depend on input {name!r}")
+    layers = [layer for layer, _ in order]
+    for name, (_, symbol) in zip(_names(layers, inputs), order, strict=True):
         names[id(symbol)] = name
     return [
         _layer_tuple(layer, names[id(symbol)], [names[id(each)] for each in symbol.inputs])
@@ -108,12 +121,12 @@ def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:
     return layer.kind, layer.settings, name, inputs, layer.trainable, branches
 
 
-def _names(layers: Sequence[Layer]) -> list[str]:
+def _names(layers: Sequence[Layer], inputs: Collection[str]) -> list[str]:
     """Names of the layers: the user's, or kind and the next free ordinal, such as "conv2d_1".
 
     The core numbers layers the same way. The names are needed here for the inputs of the nodes.
     """
-    taken = {layer.name for layer in layers}
+    taken = {*inputs, *(layer.name for layer in layers)}
     ordinals: Counter[str] = Counter()
     names = []
     for layer in layers:

@@ -20,6 +20,7 @@ __all__ = [
     "ChannelShuffle",
     "DepthToSpace",
     "Flatten",
+    "InputPart",
     "Pad2d",
     "SliceChannels",
     "SpaceToDepth",
@@ -254,6 +255,42 @@ class SliceChannels(Layer):
             {
                 "start": integer(start, "SliceChannels", "start"),
                 "stop": integer(stop, "SliceChannels", "stop"),
+            },
+            name,
+        )
+
+
+class InputPart(Layer):
+    """One of several inputs: an image in the numbers of a flat input.
+
+    ``output = x.reshape(batch, -1)[:, offset:offset + size].reshape(batch, height, width,
+    channels)``, where size is height * width * channels. `Model.from_graph` adds these layers to a
+    model with several inputs, with the names of the inputs.
+
+    Args:
+        offset: first number of the part in the input, from 0.
+        size: height and width of the part, an integer or (height, width).
+        channels: channels of the part.
+        name: name of the input; "input_part_1" and so on when None.
+
+    Shape:
+        (batch, 1, 1, numbers) to (batch, height, width, channels).
+
+    Example:
+        >>> InputPart(0, (32, 32), 3)
+        InputPart(offset=0, size=[32, 32], channels=3)
+    """
+
+    kind = "input_part"
+
+    def __init__(
+        self, offset: int, size: PairLike, channels: int, *, name: str | None = None
+    ) -> None:
+        super().__init__(
+            {
+                "offset": integer(offset, "InputPart", "offset"),
+                "size": pair(size, "InputPart", "size"),
+                "channels": integer(channels, "InputPart", "channels"),
             },
             name,
         )

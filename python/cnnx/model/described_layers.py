@@ -69,15 +69,19 @@ class DescribedLayer:
 
 
 def described_layers(core: _core.Model) -> list[DescribedLayer]:
-    """The input image and the layers of a model, in order."""
+    """The input image and the layers of a model, in order; of several inputs each is one."""
     image = tuple(core.input_shape)
-    described = [DescribedLayer("input", "", "Input", (), image, 0, False)]
+    several = {name for name, _, _ in core.inputs}
+    described = [] if several else [DescribedLayer("input", "", "Input", (), image, 0, False)]
     shapes: dict[str, Sequence[int]] = {"input": image}
     for (kind, settings, name, inputs, trainable), (_, _, shape, count) in zip(
         core.layers, core.layer_infos, strict=True
     ):
-        label = _label(kind, settings, shapes[inputs[0]])
         shapes[name] = shape
+        if name in several:
+            described.append(DescribedLayer(name, "", "Input", (), tuple(shape), 0, False))
+            continue
+        label = _label(kind, settings, shapes[inputs[0]])
         frozen = count > 0 and not trainable
         described.append(
             DescribedLayer(name, kind, label, tuple(inputs), tuple(shape), count, frozen)

@@ -55,9 +55,11 @@ class ModelDisplay:
 
     def __repr__(self) -> str:
         count = sum(info[3] for info in self._core.layer_infos)
+        shapes = [shape for _, shape, _ in self._core.inputs] or [self._core.input_shape]
+        inputs = " and ".join(str(tuple(shape)) for shape in shapes)
         return (
-            f"Model({len(self._core.layers)} layers, {count:,} parameters, "
-            f"{tuple(self._core.input_shape)} to {tuple(self._core.output_shape)})"
+            f"Model({len(self._core.layers)} layers, {count:,} parameters, {inputs} to "
+            f"{tuple(self._core.output_shape)})"
         )
 
     def _repr_html_(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cnnx import _core
 from cnnx.arguments import FloatArray, shown
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, LayerTuple, in_graph
+from cnnx.layers.graph import LayerTuple
 from cnnx.layers.merge import Concat
 from cnnx.layers.shape import Flatten
 from cnnx.model.predictions import Task, predicted, task_of_outputs
@@ -78,12 +78,12 @@ def refuse_heads(core: _core.Model, function: str) -> None:
         )
 
 
-def layers_with_heads(image: Input, outputs: Mapping[str, Symbol]) -> list[LayerTuple]:
-    """Layers of a graph whose outputs, flattened, are concatenated by the last one.
+def joined_heads(outputs: Mapping[str, Symbol]) -> Symbol:
+    """Outputs of layers, flattened and concatenated.
 
     Raises:
         TypeError: if a name is no text, or an output is not that of a layer.
-        ValueError: if there are fewer than two outputs, or `in_graph` refuses one.
+        ValueError: if there are fewer than two outputs.
     """
     for name, output in outputs.items():
         if not isinstance(name, str) or not name:
@@ -98,7 +98,7 @@ def layers_with_heads(image: Input, outputs: Mapping[str, Symbol]) -> list[Layer
             "at least two; a single output goes without a name"
         )
     flat = [Flatten()(output) for output in outputs.values()]
-    return in_graph(image, Concat(name="outputs")(*flat))
+    return Concat(name="outputs")(*flat)
 
 
 def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cnnx._core import Model as CoreModel
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.model.input_parts import holds_integers
+from cnnx.model.inputs import ModelInputs
 from cnnx.model.layer_names import layer_name, layer_names
 from cnnx.spelling import checked_call
 
@@ -17,16 +18,8 @@ if TYPE_CHECKING:
     from cnnx.data.dataset import ImageLike
 
 
-class LayerResults:
+class LayerResults(ModelInputs):
     """Base class of `Model` with the methods that look inside a network."""
-
-    _core: CoreModel
-
-    if TYPE_CHECKING:
-
-        def _images(
-            self, x: ImageLike, function: str
-        ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]: ...
 
     @checked_call
     def layer_outputs(
@@ -71,7 +64,8 @@ class LayerResults:
             x: images, as for a call of the model.
             grad_outputs: the factor of each raw output, in the shape of `model(x)`. A row with a 1
                 at one class asks for the gradient of that class's output.
-            of: "input", or the name of a layer, as in `Model.layers`.
+            of: "input", or the name of a layer, as in `Model.layers`; of several inputs the name of
+                one of them.
 
         Returns:
             The gradient, in the shape of the images, with the channel axis, or of the layer's
@@ -90,8 +84,8 @@ class LayerResults:
             array([[1., 2.],
                    [3., 4.]], dtype=float32)
         """
-        known = ["input", *layer_names(self._core, None, "gradients")]
-        of = layer_name(of, known, "gradients", "of")
+        known = layer_names(self._core, None, "gradients")
+        of = layer_name(of, known if self._inputs else ["input", *known], "gradients", "of")
         pixels, integers, single = self._images(x, "gradients")
         factors = float32_array(grad_outputs, "gradients", "grad_outputs")
         outputs = tuple(self._core.output_shape)
@@ -102,4 +96,6 @@ class LayerResults:
                 f"{expected}"
             )
         gradient = self._core.gradients(pixels, integers, factors, of)
+        if of in self.inputs and holds_integers(cast("dict[str, Any]", x)[of]):
+            gradient /= np.float32(255)
         return gradient[0] if single else gradient

@@ -7,26 +7,18 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, above_zero, path_of, shown
-from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
+from cnnx.arguments import above_zero, path_of, shown
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, in_graph, input_shape_of
+from cnnx.layers.graph import Input, input_shape_of
 from cnnx.model.build import built
+from cnnx.model.build_graph import built_from_graph
 from cnnx.model.compute_dtype import set_compute_dtype
 from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
-from cnnx.model.heads import (
-    layers_with_heads,
-    name_heads,
-    one_or_all,
-    predictions_of_heads,
-)
+from cnnx.model.heads import one_or_all, predictions_of_heads
 from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
@@ -57,7 +49,8 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
 
     Images may also be the path of an image file or an image of Pillow, which are resized as the
     preprocessing says, with the bits of `cnnx predict`; a list of either; a PyTorch tensor with the
-    channels last; or any object with `__array__` or `__dlpack__`.
+    channels last; or any object with `__array__` or `__dlpack__`. A model with several `inputs`
+    takes a dict of arrays by their names.
 
     Several threads may use one model. A model supports pickle and the module copy.
 
@@ -116,7 +109,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
     @classmethod
     def from_graph(
         cls,
-        inputs: Input | Sequence[Input],
+        inputs: Input | Sequence[Input] | Mapping[str, Input],
         outputs: Symbol | Sequence[Symbol] | Mapping[str, Symbol],
         *,
         classes: Sequence[str] | None = None,
@@ -126,17 +119,19 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         """Build a model from a graph of layers.
 
         Args:
-            inputs: the `Input`, alone or in a list.
+            inputs: the `Input`, alone or in a list, or several by name. A model with several inputs
+                takes dicts of arrays wherever another takes images.
             outputs: the output of one layer, alone or in a list, or several by name. Only the
                 layers that they depend on are part of the model. A model with several outputs
                 gives and takes dicts: predictions, and the losses and targets of a `Trainer`.
             classes: as for `Model`.
-            preprocessing: as for `Model`.
+            preprocessing: as for `Model`; none with several inputs.
             seed: as for `Model`.
 
         Raises:
             TypeError: if inputs is not one `Input`, or outputs is not the output of one layer.
-            ValueError: as `Model`, or if outputs does not depend on inputs.
+            ValueError: as `Model`, if outputs does not depend on each input, or if an input has two
+                names, or one that no layer may have.
 
         Example:
             >>> from cnnx import AvgPool2d, Conv2d, Input, Model, Multiply, Sigmoid
@@ -146,26 +141,20 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
             >>> model = Model.from_graph(image, Multiply()(maps, gates))
             >>> model.output_shape
             (16, 16, 8)
+
+            Two images of one scene, such as a photograph and a coarser depth map:
+
+            >>> import numpy as np
+            >>> from cnnx import Concat, Upsample2d
+            >>> colours, depth = Input((16, 16, 3)), Input((8, 8, 1))
+            >>> far = Upsample2d(2)(Conv2d(8, 3, padding="same")(depth))
+            >>> both = Concat()(Conv2d(8, 3, padding="same")(colours), far)
+            >>> model = Model.from_graph({"colours": colours, "depth": depth}, Conv2d(2, 1)(both))
+            >>> x = {"colours": np.zeros((5, 16, 16, 3)), "depth": np.zeros((5, 8, 8, 1))}
+            >>> model.predict(x).shape
+            (5, 16, 16)
         """
-        image, output = _only(inputs), _only(outputs)
-        if not isinstance(image, Input):
-            raise TypeError(f"Model.from_graph: inputs is {shown(inputs)}, expected one cnnx.Input")
-        if isinstance(outputs, Mapping):
-            if classes is not None:
-                raise ValueError(
-                    f"Model.from_graph: classes is {shown(classes)}, expected None with several "
-                    "outputs"
-                )
-            several = layers_with_heads(image, outputs)
-            core = built(several, image.shape, classes, preprocessing, seed)
-            name_heads(core, several, list(outputs))
-            return cls._of(core)
-        if not isinstance(output, Symbol):
-            raise TypeError(
-                f"Model.from_graph: outputs is {shown(outputs)}, expected the output of one layer"
-            )
-        layers = in_graph(image, output)
-        return cls._of(built(layers, image.shape, classes, preprocessing, seed))
+        return cls._of(built_from_graph(inputs, outputs, classes, preprocessing, seed))
 
     @classmethod
     def _of_bytes(cls, content: bytes) -> Model:
@@ -174,16 +163,6 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickle and the module copy with the bytes that `save` writes."""
         return type(self)._of_bytes, (self._core.to_bytes(),)
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of one image."""
-        return self._input_shape
-
-    @functools.cached_property
-    def _input_shape(self) -> tuple[int, int, int]:
-        height, width, channels = self._core.input_shape
-        return height, width, channels
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -264,43 +243,9 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         core, kind = self._core, "parameters"
         return Parameters(core.parameter_infos, core.get_parameter, core.set_parameter, kind)
 
-    def _images(
-        self, x: ImageLike, function: str
-    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
-        """`x` as `images` returns it, with floats in the range that the model expects."""
-        if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
-            pixels, integers, single = images(x, self._input_shape, function)
-        else:
-            pixels, integers, single = self._converted(x, function)
-        if integers and self._declares_range:
-            warn_of_division(function)
-        elif not integers and exceeds_two(pixels) and not self._takes_any_floats():
-            check_float_range(pixels, function)
-        return pixels, integers, single
-
-    def _converted(
-        self, x: ImageLike, function: str
-    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
-        from cnnx.data.image_like import (  # on first use: predictions start fast
-            array_of,
-            reordering,
-        )
-
-        shape, resize = self._input_shape, self._core.preprocessing[0]
-        return images(array_of(x, shape, resize, function), shape, function, reordering(x))
-
-    @functools.cached_property
-    def _declares_range(self) -> bool:
-        return self.preprocessing.declares_range
-
-    def _takes_any_floats(self) -> bool:
-        """Whether the preprocessing or the first layer rescales floats of another range."""
-        return self._declares_range or self._core.layers[0][0] in ("batch_norm2d", "layer_norm")
-
     def __call__(self, x: ImageLike) -> Any:
         """Compute the raw outputs (logits), (batch, outputs), or a dict of them by name."""
-        pixels, integers, single = self._images(x, "model")
-        return self._shaped(self._core.run(pixels, integers), single)
+        return self._shaped(*self._outputs(self._core.run, x, "model"))
 
     @checked_call
     def predict_proba(self, x: ImageLike) -> Any:
@@ -318,8 +263,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
                 "predict_proba: the model was trained with a regression loss, so it has no "
                 "probabilities, expected a classifier; its values are model.predict(x)"
             )
-        pixels, integers, single = self._images(x, "predict_proba")
-        return self._shaped(self._core.probabilities(pixels, integers), single)
+        return self._shaped(*self._outputs(self._core.probabilities, x, "predict_proba"))
 
     @checked_call
     def predict(self, x: ImageLike) -> Any:
@@ -348,8 +292,8 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
             >>> model.predict(x).shape
             (64,)
         """
-        pixels, integers, single = self._images(x, "predict")
-        outputs = checked_outputs(self._core, pixels, integers, "predict")
+        compute = functools.partial(checked_outputs, self._core, function="predict")
+        outputs, single = self._outputs(compute, x, "predict")
         if self._has_heads:
             return predictions_of_heads(self._core, outputs, single)
         return one_or_all(predictions_of(self._core, outputs), single)
@@ -371,11 +315,6 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
                 f"cnnx.onnx.save(model, {file!r})"
             )
         self._core.save(os.fsencode(file))
-
-
-def _only(one: object) -> object:
-    """The element of a list of one; anything else as it is."""
-    return one[0] if isinstance(one, (list, tuple)) and len(one) == 1 else one
 
 
 def load(path: str | os.PathLike[str]) -> Model:

@@ -44,8 +44,10 @@ def model_sentence(core: _core.Model) -> str:
     frozen = sum(layer.parameters for layer in described if layer.is_frozen)
     int8 = sum(int8_counts(core).values())
     computes = "" if core.compute_dtype == "float32" else f", computes in {core.compute_dtype}"
+    inputs = [layer for layer in described if not layer.kind]
     return (
-        f"Model of {len(described) - 1} layers from {size_text(core.input_shape)} to "
+        f"Model of {len(described) - len(inputs)} layers from "
+        f"{' and '.join(size_text(layer.shape) for layer in inputs)} to "
         f"{size_text(core.output_shape)}, {parameter_total(total, int8, frozen)}{computes}"
     )
 
@@ -81,7 +83,7 @@ def _boxes(described: list[DescribedLayer]) -> list[list[DescribedLayer]]:
     for layer in described:
         before = boxes[-1][-1].name if boxes else None
         follows = layer.inputs == (before,) and readers[before or ""] == 1
-        if follows and layer.family in _FOLLOWERS and before != "input":
+        if follows and layer.family in _FOLLOWERS and boxes[-1][-1].kind:
             boxes[-1].append(layer)
         else:
             boxes.append([layer])

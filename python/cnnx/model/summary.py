@@ -12,10 +12,9 @@ def summary_of(core: _core.Model) -> str:
     The last line is that of a `compute_dtype` other than float32.
     """
     frozen = {name for _, _, name, _, trainable in core.layers if not trainable}
-    rows = [
-        ("layer", "kind", "output", "parameters", ""),
-        ("input", "", str(tuple(core.input_shape)), "", ""),
-    ]
+    rows = [("layer", "kind", "output", "parameters", "")]
+    if not core.inputs:  # several have rows of their own
+        rows.append(("input", "", str(tuple(core.input_shape)), "", ""))
     int8 = int8_counts(core)
     total = frozen_total = 0
     for name, kind, shape, count in core.layer_infos:

@@ -5,35 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, PairLike, one_of, pair, real_array
 from cnnx.mapping import check_mapping
+from cnnx.model.input_parts import refuse_inputs
+from cnnx.model.inputs import ModelInputs
 from cnnx.model.predictions import checked_outputs, labels_of, outputs_are_values
 from cnnx.model.receptive_field import network_of
 from cnnx.model.tiles import Tile, aligned_side, default_side, largest_step, tiles_along
 from cnnx.model.variants import ModelVariants
 from cnnx.spelling import checked_call
 
-if TYPE_CHECKING:
-    from cnnx.data.dataset import ImageLike
-
 Blending: TypeAlias = Literal["linear", "none"]
 _BLENDINGS = get_args(Blending)
 _AXES = ("height", "width")
 
 
-class TiledPredictions(ModelVariants):
+class TiledPredictions(ModelInputs, ModelVariants):
     """Base class of `Model` with the methods that predict large images tile by tile."""
-
-    if TYPE_CHECKING:
-
-        def _images(
-            self, x: ImageLike, function: str
-        ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]: ...
 
     @checked_call
     def predict_tiled(
@@ -175,6 +168,7 @@ def _predicted(
     converted: Callable[[FloatArray], NDArray[Any]],
 ) -> NDArray[Any]:
     """Results of images, of whose outputs `converted` makes what the caller returns."""
+    refuse_inputs(model._core, function)
     images, is_single = _images_of(x, model._core.input_shape[2], function)
     tiling = _tiling_of(
         model,

@@ -10,6 +10,7 @@ from cnnx.arguments import PairLike, pair
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs, with_remaining_inputs
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
 from cnnx.model.layer_names import layer_name
 from cnnx.model.layer_patterns import matching
@@ -84,6 +85,7 @@ class ModelVariants(NamedAttributes):
             Preprocessing(resize='stretch', mean=0.5, std=0.25)
         """
         own = self._core
+        refuse_inputs(own, "with_preprocessing")
         copy = _rebuilt(own, every_layer(own), own.classes, preprocessing=preprocessing)
         if copy.probability_kind != own.probability_kind:
             raise ValueError(
@@ -166,7 +168,8 @@ class ModelVariants(NamedAttributes):
         """Copy the layers up to and including a named one, with their weights: its features.
 
         The copy has the preprocessing, but no class names. Its output is that of the layer in
-        `layer_outputs`, except for the rounding of a batch norm that a call fuses.
+        `layer_outputs`, except for the rounding of a batch norm that a call fuses. Of several
+        inputs it has those that these layers need.
 
         Args:
             layer: name of a layer, as in `Model.layers`.
@@ -184,7 +187,8 @@ class ModelVariants(NamedAttributes):
             (2, 400)
         """
         layers = every_layer(self._core)
-        names = [each[2] for each in layers]
+        parts = [name for name, _, _ in self._core.inputs]
+        names = [each[2] for each in layers if each[2] not in parts]
         needed = {layer_name(layer, names, "until")}
         for _, _, name, inputs, _, _ in reversed(layers):
             if name in needed:
@@ -271,9 +275,8 @@ def _rebuilt(
         seed: seed of the parameters of `fresh`.
         fresh: name of the layer that keeps its new parameters, or None.
     """
-    height, width, channels = source.input_shape
     how = preprocessing_of(source) if preprocessing is None else preprocessing
-    model = built(layers, (height, width, channels), classes, how, seed)
+    model = built(*with_remaining_inputs(source, layers), classes, how, seed)
     model.compute_dtype = source.compute_dtype
     model.metadata = source.metadata
     if model.output_shape == source.output_shape:

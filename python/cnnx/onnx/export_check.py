@@ -15,6 +15,7 @@ from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.heads import CoreHead, core_heads
+from cnnx.model.input_parts import core_inputs, flat_inputs
 from cnnx.model.windows import windows_of
 from cnnx.onnx.export_weights import bias_units, whole_bias, whole_weight
 from cnnx.onnx.graph import Array, Graph
@@ -60,6 +61,22 @@ def _random_images(core: _core.Model) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
+def _images_of(
+    core: _core.Model, network: Network, output: Symbol, images: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Images of the inputs that an output depends on, of several inputs of the model."""
+    inputs = network.inputs_of(output)
+    parts = [
+        each.of(images)
+        for each in core_inputs(core)
+        if network.inputs[each.name] in inputs.values()
+    ]
+    if not parts:
+        return images
+    _, shape = flat_inputs({name: each.shape for name, each in inputs.items()})
+    return np.concatenate(parts, axis=1).reshape(len(images), *shape)
+
+
 def _check_heads(core: _core.Model, heads: list[CoreHead], graph: Graph) -> None:
     """Check each output of a graph, which has probabilities where the head has them."""
     images = _random_images(core)
@@ -68,7 +85,8 @@ def _check_heads(core: _core.Model, heads: list[CoreHead], graph: Graph) -> None
     for head in heads:
         network, output, preprocessing = network_of(graph, outputs=[head.name])
         imported = network.built(output.symbol, None, preprocessing)._core
-        outputs = imported.run(images, True)
+        read = _images_of(core, network, output.symbol, images)
+        outputs = imported.run(read, True)
         if head.probabilities in ("softmax", "sigmoid") and imported.probability_kind != "outputs":
             outputs = imported.outputs_to_probabilities(outputs)
         _check_outputs(head.of(expected), outputs)
@@ -139,6 +157,7 @@ class _Comparison:
         self._kinds = {kind["name"]: kind["settings"] for kind in _core.layer_kinds()}
         self._shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
         self._shapes["input"] = tuple(core.input_shape)
+        self._inputs = {name for name, _, _ in core.inputs} or {"input"}
         # Names of arrays in a layer, with the function that reads them, by layer.
         self._readers: dict[str, dict[str, Callable[[str], FloatArray]]] = {
             name: {} for name in self._layers
@@ -161,8 +180,8 @@ class _Comparison:
             if (id(symbol), name) in seen:
                 continue
             seen.add((id(symbol), name))
-            if symbol.layer is None or name == "input":
-                if symbol.layer is not None or name != "input":
+            if symbol.layer is None or name in self._inputs:
+                if network.inputs.get(name) is not symbol:
                     return False
                 continue
             kind, own, inputs = self._layers[name]

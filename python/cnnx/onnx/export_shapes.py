@@ -128,6 +128,24 @@ def _slice_channels(layer: LayerExport) -> Signal:
     )
 
 
+def _input_part(layer: LayerExport) -> Signal:
+    """Of an input that is no model's own: a part of the list in the order of cnnx."""
+    height, width, channels = layer.output_shape
+    begin = layer.settings["offset"]
+    x = layer.x
+    if layer.inputs[0].is_image:
+        x = layer.node("Flatten", layer.node("Transpose", x, perm=[0, 2, 3, 1]), axis=1)
+    x = layer.node(
+        "Slice",
+        x,
+        layer.integers("start", [begin]),
+        layer.integers("stop", [begin + height * width * channels]),
+        layer.integers("axis", [1]),
+    )
+    x = layer.node("Reshape", x, layer.integers("shape", [0, height, width, channels]))
+    return layer.last("Transpose", x, perm=[0, 3, 1, 2])
+
+
 def _channel_shuffle(layer: LayerExport) -> Signal:
     """Groups and the channels of a group change places."""
     groups, height_width = int(layer.settings["groups"]), layer.output_shape[:-1]
@@ -164,6 +182,7 @@ EXPORTERS: dict[str, Exporter] = {
     "depth_to_space": _depth_to_space,
     "dropout": _dropout,
     "flatten": _flatten,
+    "input_part": _input_part,
     "multiply": _multiply,
     "pad2d": _pad2d,
     "slice_channels": _slice_channels,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from cnnx import _core
+from cnnx.layers.graph import Shape
 from cnnx.model.heads import (
     CoreHead,
     core_heads,
     layers_that_join_heads,
     sources_of_heads,
 )
+from cnnx.model.input_parts import core_inputs
 from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
 from cnnx.onnx.graph import Graph, Value
 from cnnx.onnx.graph_builder import GraphBuilder, LayerExport, Signal
@@ -34,15 +37,21 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
     """
     names = [head.name for head in core_heads(core)]
     reserved = names or ["probabilities", "values", "output", "label"]
-    builder = GraphBuilder(opset, ["images", *reserved])
     height, width, channels = core.input_shape
-    if pixels:
-        image = Value("images", np.dtype(np.uint8), ("batch", height, width, channels))
-        first = _preprocessed(builder, core)
-    else:
-        image = Value("images", np.dtype(np.float32), ("batch", channels, height, width))
-        first = "images"
-    signals = _layers(builder, core, Signal(first, (height, width, channels)))
+    shapes = {each.name: each.shape for each in core_inputs(core)}
+    both = sorted(set(shapes).intersection(reserved))
+    if both:
+        raise ValueError(
+            f"save: the model has an input and an output named {both[0]!r}, expected different "
+            "names in an ONNX file"
+        )
+    builder = GraphBuilder(opset, [*(shapes or ["images"]), *reserved])
+    inputs, images = [], {}
+    for name, shape in (shapes or {"input": (height, width, channels)}).items():
+        own = name if shapes else "images"
+        value, images[name] = _input(builder, core, own, shape, pixels=pixels)
+        inputs.append(value)
+    signals = _layers(builder, core, images)
     sources = sources_of_heads(core)
     if sources:
         outputs = [
@@ -54,24 +63,47 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
     if labels and _has_label(core):
         outputs.append(_label(builder, core))
     return Graph(
-        builder.nodes, [image], outputs, builder.initializers, opset, metadata=_metadata(core)
+        builder.nodes, inputs, outputs, builder.initializers, opset, metadata=_metadata(core)
     )
 
 
-def _preprocessed(builder: GraphBuilder, core: _core.Model) -> str:
+def _input(
+    builder: GraphBuilder, core: _core.Model, name: str, shape: Shape, *, pixels: bool
+) -> tuple[Value, Signal]:
+    """An input of the graph, and the images in NCHW that the network reads.
+
+    Of several inputs, those of one pixel are numbers, which no pixel could hold.
+    """
+    height, width, channels = shape
+    if pixels and not (core.inputs and height == width == 1):
+        value = Value(name, np.dtype(np.uint8), ("batch", height, width, channels))
+        return value, Signal(_preprocessed(builder, core, name), shape)
+    value = Value(name, np.dtype(np.float32), ("batch", channels, height, width))
+    return value, Signal(name, shape)
+
+
+def _preprocessed(builder: GraphBuilder, core: _core.Model, name: str) -> str:
     """Add the operations on pixels that cnnx does, in its order, and return the input in NCHW."""
     _, mean, std = core.preprocessing
-    value = builder.node("Cast", "images", to=1)
+    value = builder.node("Cast", name, to=1)
     value = builder.node("Div", value, builder.constant("pixel_range", np.float32(255)))
-    for op_type, name, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
+    for op_type, each, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
         if any(number != identity for number in numbers):
             array = np.array(numbers if len(numbers) > 1 else numbers[0], np.float32)
-            value = builder.node(op_type, value, builder.constant(name, array))
+            value = builder.node(op_type, value, builder.constant(each, array))
     return builder.node("Transpose", value, perm=[0, 3, 1, 2])
 
 
-def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> dict[str, Signal]:
-    """Add the nodes of every layer, and return their outputs by name."""
+def _layers(
+    builder: GraphBuilder, core: _core.Model, images: Mapping[str, Signal]
+) -> dict[str, Signal]:
+    """Add the nodes of every layer, and return their outputs by name.
+
+    Args:
+        builder: graph under construction.
+        core: the model.
+        images: the "input", or several inputs by name, whose layers have no nodes.
+    """
     layers = core.layers
     joined = layers_that_join_heads(core)
     shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
@@ -79,9 +111,9 @@ def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> dict[str
     for kind, _, name, inputs, _ in layers:
         for each in inputs:
             readers[each].append((kind, name))
-    signals = {"input": image}
+    signals = dict(images)
     for kind, settings, name, inputs, _ in layers:
-        if name in joined:
+        if name in joined or name in images:
             continue
         layer = LayerExport(
             builder=builder,

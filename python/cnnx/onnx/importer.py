@@ -10,12 +10,11 @@ import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.arguments import shown
-from cnnx.layers.graph import Input
 from cnnx.onnx.axes import Activation, ByteScale, is_batch, positions, whole
 from cnnx.onnx.call import Call, Operand
 from cnnx.onnx.folding import FOLDINGS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
-from cnnx.onnx.input_layout import InputLayout
+from cnnx.onnx.input_layout import InputLayout, named_images
 from cnnx.onnx.layer_names import own_layer_name
 from cnnx.onnx.layout import channels_first, flat
 from cnnx.onnx.network import Network
@@ -39,21 +38,21 @@ class Conversion:
 
     Attributes:
         network: its layers.
-        layout: order of the axes of its input.
+        layouts: order of the axes of each input.
         output: its output.
     """
 
     network: Network
-    layout: InputLayout
+    layouts: Sequence[InputLayout]
     output: Activation
 
 
-def converted(graph: Graph, layouts: Sequence[InputLayout], output: str) -> Conversion:
-    """The graph as a network, with the first order of the input's axes that fits its operators.
+def converted(graph: Graph, layouts: Sequence[Sequence[InputLayout]], output: str) -> Conversion:
+    """The graph as a network, with the first orders of the inputs' axes that fit its operators.
 
     Args:
-        graph: the graph, with one input.
-        layouts: orders to try.
+        graph: the graph.
+        layouts: orders to try, one for each input.
         output: name of the value that the network computes.
 
     Raises:
@@ -66,11 +65,11 @@ def converted(graph: Graph, layouts: Sequence[InputLayout], output: str) -> Conv
     scales = weight_scales(needed.nodes, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), output)
     farthest: _Walk | None = None
-    for layout in layouts:
-        walk = _Walk(simplified, layout, constants, scales, budget)
+    for each in layouts:
+        walk = _Walk(simplified, each, constants, scales, budget)
         result = walk.run(output)
         if result is not None and not walk.refusals:
-            return Conversion(walk.network, layout, result)
+            return Conversion(walk.network, each, result)
         if farthest is None or walk.converted > farthest.converted:
             farthest = walk
     raise UnsupportedError("load", farthest.refusals if farthest else [])
@@ -102,7 +101,7 @@ def _constants(graph: Graph, budget: Budget) -> tuple[dict[str, Array], list[Nod
     return constants, left
 
 
-_NO_NETWORK = Network(Input((1, 1, 1)), folds=True)
+_NO_NETWORK = Network({}, folds=True)
 
 
 def _folded(call: Call, budget: Budget) -> list[Array]:
@@ -118,24 +117,24 @@ def _malformed(node: Node, error: Exception) -> FormatError:
 
 
 class _Walk:
-    """One conversion of a graph, with one order of the input's axes."""
+    """One conversion of a graph, with one order of the axes of each input."""
 
     def __init__(
         self,
         graph: Graph,
-        layout: InputLayout,
+        layouts: Sequence[InputLayout],
         constants: Mapping[str, Array],
         scales: Mapping[str, WeightScale],
         budget: Budget,
     ) -> None:
-        self.network = Network(layout.image, folds=not graph.is_from_cnnx)
+        self.network = Network(named_images(layouts), folds=not graph.is_from_cnnx)
         self.refusals: list[Refusal] = []
         self.converted = 0  # nodes
         self._graph = graph
         self._budget = budget
         self._scales = scales
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
-        self._values[layout.name] = layout.activation
+        self._values.update((each.name, each.activation) for each in layouts)
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
 
     def run(self, output: str) -> Activation | None:

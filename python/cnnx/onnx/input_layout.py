@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _ORDERS = {
 }
 _CHANNELS = (1, 3, 4)  # of usual images
 _MOST_PIXELS = 1 << 24  # along an axis, as in a model
+_LONGEST_NAME = 90  # of an input, to which numbers may be added
 
 
 @dataclass
@@ -94,6 +96,32 @@ class InputLayout:
         present = [label for label in "NHWC" if label in self.order]
         moved = x.transpose([self.order.index(label) for label in present])
         return np.ascontiguousarray(moved, np.float32).reshape(-1, *self.image.shape)
+
+
+def layouts_of_all(
+    inputs: Sequence[Value], input_shape: Shape | None, *, own: bool
+) -> list[list[InputLayout]]:
+    """Layouts of all inputs of a graph to try together; arguments and errors as `all_of`."""
+    if len(inputs) > 1 and input_shape is not None:
+        raise ValueError(
+            f"input_shape is {input_shape}, expected None, because there are {len(inputs)} inputs"
+        )
+    each = [InputLayout.all_of(value, input_shape, None, own=own) for value in inputs]
+    most = max(map(len, each), default=0)
+    return [[fits[min(k, len(fits) - 1)] for fits in each] for k in range(most)]
+
+
+def named_images(layouts: Sequence[InputLayout]) -> dict[str, Input]:
+    """Inputs of a network by names that layers may have; a single one is "input"."""
+    if len(layouts) == 1:
+        return {"input": layouts[0].image}
+    images: dict[str, Input] = {}
+    for each in layouts:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", each.name)[:_LONGEST_NAME] or "input"
+        while name == "input" or name.startswith("cnnx.") or name in images:
+            name = f"{name.removeprefix('cnnx.')}_1"
+        images[name] = each.image
+    return images
 
 
 def _image(shape: Shape) -> Input:

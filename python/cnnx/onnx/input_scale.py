@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.layers.base import Symbol
+from cnnx.layers.graph import Input
 from cnnx.onnx.network import Network, symbols_before
 from cnnx.preprocessing import Preprocessing
 
@@ -30,12 +31,13 @@ class _Affine(NamedTuple):
 
 
 def input_scales(
-    network: Network, output: Symbol, *, integer_input: bool
+    network: Network, image: Input, output: Symbol, *, integer_input: bool
 ) -> list[tuple[Symbol, Preprocessing]]:
-    """Values through which the network reads its whole image, with what was done to it before.
+    """Values through which the network reads a whole image, with what was done to it before.
 
     Args:
         network: the network.
+        image: an input of it.
         output: its output.
         integer_input: whether the file's input is integers, which cnnx divides by 255.
 
@@ -47,11 +49,11 @@ def input_scales(
     affines: dict[int, _Affine] = {}
     found = []
     for symbol in order:
-        affine = _affine(network, symbol, affines)
+        affine = _affine(network, image, symbol, affines)
         if affine is None:
             continue
         affines[id(symbol)] = affine
-        in_order = affine.channels == tuple(range(network.image.shape[2]))
+        in_order = affine.channels == tuple(range(image.shape[2]))
         if symbol is output or not in_order or not np.all(affine.scale > 0):
             continue
         if _all_paths_pass(order, symbol):
@@ -59,20 +61,22 @@ def input_scales(
     return found
 
 
-def begin_at(network: Network, output: Symbol, first: Symbol) -> None:
+def begin_at(image: Input, output: Symbol, first: Symbol) -> None:
     """Let everything that reads `first` read the image."""
     for symbol in list(symbols_before(output)):
-        symbol.inputs = tuple(network.image if each is first else each for each in symbol.inputs)
+        symbol.inputs = tuple(image if each is first else each for each in symbol.inputs)
 
 
 def _identity(channels: int) -> _Affine:
     return _Affine(tuple(range(channels)), np.ones(channels), np.zeros(channels))
 
 
-def _affine(network: Network, symbol: Symbol, known: dict[int, _Affine]) -> _Affine | None:
+def _affine(
+    network: Network, image: Input, symbol: Symbol, known: dict[int, _Affine]
+) -> _Affine | None:
     """The symbol as scaled channels of the image, if it is that."""
-    if symbol is network.image:
-        return _identity(network.image.shape[2])
+    if symbol is image:
+        return _identity(image.shape[2])
     inputs = [known.get(id(each)) for each in symbol.inputs]
     parts = [each for each in inputs if each is not None]
     layer, arrays = symbol.layer, network.arrays(symbol)

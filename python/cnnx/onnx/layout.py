@@ -88,9 +88,10 @@ def channels_first_image(network: Network, value: Activation) -> Activation:
     Raises:
         RefusedError: if it is an output of a fully connected layer.
     """
-    if len(value.shape) == 1:
+    image = channels_first(network, value)
+    if len(image.shape) == 1:
         raise RefusedError("reads features, which cnnx cannot make an image of 1 x 1 pixels")
-    return channels_first(network, value)
+    return image
 
 
 def order_of(value: Activation) -> str:
@@ -109,6 +110,8 @@ def _rearrangements(
 ) -> Iterator[tuple[Layer, tuple[int, ...], tuple[Axis, ...]]]:
     """Layers that move elements between axes: layer, its output's shape, the note before it."""
     channels = value.channels
+    if len(value.shape) == 1 and len(labels) == 3:
+        yield from _images_of_features(value)
     mixed = value.axes[1]
     if len(mixed) == 2 and mixed[0].stride == 1 and mixed[1].label == "C":
         groups, within = mixed[1].size, mixed[0].size
@@ -153,6 +156,16 @@ def _rearrangements(
                         _strided("W", block, width // block),
                     ),
                 )
+
+
+def _images_of_features(
+    value: Activation,
+) -> Iterator[tuple[Layer, tuple[int, ...], tuple[Axis, ...]]]:
+    """Features that the graph reshapes to an image with the channels last."""
+    _, channels, height, width = value.onnx_shape
+    steps = {"C": (1, channels), "H": (channels * width, height), "W": (channels, width)}
+    axes = tuple(() if size == 1 else (Atom("C", step, size),) for step, size in steps.values())
+    yield layers.InputPart(0, (height, width), channels), (height, width, channels), axes
 
 
 def _strided(label: str, stride: int, size: int) -> Axis:

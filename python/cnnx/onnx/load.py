@@ -16,7 +16,7 @@ from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
 from cnnx.onnx.graph import Graph, Node
 from cnnx.onnx.importer import Conversion, converted, finished
-from cnnx.onnx.input_layout import InputLayout
+from cnnx.onnx.input_layout import layouts_of_all
 from cnnx.onnx.input_scale import begin_at, input_scales
 from cnnx.onnx.metadata import (
     class_names,
@@ -26,7 +26,7 @@ from cnnx.onnx.metadata import (
     exported_temperature,
     exported_texts,
 )
-from cnnx.onnx.network import Network
+from cnnx.onnx.network import Network, symbols_before
 from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
 from cnnx.preprocessing import Preprocessing
@@ -50,6 +50,8 @@ def load(
     sets from 6 on. Weights may lie in a second file beside it. Batch norms stay layers of their
     own. Layers have the names that the file gives their weights, such as "layer1.0.conv1".
 
+    A file with several inputs becomes a model with several, of those that the output depends on.
+
     The model's arrays are images of shape (batch, height, width, channels), whatever the order of
     axes in the file. A scale and a shift of the image at the start of the network become the
     model's preprocessing. If they are those of pixels from 0 to 255, they are divided by 255,
@@ -58,10 +60,10 @@ def load(
     Args:
         path: the file.
         input_shape: (height, width, channels) of one image; needed where the file leaves sizes
-            open, and possible for other sizes if the network allows them.
+            open, and possible for other sizes if the network allows them; not for several inputs.
         classes: names of the outputs in order; None takes those in the file's metadata, if any.
         preprocessing: conversion of pixels to the file's input, before anything that the file
-            itself does; None takes that of the file.
+            itself does; None takes that of the file. Not for several inputs.
         outputs: name of the output of the file, or of any other value in it, in a list; needed if
             the file has several outputs.
 
@@ -121,22 +123,49 @@ def network_of(
         The network, its output and its preprocessing.
     """
     output = _output_name(graph, outputs)
-    if len(graph.inputs) != 1:
-        names = ", ".join(value.name for value in graph.inputs)
-        raise ValueError(f"has {len(graph.inputs)} inputs ({names}), expected one, of images")
-    layouts = InputLayout.all_of(graph.inputs[0], input_shape, None, own=graph.is_from_cnnx)
+    if not graph.inputs:
+        raise ValueError("has no inputs, expected images")
+    layouts = layouts_of_all(graph.inputs, input_shape, own=graph.is_from_cnnx)
     conversion = converted(graph, layouts, output)
     done = _finished(conversion, output)
-    if preprocessing is None:
+    if len(graph.inputs) > 1 and preprocessing is not None:
+        raise ValueError(
+            f"preprocessing is {shown(preprocessing)}, expected None, because there are "
+            f"{len(graph.inputs)} inputs"
+        )
+    if len(graph.inputs) > 1:
+        _begin_after_division(graph, conversion.network, done)
+        preprocessing = Preprocessing()
+    elif preprocessing is None:
         preprocessing = _preprocessing(graph, conversion, done)
     return conversion.network, done, preprocessing
+
+
+def _begin_after_division(graph: Graph, network: Network, done: Activation) -> None:
+    """Leave out the division of integer inputs by 255, which a model does itself.
+
+    Raises:
+        ValueError: if the graph does not begin with it.
+    """
+    for value, image in zip(graph.inputs, network.inputs.values(), strict=True):
+        if value.dtype.kind not in "iu" or image not in symbols_before(done.symbol):
+            continue
+        found = input_scales(network, image, done.symbol, integer_input=True)
+        divided = [symbol for symbol, each in found if _agree(each, Preprocessing())]
+        if not divided:
+            raise ValueError(
+                f"its input {value.name} is integers, expected floats, or pixels that the graph "
+                "divides by 255, because there are several inputs"
+            )
+        begin_at(image, done.symbol, divided[-1])
 
 
 def _preprocessing(graph: Graph, conversion: Conversion, done: Activation) -> Preprocessing:
     """Preprocessing that the graph computes, which is then no longer part of the network."""
     network = conversion.network
+    (image,) = network.inputs.values()
     integer = graph.inputs[0].dtype.kind in "iu"
-    found = input_scales(network, done.symbol, integer_input=integer)
+    found = input_scales(network, image, done.symbol, integer_input=integer)
     exported = exported_preprocessing(graph.metadata)
     if exported is None:
         first, preprocessing = found[-1]
@@ -146,7 +175,7 @@ def _preprocessing(graph: Graph, conversion: Conversion, done: Activation) -> Pr
         first, preprocessing = next(
             ((symbol, exported) for symbol, each in found if _agree(each, exported)), found[-1]
         )
-    begin_at(network, done.symbol, first)
+    begin_at(image, done.symbol, first)
     return preprocessing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from cnnx.layers.base import Layer, Symbol
 from cnnx.layers.graph import Input, LayerTuple
 from cnnx.model.build import built
+from cnnx.model.input_parts import flat_inputs
 from cnnx.model.model import Model
 from cnnx.onnx.graph import Array
 from cnnx.preprocessing import Preprocessing
@@ -27,15 +28,15 @@ class Network:
     """Layers with arrays; symbols that nothing reads at the end are not part of the model.
 
     Attributes:
-        image: input of the network.
+        inputs: inputs of the network by their names in the model; "input" is a single one.
         folds: whether layers take a constant scale or shift of their output into their arrays. It
             is False for files that cnnx wrote, whose layers must come back as they were.
         node_name: name for the layers of the node that is being converted, in files that cnnx
             wrote.
     """
 
-    def __init__(self, image: Input, *, folds: bool) -> None:
-        self.image = image
+    def __init__(self, inputs: Mapping[str, Input], *, folds: bool) -> None:
+        self.inputs = inputs
         self.folds = folds
         self.node_name = ""
         self._arrays: dict[Layer, dict[str, Array]] = {}
@@ -106,6 +107,12 @@ class Network:
             return False
         return self.folds or part in self._open.get(symbol.layer, ())
 
+    def inputs_of(self, output: Symbol) -> dict[str, Input]:
+        """The inputs that `output` depends on; a single one is the "input" of its model."""
+        before = {id(symbol) for symbol in symbols_before(output)}
+        needed = {name: each for name, each in self.inputs.items() if id(each) in before}
+        return {"input": next(iter(needed.values()))} if len(needed) == 1 else needed
+
     def built(
         self, output: Symbol, classes: Sequence[str] | None, preprocessing: Preprocessing
     ) -> Model:
@@ -115,20 +122,24 @@ class Network:
             ValueError: if the layers do not fit each other.
         """
         needed = {symbol.layer: symbol for symbol in symbols_before(output)}
+        inputs = self.inputs_of(output)
         order = [layer for layer in self._arrays if layer in needed]
-        names = dict(zip(order, self._names(order), strict=True))
+        names = dict(zip(order, self._names(order, inputs), strict=True))
+        symbols = {id(each): name for name, each in inputs.items()}
+        symbols |= {id(needed[layer]): name for layer, name in names.items()}
         tuples: list[LayerTuple] = [
             (
                 layer.kind,
                 layer.settings,
                 name,
-                ["input" if s.layer is None else names[s.layer] for s in needed[layer].inputs],
+                [symbols[id(each)] for each in needed[layer].inputs],
                 True,
                 [],
             )
             for layer, name in names.items()
         ]
-        model = Model._of(built(tuples, self.image.shape, classes, preprocessing, 0))
+        parts, shape = flat_inputs({name: each.shape for name, each in inputs.items()})
+        model = Model._of(built([*parts, *tuples], shape, classes, preprocessing, 0))
         parameters, buffers = model.parameters, model.buffers
         for layer, name in names.items():
             arrays = self._arrays.pop(layer)
@@ -139,9 +150,9 @@ class Network:
                 target[f"{name}.{array_name}"] = np.asarray(array, np.float32)
         return model
 
-    def _names(self, layers: Sequence[Layer]) -> list[str]:
+    def _names(self, layers: Sequence[Layer], inputs: Collection[str]) -> list[str]:
         """Name of each layer: its own in the ONNX file if that is free, else kind and ordinal."""
-        taken = {"input"}
+        taken = {"input", *inputs}
         names: list[str] = []
         for layer in layers:
             wish = self._wished.get(layer, "")

@@ -28,14 +28,15 @@ def save(
 ) -> None:
     """Save a model as an ONNX file, which other programs run without cnnx.
 
-    The input is named "images". The output of a classifier is named "probabilities",
-    (batch, classes), and has the softmax or sigmoid of `Model.predict_proba`. That of a model
-    trained with a regression loss is named "values", any other "output". Several outputs have their
-    own names, and are probabilities where `Model.predict_proba` gives these. Images among the
-    outputs are (batch, channels, height, width). The size of the batch is free. Resizing is not
-    part of the graph. Dropout is left out, batch norms stay. Weights and computations are float32,
-    also those of a model whose `compute_dtype` is bfloat16. Preprocessing, class names and
-    `compute_dtype` are in the file's metadata, from which `cnnx.onnx.load` restores them.
+    The input is named "images". Several inputs have their own names, and those of one pixel are
+    float32. The output of a classifier is named "probabilities", (batch, classes), and has the
+    softmax or sigmoid of `Model.predict_proba`. That of a model trained with a regression loss is
+    named "values", any other "output". Several outputs have their own names, and are probabilities
+    where `Model.predict_proba` gives these. Images among the outputs are (batch, channels, height,
+    width). The size of the batch is free. Resizing is not part of the graph. Dropout is left out,
+    batch norms stay. Weights and computations are float32, also those of a model whose
+    `compute_dtype` is bfloat16. Preprocessing, class names and `compute_dtype` are in the file's
+    metadata, from which `cnnx.onnx.load` restores them.
 
     Before the file is in place, the graph is imported again and compared with the model. An error
     or an interruption leaves the old file in place.

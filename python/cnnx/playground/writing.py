@@ -14,6 +14,7 @@ from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.model.parameter_sizes import int8_counts
@@ -105,6 +106,7 @@ def check_classifier(model: Model) -> None:
             "trains: write the page of the model that was quantized"
         )
     refuse_heads(model._core, "write")
+    refuse_inputs(model._core, "write")
     if outputs_are_values(model._core):
         raise ValueError(
             "write: the model predicts values, expected a classifier: trained with "

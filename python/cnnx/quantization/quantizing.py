@@ -8,6 +8,7 @@ from cnnx.data.dataset import Dataset, ImageLike
 from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.quantization.accuracy import Agreement, LabelledCheck
@@ -130,6 +131,7 @@ def quantize_with_report(
     """
     check_model(model, _FUNCTION)
     refuse_heads(model._core, _FUNCTION)
+    refuse_inputs(model._core, _FUNCTION)
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
     least = not_negative(min_agreement, _FUNCTION, "min_agreement")

@@ -16,6 +16,7 @@ from cnnx.evaluation import Evaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.model import model_argument
 from cnnx.model.heads import refuse_heads
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.report.content import Content, report_page
 from cnnx.report.environment import environment
@@ -69,6 +70,7 @@ def write(
     name = path_of(path, "write")
     model_argument.check_model(model, "write")
     refuse_heads(model._core, "write")
+    refuse_inputs(model._core, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")
     if settings is not None and not isinstance(settings, Mapping):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnnx.arguments import FloatArray, shown
+from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model, load
 from cnnx.sklearn.pixels import DTYPES, as_rows, image_shape_of
 from cnnx.sklearn.thread_share import threads
@@ -80,6 +81,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"{_NAME}: model is {shown(self.model)}, expected a cnnx.Model or a path; of a "
                 "fitted estimator: model=estimator.model_"
             )
+        refuse_inputs(model._core, _NAME)
         rows, shape = as_rows(X, _NAME)
         checked = validate_data(self, rows, dtype=DTYPES)
         image_shape_of(model.input_shape, shape, checked.shape[1], _NAME)

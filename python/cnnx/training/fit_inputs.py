@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -123,10 +123,15 @@ def _batches(
     ) -> tuple[_core.Epoch, int]:
         arrays = check(*batch, "fit")
         count, shape = len(arrays[0]), arrays[0].shape[1:]
-        if not holds_images(batch.x) and np.shape(batch.x) in (shape, shape[:2]):
+        if count == 1 and _is_one_image(batch.x, shape):
+            given = (
+                "one image"
+                if isinstance(batch.x, Mapping)
+                else f"one image of shape {np.shape(batch.x)}"
+            )
             raise ValueError(
-                f"fit: a batch is one image of shape {np.shape(batch.x)} with its label, expected "
-                "batches of images, or all images in one array: fit(x, y, epochs=10)"
+                f"fit: a batch is {given} with its label, expected batches of images, or all "
+                "images in one array: fit(x, y, epochs=10)"
             )
         options = {
             "batch_size": max(1, count),
@@ -145,6 +150,15 @@ def _batches(
         batch_size=settings["batch_size"],
         shuffle=settings["shuffle"],
     )
+
+
+def _is_one_image(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether images of a batch of one have no batch axis."""
+    if isinstance(x, Mapping):  # the shapes of several inputs; one of them is enough
+        return any(
+            np.ndim(each) == 2 or (np.ndim(each) == 3 and len(each) > 1) for each in x.values()
+        )
+    return not holds_images(x) and np.shape(x) in (shape, shape[:2])
 
 
 def _validation(

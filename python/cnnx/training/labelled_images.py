@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -198,10 +198,15 @@ def _opened(
     """Sets of a path or a Dataset; None for images in another form."""
     if not isinstance(given, (str, os.PathLike, Dataset)):
         return None
+    what = "a Dataset" if isinstance(given, Dataset) else repr(os.fspath(given))
+    if model.inputs:
+        raise TypeError(
+            f"{caller}: x is {what}, expected a dict of arrays, because the model has the inputs "
+            f"{', '.join(model.inputs)}"
+        )
     if y is not None:
         if not isinstance(given, Dataset) and Path(given).suffix.lower() in EXTENSIONS:
             return None  # one image file with its label
-        what = "a Dataset" if isinstance(given, Dataset) else repr(os.fspath(given))
         raise ValueError(f"{caller}: y is {shown(y)}, expected none with {what}, which has labels")
     if isinstance(given, Dataset):
         return given
@@ -266,14 +271,15 @@ def _has_batches(given: Any) -> bool:
     """Whether it may be an iterable of batches."""
     if isinstance(given, tuple):
         return all(_is_batch(each) for each in given)
-    return isinstance(given, Iterable) and not isinstance(given, (np.ndarray, bytes))
+    return isinstance(given, Iterable) and not isinstance(given, (np.ndarray, bytes, Mapping))
 
 
 def _is_batch(given: Any) -> bool:
     """Whether it has arrays or files; a list of labels has neither in its first place."""
     if not _has_batch_length(given):
         return False
-    return getattr(given[0], "ndim", 0) >= 2 or holds_images(given[0])
+    first = given[0]
+    return isinstance(first, Mapping) or getattr(first, "ndim", 0) >= 2 or holds_images(first)
 
 
 def _has_batch_length(given: Any) -> bool:

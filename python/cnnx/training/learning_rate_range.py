@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -146,26 +146,41 @@ def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Bat
                 f"lr_find: batch_size is {size}, expected none with an iterable of batches"
             )
         return _repeated(data.x)
-    for argument, given in (("x", data.x), ("y", data.y)):
-        if np.ndim(given) == 0:
-            raise TypeError(f"lr_find: {argument} is {shown(given)}, expected an array")
-    images, targets = np.asarray(data.x), np.asarray(data.y)
-    if len(images) == 0 or len(images) != len(targets):
+    images, targets = _arrays(data.x, "x"), _arrays(data.y, "y")
+    lengths = {len(each) for arrays in (images, targets) for each in arrays.values()}
+    if len(lengths) > 1 or 0 in lengths:
+        numbers = [len(next(iter(arrays.values()))) for arrays in (images, targets)]
         raise ValueError(
-            f"lr_find: there are {len(images)} images and {len(targets)} targets, "
-            "expected equal numbers, at least one"
+            f"lr_find: there are {numbers[0]} images and {numbers[1]} targets, expected equal "
+            "numbers, at least one"
         )
-    weights = row_weights(data.sample_weight, len(images), "lr_find")
+    (length,) = lengths
+    weights = row_weights(data.sample_weight, length, "lr_find")
     check_some_weight(weights, "lr_find")
-    order = np.array(copy._core.split_order(len(images)))
+    order = np.array(copy._core.split_order(length))
     return _cut(Batch(images, targets, weights), order, size or 64)
+
+
+def _arrays(given: Any, argument: str) -> dict[str, NDArray[Any]]:
+    """Arrays by the names of inputs or outputs; a single one has no name."""
+    arrays = given if isinstance(given, Mapping) and given else {"": given}
+    for name, each in arrays.items():
+        if np.ndim(each) == 0:
+            what = f"{argument}[{name!r}]" if name else argument
+            raise TypeError(f"lr_find: {what} is {shown(each)}, expected an array")
+    return {name: np.asarray(each) for name, each in arrays.items()}
+
+
+def _rows_of(arrays: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> Any:
+    found = {name: each[rows] for name, each in arrays.items()}
+    return found.get("", found)
 
 
 def _cut(data: Batch, order: NDArray[Any], size: int) -> Iterator[Batch]:
     for start in count(0, size):
         rows = order[np.arange(start, start + min(size, len(order))) % len(order)]
         weights = None if data.sample_weight is None else data.sample_weight[rows]
-        yield Batch(data.x[rows], data.y[rows], weights)
+        yield Batch(_rows_of(data.x, rows), _rows_of(data.y, rows), weights)
 
 
 def _repeated(batches: Iterable[Any]) -> Iterator[Batch]:

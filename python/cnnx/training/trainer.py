@@ -242,12 +242,13 @@ class Trainer(SingleSteps):
         run needs the same data and keeps the settings it was started with.
 
         Args:
-            x: all images, as for `Model`; uint8 images are converted batch by batch, and image
-                files are read before the first epoch. Without y: (x, y) or
-                (x, y, sample_weight); or a `data.Dataset`; or a path that `data.load` accepts, such
-                as a folder with one subfolder of images per class, resized by the model's
-                ``preprocessing.resize``; or an iterable of batches (x, y) or (x, y, sample_weight)
-                that can be iterated once per epoch, such as a list or a DataLoader.
+            x: all images, as for `Model`; uint8 images are converted batch by batch, and before the
+                first epoch image files are read and arrays of several inputs copied into one.
+                Without y: (x, y) or (x, y, sample_weight); or a `data.Dataset`; or a path that
+                `data.load` accepts, such as a folder with one subfolder of images per class,
+                resized by the model's ``preprocessing.resize``; or an iterable of batches (x, y) or
+                (x, y, sample_weight) that can be iterated once per epoch, such as a list or a
+                DataLoader.
             y: labels or targets, one per image.
             sample_weight: weight of each image, (N,), finite and >= 0: its loss, gradient and part
                 of the accuracy are multiplied by it, and the means divide by the sum of the

@@ -30,6 +30,26 @@ def slice_channels_backward(
     return gradient
 
 
+def input_part(x: npt.ArrayLike, offset: int, size: tuple[int, int], channels: int) -> Array:
+    height, width = size
+    flat = real(x).reshape(len(np.asarray(x)), -1)
+    part = flat[:, offset : offset + height * width * channels]
+    return part.reshape(-1, height, width, channels)
+
+
+def input_part_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    offset: int,
+    size: tuple[int, int],
+    channels: int,
+) -> Array:
+    gradient = np.zeros_like(real(x))
+    part = real(grad_output).reshape(len(gradient), -1)
+    gradient.reshape(len(gradient), -1)[:, offset : offset + part.shape[1]] = part
+    return gradient
+
+
 def depth_to_space(x: npt.ArrayLike, block_size: int, *, mode: str = "DCR") -> Array:
     batch, height, width, channels = np.shape(x)
     b, c = block_size, channels // block_size**2

@@ -39,6 +39,7 @@ const TITLES = {
   depth_to_space: "maps woven into larger ones",
   space_to_depth: "maps dealt into smaller ones",
   quantize: "numbers of one byte",
+  input_part: "one of several images",
 };
 
 export const VOTE_SENTENCE =
@@ -103,6 +104,7 @@ const SENTENCES = {
   depth_to_space: "The cells of several small maps are woven into one large map.",
   space_to_depth: "The cells of one large map are dealt to several small maps.",
   quantize: "Every number is rounded to the nearest of 256, so that one byte holds it.",
+  input_part: "The numbers of the input form several images. This is one of them.",
 };
 
 /**

@@ -1,0 +1,114 @@
+"""The input of a model, or its several inputs, as properties of `Model`; checks of images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import _core
+from cnnx.arguments import FloatArray
+from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
+from cnnx.model.input_parts import NORMS, CoreInput, core_inputs, packed
+from cnnx.preprocessing import preprocessing_of
+
+if TYPE_CHECKING:
+    from cnnx.data.dataset import ImageLike
+
+# Outputs of a batch, and whether its values are integers to be divided by 255.
+Compute: TypeAlias = "Callable[[NDArray[np.uint8] | FloatArray, bool], FloatArray]"
+
+_BYTES_AT_ONCE = 64 << 20  # of the copies of several inputs
+
+
+class ModelInputs:
+    """The inputs of a `Model`."""
+
+    _core: _core.Model
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of one image; (1, 1, numbers) of several `inputs` together."""
+        return self._input_shape
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, int, int]]:
+        """Shapes of the inputs of a model with several, by name; empty for one.
+
+        Such a model takes dicts of arrays by these names. Each array is as images of a model with
+        one input; floats of any range are used unchanged for an input of one pixel, (1, 1,
+        channels). The arrays are copied side by side into one: for outputs and predictions in
+        batches of at most 64 MB, elsewhere for the whole call.
+
+        Example:
+            >>> from cnnx import Add, Conv2d, Input, Model
+            >>> left, right = Input((8, 8, 1)), Input((8, 8, 1))
+            >>> shared = Add()(Conv2d(4, 1)(left), Conv2d(4, 1)(right))
+            >>> Model.from_graph({"left": left, "right": right}, shared).inputs
+            {'left': (8, 8, 1), 'right': (8, 8, 1)}
+        """
+        return {each.name: each.shape for each in self._inputs}
+
+    @functools.cached_property
+    def _inputs(self) -> tuple[CoreInput, ...]:
+        """The several inputs, which never change."""
+        return core_inputs(self._core)
+
+    @functools.cached_property
+    def _input_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self._core.input_shape
+        return height, width, channels
+
+    def _outputs(self, compute: Compute, x: ImageLike, function: str) -> tuple[FloatArray, bool]:
+        """Outputs that `compute` gives for images, and whether they had no batch axis."""
+        if not self._inputs:
+            pixels, integers, single = self._images(x, function)
+            return compute(pixels, integers), single
+        batches = [
+            (compute(pixels, integers), single)
+            for pixels, integers, single in packed(self._inputs, x, function, _BYTES_AT_ONCE)
+        ]
+        return np.concatenate([outputs for outputs, _ in batches]), batches[0][1]
+
+    def _images(
+        self, x: ImageLike, function: str
+    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+        """`x` as `images` returns it, with floats in the range that the model expects."""
+        if self._inputs:
+            return next(packed(self._inputs, x, function))
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+            pixels, integers, single = images(x, self._input_shape, function)
+        else:
+            pixels, integers, single = self._converted(x, function)
+        if integers and self._declares_range:
+            warn_of_division(function)
+        elif not integers and exceeds_two(pixels) and not self._takes_any_floats():
+            check_float_range(pixels, function)
+        return pixels, integers, single
+
+    def _converted(
+        self, x: ImageLike, function: str
+    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+        from cnnx.data.image_like import (  # on first use: predictions start fast
+            array_of,
+            reordering,
+        )
+
+        if isinstance(x, Mapping):
+            raise TypeError(
+                f"{function}: x is a dict with the names {', '.join(map(str, x)) or 'of none'}, "
+                "expected images: the model has a single input"
+            )
+        shape, resize = self._input_shape, self._core.preprocessing[0]
+        return images(array_of(x, shape, resize, function), shape, function, reordering(x))
+
+    @functools.cached_property
+    def _declares_range(self) -> bool:
+        return preprocessing_of(self._core).declares_range
+
+    def _takes_any_floats(self) -> bool:
+        """Whether the preprocessing or the first layer rescales floats of another range."""
+        return self._declares_range or self._core.layers[0][0] in NORMS
