@@ -2,20 +2,13 @@
 #include "custom_loss.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <utility>
 
+#include "shared_object.h"
+
 namespace cnnx::bindings {
 namespace {
-
-// A Python object that may be released by a thread without the GIL.
-std::shared_ptr<py::object> shared(py::object object) {
-  return {new py::object(std::move(object)), [](const py::object* owned) {
-            const py::gil_scoped_acquire gil;
-            delete owned;
-          }};
-}
 
 template <class Number>
 py::array copy_of(const Number* values, int64_t images, int64_t size) {

@@ -43,7 +43,8 @@ def public_names() -> list[str]:
         value = getattr(cnnx, name)
         if isinstance(value, types.ModuleType):
             for each in getattr(value, "__all__", None) or functions(value):
-                found.append(f"cnnx.{name}.{each}")
+                if each not in cnnx.__all__:
+                    found.append(f"cnnx.{name}.{each}")
         else:
             found.append(f"cnnx.{name}")
     return found
