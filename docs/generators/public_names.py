@@ -49,9 +49,9 @@ def public_names() -> list[PublicName]:
     own = [PublicName("cnnx", name, home, getattr(cnnx, name)) for name, home in _stub_names()]
     modules = [each for each in own if isinstance(each.value, types.ModuleType)]
     names = [each for each in own if each not in modules]
-    known = {each.name for each in names}
+    known = {each.name: each.value for each in names}
     others = [each for module in modules for each in _names_of(f"cnnx.{module.name}")]
-    return names + [each for each in others if each.name not in known]
+    return names + [each for each in others if known.get(each.name) is not each.value]
 
 
 def public_modules() -> list[types.ModuleType]:

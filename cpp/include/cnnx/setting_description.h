@@ -11,7 +11,8 @@
 
 #include "cnnx/layer_kinds.h"
 
-namespace cnnx::setting {
+namespace cnnx {
+namespace setting {
 
 class SettingDescription : public SettingInfo {
  public:
@@ -90,9 +91,10 @@ constexpr SettingDescription sides(const char* name, const char* words) {
 template <std::size_t count>
 constexpr SettingDescription choice(const char* name, const char* const (&choices)[count],
                                     const char* words) {
-  SettingDescription described(name, SettingForm::choice, words);
+  SettingDescription described = {name, SettingForm::choice, words};
   described.choices = choices;
   return described;
 }
 
-}  // namespace cnnx::setting
+}  // namespace setting
+}  // namespace cnnx
