@@ -164,11 +164,11 @@ void an_exception_leaves_the_model_as_it_was(int64_t features) {
     *throws = true;
     CHECK_THROWS(std::runtime_error, "no more", trainer.step(kBatch, {kLabels.data()}));
     CHECK(same_arrays(model, before));
-    CHECK_THROWS(std::invalid_argument, "one that failed, kept no gradients", trainer.gradients());
     if (throws == &throws_in_forward)
       CHECK_THROWS(std::runtime_error, "no more", model.run(kBatch));
     *throws = false;
   }
+  CHECK_THROWS(std::invalid_argument, "one that failed, kept no gradients", trainer.gradients());
   CHECK(same_bits(model.run(kBatch), before.run(kBatch)));
   Trainer other(before, cnnx::Sgd{0.1});
   CHECK_EQUAL(trainer.step(kBatch, {kLabels.data()}), other.step(kBatch, {kLabels.data()}));
