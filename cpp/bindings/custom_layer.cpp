@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared_object.h"
+#include "python_function.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -24,25 +24,24 @@ class PythonLayer final : public CustomLayer {
   const py::object& functions() const { return *functions_; }
 
   Shape output_shape(const std::vector<Shape>& inputs) const override {
-    const py::gil_scoped_acquire gil;
-    return functions_->attr("output_sizes")(inputs).cast<Shape>();
+    const AcquireGil gil;
+    return call_method("output_sizes", inputs).cast<Shape>();
   }
 
   void forward(const ForwardCall& call) const override {
-    const py::gil_scoped_acquire gil;
-    const auto output = functions_
-                            ->attr("forward")(call.layer, copies_of(call.inputs, call.input_shapes),
-                                              py::tuple(py::cast(call.output_shape)))
-                            .cast<FloatArray>();
+    const AcquireGil gil;
+    const auto output =
+        call_method("forward", call.layer, copies_of(call.inputs, call.input_shapes),
+                    py::tuple(py::cast(call.output_shape)))
+            .cast<FloatArray>();
     std::copy_n(output.data(), output.size(), call.output);
   }
 
   void backward(const BackwardCall& call) const override {
-    const py::gil_scoped_acquire gil;
+    const AcquireGil gil;
     const auto gradients =
-        functions_
-            ->attr("backward")(call.layer, py::array_t<float>(call.output_shape, call.grad_output),
-                               copies_of(call.inputs, call.input_shapes))
+        call_method("backward", call.layer, py::array_t<float>(call.output_shape, call.grad_output),
+                    copies_of(call.inputs, call.input_shapes))
             .cast<std::vector<FloatArray>>();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (call.grad_inputs[i])
@@ -51,6 +50,11 @@ class PythonLayer final : public CustomLayer {
   }
 
  private:
+  template <class... Arguments>
+  py::object call_method(const char* name, const Arguments&... arguments) const {
+    return call(functions_->attr(name), py::make_tuple(arguments...));
+  }
+
   std::shared_ptr<py::object> functions_;
 };
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "shared_object.h"
+#include "python_function.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -27,11 +27,11 @@ Loss custom_loss(const py::dict& settings) {
   const int64_t labels = settings["label_count"].cast<int64_t>();
   const int64_t values = loss.target_size > 0 ? loss.target_size : outputs;
   loss.function = [=](const float* output, const Targets& targets, int64_t images, float* grad) {
-    const py::gil_scoped_acquire gil;
+    const AcquireGil gil;
     const py::array target = targets.labels ? copy_of(targets.labels, images, labels)
                                             : copy_of(targets.values, images, values);
     const auto [mean, gradient] =
-        (*function)(copy_of(output, images, outputs), target, grad != nullptr)
+        call(*function, py::make_tuple(copy_of(output, images, outputs), target, grad != nullptr))
             .cast<std::pair<double, std::optional<FloatArray>>>();
     if (grad) std::copy_n(gradient.value().data(), images * outputs, grad);
     return mean;

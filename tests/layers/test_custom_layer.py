@@ -33,6 +33,7 @@ from custom_layers import (
     squared,
     squared_backward,
 )
+from python_process import run_python
 from random_graphs import SEEDS, RandomGraph
 
 
@@ -291,3 +292,39 @@ def test_random_graphs_with_functions(seed: int, restore_threads: None) -> None:
         assert losses[0] == losses[1]
     for name, array in network.parameters.items():
         assert_same_bits(same.parameters[name], array)
+
+
+AT_THE_END = """
+import threading, time
+import cnnx, numpy as np
+
+def slow(x):
+    time.sleep(0.05)
+    return x
+
+layer = cnnx.layers.Custom(slow, lambda grad_output, x: grad_output, lambda shape: shape)
+model = cnnx.Model([layer, cnnx.Flatten(), cnnx.Dense(2)], input_shape=(4, 4, 1))
+
+def squared(outputs, targets):
+    time.sleep(0.05)
+    return ((outputs - targets) ** 2).mean(), 2 * (outputs - targets) / outputs.size
+
+def train():
+    other = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(4, 4, 1))
+    trainer = cnnx.Trainer(other, loss=cnnx.losses.Custom(squared))
+    trainer.fit(np.ones((8, 4, 4, 1)), np.ones(8), epochs=10000, verbose=False)
+
+def predict():
+    while True:
+        model(np.zeros((1, 4, 4, 1)))
+
+for work in (train, predict, predict):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.5)
+print("end")
+"""
+
+
+def test_daemon_threads_inside_functions_do_not_crash_at_the_end() -> None:
+    for _ in range(3):
+        assert run_python("-c", AT_THE_END) == "end"
