@@ -2,20 +2,13 @@
 #include "custom_loss.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <utility>
 
+#include "python_function.h"
+
 namespace cnnx::bindings {
 namespace {
-
-// A Python object that may be released by a thread without the GIL.
-std::shared_ptr<py::object> shared(py::object object) {
-  return {new py::object(std::move(object)), [](const py::object* owned) {
-            const py::gil_scoped_acquire gil;
-            delete owned;
-          }};
-}
 
 template <class Number>
 py::array copy_of(const Number* values, int64_t images, int64_t size) {
@@ -34,11 +27,11 @@ Loss custom_loss(const py::dict& settings) {
   const int64_t labels = settings["label_count"].cast<int64_t>();
   const int64_t values = loss.target_size > 0 ? loss.target_size : outputs;
   loss.function = [=](const float* output, const Targets& targets, int64_t images, float* grad) {
-    const py::gil_scoped_acquire gil;
+    const AcquireGil gil;
     const py::array target = targets.labels ? copy_of(targets.labels, images, labels)
                                             : copy_of(targets.values, images, values);
     const auto [mean, gradient] =
-        (*function)(copy_of(output, images, outputs), target, grad != nullptr)
+        call(*function, py::make_tuple(copy_of(output, images, outputs), target, grad != nullptr))
             .cast<std::pair<double, std::optional<FloatArray>>>();
     if (grad) std::copy_n(gradient.value().data(), images * outputs, grad);
     return mean;

@@ -1,4 +1,9 @@
-// Lets other Python threads run while C++ computes, also at the end of the interpreter.
+// The GIL around computations and Python functions, also at the end of the interpreter.
+//
+// When an interpreter ends, Python < 3.14 ends each daemon thread that requests the GIL, by
+// unwinding its stack like an exception. In a destructor that ends the program, and elsewhere it
+// would destroy Python objects without the GIL. Here the thread waits for the process to end
+// instead, as in Python 3.14.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -8,10 +13,11 @@
 
 namespace cnnx::bindings {
 
-// Like pybind11::gil_scoped_release, except for a daemon thread whose interpreter ends meanwhile.
-// Python < 3.14 then ends the thread when it requests the GIL, by unwinding its stack like an
-// exception. In a destructor that ends the program, and elsewhere it would destroy Python objects
-// without the GIL. Here the thread waits for the process to end instead, as in Python 3.14.
+[[noreturn]] inline void wait_for_end_of_process() {
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+// Lets other Python threads run while C++ computes.
 class ReleaseGil {
  public:
   ReleaseGil() : state_(PyEval_SaveThread()) {}
@@ -19,7 +25,7 @@ class ReleaseGil {
     try {
       PyEval_RestoreThread(state_);
     } catch (...) {
-      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+      wait_for_end_of_process();
     }
   }
   ReleaseGil(const ReleaseGil&) = delete;
@@ -27,6 +33,26 @@ class ReleaseGil {
 
  private:
   PyThreadState* state_;
+};
+
+// For C++ that computes without the GIL and calls Python.
+class AcquireGil {
+ public:
+  AcquireGil() : state_(acquired()) {}
+  ~AcquireGil() { PyGILState_Release(state_); }
+  AcquireGil(const AcquireGil&) = delete;
+  AcquireGil& operator=(const AcquireGil&) = delete;
+
+ private:
+  static PyGILState_STATE acquired() {
+    try {
+      return PyGILState_Ensure();
+    } catch (...) {
+      wait_for_end_of_process();
+    }
+  }
+
+  PyGILState_STATE state_;
 };
 
 }  // namespace cnnx::bindings

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "custom_layer.h"
+
 namespace cnnx::bindings {
 namespace {
 
@@ -30,7 +32,13 @@ Layer layer_of(const py::handle& tuple) {
   const auto [kind, settings, name, inputs, trainable, branches] =
       tuple.cast<std::tuple<std::string, py::dict, std::string, std::vector<std::string>, bool,
                             std::vector<std::vector<py::tuple>>>>();
-  Layer layer = layer_of(kind, settings);
+  Layer layer;
+  if (kind == "custom") {
+    layer.kind = kind;
+    layer.custom = custom_layer(settings["functions"]);
+  } else {
+    layer = layer_of(kind, settings);
+  }
   layer.name = name;
   layer.inputs = inputs;
   layer.trainable = trainable;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bindings.h"
+#include "custom_layer.h"
 #include "image_batch.h"
 #include "layer.h"
 
@@ -16,6 +17,14 @@ namespace {
 
 py::object python_of(const Setting& value) {
   return std::visit([](const auto& each) -> py::object { return py::cast(each); }, value);
+}
+
+// As `layer_of` takes them.
+py::dict settings_of(const Layer& layer) {
+  py::dict settings;
+  for (const auto& [key, value] : layer.settings) settings[py::str(key)] = python_of(value);
+  if (layer.custom) settings["functions"] = functions_of(*layer.custom);
+  return settings;
 }
 
 Model make_model(const std::vector<py::tuple>& layers, const Shape& input_shape,
@@ -222,11 +231,20 @@ void bind_description(ModelClass& type) {
                                return std::make_tuple(name_of(kResizes, how.resize), how.mean,
                                                       how.std);
                              })
-      .def_property("temperature", &Model::temperature, &Model::set_temperature)
+      .def_property(
+          "temperature",
+          [](const Model& model) {
+            const ReleaseGil release;  // a step of training may hold the model's lock
+            return model.temperature();
+          },
+          [](Model& model, float temperature) {
+            const ReleaseGil release;
+            model.set_temperature(temperature);
+          })
       .def_property(
           "metadata",
           [](const Model& model) {
-            const ReleaseGil release;  // as below
+            const ReleaseGil release;  // as above
             return model.metadata();
           },
           [](Model& model, const std::map<std::string, std::string>& metadata) {
@@ -272,23 +290,21 @@ void bind_description(ModelClass& type) {
 }
 
 void bind_layers(ModelClass& type) {
-  type.def_property_readonly("layers",
-                             [](const Model& model) {
-                               std::vector<Layer> described;
-                               {
-                                 const ReleaseGil release;
-                                 described = model.layers();
-                               }
-                               py::list layers;
-                               for (const Layer& layer : described) {
-                                 py::dict settings;
-                                 for (const auto& [key, value] : layer.settings)
-                                   settings[py::str(key)] = python_of(value);
-                                 layers.append(py::make_tuple(layer.kind, settings, layer.name,
-                                                              layer.inputs, layer.trainable));
-                               }
-                               return layers;
-                             })
+  type.def_property_readonly(
+          "layers",
+          [](const Model& model) {
+            std::vector<Layer> described;
+            {
+              const ReleaseGil release;
+              described = model.layers();
+            }
+            py::list layers;
+            for (const Layer& layer : described) {
+              layers.append(py::make_tuple(layer.kind, settings_of(layer), layer.name, layer.inputs,
+                                           layer.trainable));
+            }
+            return layers;
+          })
       .def_property_readonly(
           "layer_infos",
           [](const Model& model) {

@@ -126,8 +126,7 @@ inline std::vector<std::vector<float>> arrays_of(const std::vector<ops::Paramete
 template <class Element>
 class LayerRun {
  public:
-  explicit LayerRun(const Bfloat16Case& c)
-      : c_(c), op_(ops::make_op(c.layer.kind, c.layer.settings)) {
+  explicit LayerRun(const Bfloat16Case& c) : c_(c), op_(ops::make_op(c.layer)) {
     ops::Fusion fusion = c.fusion;
     fusion.bfloat16 = std::is_same_v<Element, uint16_t>;
     fusion.training = !c.inference;

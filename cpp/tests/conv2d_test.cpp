@@ -263,7 +263,7 @@ void test_layer() {
                                    {"dilation", std::vector<int64_t>{1, 1}},
                                    {"groups", int64_t{1}},
                                    {"bias", true}};
-  const std::unique_ptr<const cnnx::ops::Op> op = cnnx::ops::make_op("conv2d", settings);
+  const std::unique_ptr<const cnnx::ops::Op> op = cnnx::ops::make_op({"conv2d", settings});
   const Shape input = {3, 9, 10, 5};
   CHECK_EQUAL(op->parameters(input)[0].fan_in, 45);
   CHECK_EQUAL(op->parameters(input)[1].fan_in, 0);

@@ -170,7 +170,7 @@ void test_refusals() {
 
 // The layer kind runs the same code in its own scratch.
 void test_layer() {
-  const auto op = cnnx::ops::make_op("dense", {{"out_features", int64_t{84}}, {"bias", true}});
+  const auto op = cnnx::ops::make_op({"dense", {{"out_features", int64_t{84}}, {"bias", true}}});
   const cnnx::Shape input = {9, 120};
   CHECK_EQUAL(op->parameters(input)[0].fan_in, 120);
   CHECK_EQUAL(op->parameters(input)[1].fan_in, 0);

@@ -243,7 +243,7 @@ void softmax_guards_and_accumulate() {
     for (int64_t i = 0; i < x.size(); ++i) equal = equal && added[i] == 0.25f + overwritten[i];
     CHECK(equal);
 
-    const auto bound = cnnx::ops::make_op("softmax", {})->bind({3, classes});
+    const auto bound = cnnx::ops::make_op({"softmax"})->bind({3, classes});
     Floats again(output.values().size());
     const float* inputs[] = {x.data()};
     cnnx::ops::ForwardArguments forward;
@@ -254,7 +254,7 @@ void softmax_guards_and_accumulate() {
     CHECK(same_bits(again, output.values()));
   }
   CHECK_THROWS(Error, "softmax: x has shape (3, 0), expected at least one class in the last axis",
-               cnnx::ops::make_op("softmax", {})->bind({3, 0}));
+               cnnx::ops::make_op({"softmax"})->bind({3, 0}));
 }
 
 void refusals() {

@@ -153,7 +153,7 @@ void layer_kind(const std::string& kind) {
                              {"stride", std::vector<int64_t>{2, 2}},
                              {"padding", std::string("same")}};
   if (kind == "avg_pool2d") settings["count_include_pad"] = true;
-  const auto op = cnnx::ops::make_op(kind, settings);
+  const auto op = cnnx::ops::make_op({kind, settings});
   const Case c = {{2, 7, 9, 5}, {3, 2}, {2, 2}, same()};
   CHECK(op->output_shape(c.x) == (Shape{2, 4, 5, 5}));
   const auto bound = op->bind(c.x);
@@ -190,10 +190,10 @@ void layer_kind(const std::string& kind) {
 
   settings["stride"] = std::vector<int64_t>{0, 1};
   CHECK_THROWS(std::invalid_argument, kind + ": stride is (0, 1), expected",
-               cnnx::ops::make_op(kind, settings));
+               cnnx::ops::make_op({kind, settings}));
   settings.erase("stride");
   CHECK_THROWS(std::invalid_argument, kind + ": stride is missing",
-               cnnx::ops::make_op(kind, settings));
+               cnnx::ops::make_op({kind, settings}));
 }
 
 void refusals() {

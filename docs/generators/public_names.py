@@ -45,11 +45,13 @@ class PublicName:
 
 @functools.cache
 def public_names() -> list[PublicName]:
-    """All public names: those of `cnnx` itself, then those of its public modules."""
+    """All public names: those of `cnnx` itself, then the others of its public modules."""
     own = [PublicName("cnnx", name, home, getattr(cnnx, name)) for name, home in _stub_names()]
     modules = [each for each in own if isinstance(each.value, types.ModuleType)]
     names = [each for each in own if each not in modules]
-    return names + [each for module in modules for each in _names_of(f"cnnx.{module.name}")]
+    known = {each.name: each.value for each in names}
+    others = [each for module in modules for each in _names_of(f"cnnx.{module.name}")]
+    return names + [each for each in others if known.get(each.name) is not each.value]
 
 
 def public_modules() -> list[types.ModuleType]:

@@ -63,6 +63,7 @@ def _why_missing(name: str) -> str:
         "data",
         "callbacks",
         "evaluation",
+        "layers",
         "losses",
         "metrics",
         "sklearn",

@@ -6,6 +6,7 @@ from cnnx import distributed as distributed
 from cnnx import doctor as doctor
 from cnnx import evaluation as evaluation
 from cnnx import explain as explain
+from cnnx import layers as layers
 from cnnx import losses as losses
 from cnnx import metrics as metrics
 from cnnx import models as models

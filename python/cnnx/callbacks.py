@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
+from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training.callback_base import Callback
 from cnnx.training.fine_tuning import FineTuning
 from cnnx.training.history import History, Progress
@@ -205,6 +206,17 @@ class BestModel(_Best):
     def __init__(self, path: str | os.PathLike[str], watch: str = "validation_loss") -> None:
         super().__init__(watch, 0.0)
         self.path = path_of(path, "BestModel")
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Reset the best value.
+
+        Raises:
+            ValueError: if the model has a `layers.Custom`.
+        """
+        super().on_fit_begin(trainer)
+        refuse_custom_layers(
+            trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
+        )
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the model if the metric improved."""

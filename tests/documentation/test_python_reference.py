@@ -43,7 +43,8 @@ def public_names() -> list[str]:
         value = getattr(cnnx, name)
         if isinstance(value, types.ModuleType):
             for each in getattr(value, "__all__", None) or functions(value):
-                found.append(f"cnnx.{name}.{each}")
+                if getattr(cnnx, each, None) is not getattr(value, each):
+                    found.append(f"cnnx.{name}.{each}")
         else:
             found.append(f"cnnx.{name}")
     return found

@@ -134,8 +134,9 @@ MODELS = [
         "layer-of-ones-own",
         lambda: type("Swish", (cnnx.Layer,), {}),
         TypeError,
-        "Swish: derives from Layer, whose kinds the compiled core has, expected a function that "
-        "returns layers: def block(): return [Conv2d(16, 3), ReLU()]",
+        "Swish: derives from Layer, whose kinds the compiled core has, expected "
+        "cnnx.layers.Custom(forward, backward, output_shape), or a function that returns layers: "
+        "def block(): return [Conv2d(16, 3), ReLU()]",
     ),
     Case(
         "trainble-layer",

@@ -60,6 +60,7 @@ MODULES = (
     "cnnx.distributed",
     "cnnx.doctor",
     "cnnx.evaluation",
+    "cnnx.layers",
     "cnnx.losses",
     "cnnx.explain",
     "cnnx.plot",

@@ -22,8 +22,11 @@ add_executable(your_program main.cpp)
 LINK = ("find_package(cnnx CONFIG REQUIRED)", "target_link_libraries(your_program cnnx::cnnx)")
 # The fragments of a page are one program.
 PROGRAM = """
+#include <algorithm>
+#include <cmath>
 #include <cnnx/cnnx.h>
 #include <cstdio>
+#include <memory>
 #include <thread>
 int main() {{
 {body}

@@ -18,6 +18,7 @@ CLASSES: dict[str, type[cnnx.Layer]] = {
     each.kind: each
     for each in (getattr(cnnx.layers, name) for name in cnnx.layers.__all__)
     if inspect.isclass(each) and issubclass(each, cnnx.Layer) and hasattr(each, "kind")
+    if each is not cnnx.layers.Custom  # of no kind that the core describes
 }
 IMAGE = (12, 14, 4)
 # Settings that must keep their default where another one does not.

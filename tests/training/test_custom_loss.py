@@ -186,3 +186,15 @@ def test_the_arrays_may_be_kept_and_changed() -> None:
         assert trainer.step(images(), y) == plain.step(images(), y)
     assert (y == 1).all()
     assert all((each == 7).all() for each in kept)
+
+
+def test_a_function_that_uses_its_trainer_is_refused() -> None:
+    """It would wait for its own thread."""
+
+    def using(outputs: Any, targets: Any) -> tuple[float, Any]:
+        trainer.model(images())
+        return squared(outputs, targets)
+
+    trainer = cnnx.Trainer(model(), loss=Custom(using))
+    with pytest.raises(ValueError, match=r"^model: a function that it calls uses it"):
+        trainer.step(images(), np.ones((COUNT, CLASSES), np.float32))

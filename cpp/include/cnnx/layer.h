@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "cnnx/shape.h"
 
 namespace cnnx {
+
+class CustomLayer;
 
 using Setting = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
 using Settings = std::map<std::string, Setting>;
@@ -23,6 +26,9 @@ using Settings = std::map<std::string, Setting>;
 //   residual             no settings; branches: the body and the shortcut, which may be empty
 //   parallel             merge: "concat" or "add"; branches: two or more
 //
+// A layer of the kind "custom" has no settings and is computed by `custom`, functions of the
+// program (cnnx/custom_layer.h); any other one has none.
+//
 // An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names the layers that a layer reads: earlier layers, or "input", the image. If empty,
@@ -32,11 +38,12 @@ using Settings = std::map<std::string, Setting>;
 // does not update its running statistics and normalises with them.
 struct Layer {
   std::string kind;
-  Settings settings;
-  std::string name;
-  std::vector<std::string> inputs;
+  Settings settings = {};
+  std::string name = {};
+  std::vector<std::string> inputs = {};
   bool trainable = true;
   std::vector<std::vector<Layer>> branches = {};  // of a block: the layers in it
+  std::shared_ptr<const CustomLayer> custom = nullptr;
 };
 
 // Throws std::invalid_argument, naming the setting, its value and the expected value.

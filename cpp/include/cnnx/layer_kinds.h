@@ -30,6 +30,10 @@ struct ConstantArray {
   constexpr const Element& operator[](std::size_t i) const { return first[i]; }
 };
 
+// The most that a size in a setting may be: far above any real one, far below an overflow of sums
+// and products of two.
+constexpr int64_t kMostSetting = int64_t{1} << 24;
+
 // The form of a setting's value.
 enum class SettingForm : uint8_t {
   integer,  // int64_t
@@ -73,11 +77,12 @@ struct LayerArray {
 struct LayerKind {
   const char* name;
   const char* words;  // its result, in one line
-  ConstantArray<SettingInfo> settings;
-  ConstantArray<LayerArray> parameters, buffers;
+  ConstantArray<SettingInfo> settings = {};
+  ConstantArray<LayerArray> parameters = {}, buffers = {};
   int least_inputs = 1, most_inputs = 1;
 };
 
+// Those of the library; cnnx/custom_layer.h lists those that a program has registered.
 CNNX_API const std::vector<LayerKind>& layer_kinds();
 
 // The default in the form of the setting; zeros if the setting is required or its default is the

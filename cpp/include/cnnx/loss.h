@@ -74,8 +74,8 @@ struct Loss {
   double alpha = 0.5, beta = 0.5;       // of tversky, >= 0: weights of false positives, negatives
   // Of custom. Returns the mean loss of some images, outputs as Model::run writes them, and writes
   // its gradient with respect to the outputs unless that is null. A trainer calls it once per step
-  // or shard, under its lock, from the thread that calls the trainer. It must not use the trainer
-  // or its model. What it throws leaves the model as it was before the step.
+  // or shard, under its lock, from the thread that calls the trainer. The trainer and its
+  // model refuse to be used by it. What it throws leaves the model as it was before the step.
   std::function<double(const float* outputs, const Targets& targets, int64_t images,
                        float* grad_outputs)>
       function;

@@ -6,15 +6,14 @@
 
 #include "c_api/settings_text.h"
 #include "cnnx/layer_kinds.h"
+#include "ops/registry.h"
 
 namespace cnnx::c_api {
 namespace {
 
 const LayerKind& kind_of(const SettingsText& line) {
   if (line.kind().empty()) line.refuse("expected the kind of a layer first, such as conv2d");
-  for (const LayerKind& kind : layer_kinds()) {
-    if (line.kind() == kind.name) return kind;
-  }
+  if (const LayerKind* kind = ops::find_layer_kind(line.kind())) return *kind;
   line.refuse("there is no layer of this kind");
 }
 

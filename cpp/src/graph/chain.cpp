@@ -10,10 +10,8 @@
 namespace cnnx::graph {
 namespace {
 
-constexpr int kMostParameters = 8;  // of one step: far above any step's
-
 template <class Float>
-using Pointers = std::array<Float*, kMostParameters>;
+using Pointers = std::array<Float*, ops::kMostParameters>;
 
 template <class Float>
 Pointers<Float> pointers_to(const std::vector<int64_t>& offsets, Float* block, int64_t first = 0) {

@@ -11,7 +11,7 @@
 
 namespace cnnx {
 
-void check_layer(const Layer& layer) { ops::make_op(layer.kind, layer.settings); }
+void check_layer(const Layer& layer) { ops::make_op(layer); }
 
 }  // namespace cnnx
 
@@ -116,14 +116,14 @@ void Graph::add(Layer layer) {
   node.layer = std::move(layer);
   try {
     connect(node);
-    node.op = ops::make_op(node.layer.kind, node.layer.settings);
-    const LayerKind& kind = *ops::find_layer_kind(node.layer.kind);
+    node.op = ops::make_op(node.layer);
+    const LayerKind& kind = ops::kind_of(node.layer);
     ops::check_input_count(kind, node.inputs.size());
     const std::vector<Shape> inputs = input_shapes(node, 1);
     const Shape output = ops::output_shape(*node.op, inputs);
     node.output_shape = Shape(output.begin() + 1, output.end());
     check_size("its output", node.output_shape);
-    node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
+    node.parameters = parameters_.add(node.layer, ops::parameters(*node.op, inputs));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
     erase_unsaved(kind, node.layer.settings);
   } catch (const std::invalid_argument& error) {

@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "runtime/fork.h"
+#include "runtime/held_locks.h"
 
 namespace cnnx::graph {
 
@@ -17,17 +18,20 @@ namespace cnnx::graph {
 // it gets in, so constant training does not starve predictions either.
 //
 // A child forked while a thread held it exclusively cannot know the parameters: there both locks
-// throw std::invalid_argument.
+// throw std::invalid_argument. So they do in a function that a holder calls in its thread.
 class ModelMutex {
  public:
   void lock() {
     check_process();
+    runtime::check_not_held(this, "model");
     const std::lock_guard<std::mutex> turnstile(locks_->turnstile);
     locks_->mutex.lock();
     const runtime::ForkPause pause;
     record_.set_changing(true);
+    runtime::add_held(this);
   }
   void unlock() {
+    runtime::remove_held(this);
     {
       const runtime::ForkPause pause;
       record_.set_changing(false);
@@ -36,10 +40,15 @@ class ModelMutex {
   }
   void lock_shared() {
     check_process();
+    runtime::check_not_held(this, "model");
     const std::lock_guard<std::mutex> turnstile(locks_->turnstile);
     locks_->mutex.lock_shared();
+    runtime::add_held(this);
   }
-  void unlock_shared() { locks_->mutex.unlock_shared(); }
+  void unlock_shared() {
+    runtime::remove_held(this);
+    locks_->mutex.unlock_shared();
+  }
 
  private:
   struct Locks {

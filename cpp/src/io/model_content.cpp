@@ -1,4 +1,6 @@
 // Writing: the tensors and the metadata of a model; model_file.cpp describes and reads them.
+#include <stdexcept>
+
 #include "graph/int8_weights.h"
 #include "io/checksums.h"
 #include "io/json.h"
@@ -79,7 +81,19 @@ std::vector<int8_t> int8_values(const graph::ModelState& model, const graph::Int
 
 }  // namespace
 
+// The functions of a program.
+void refuse_custom_layers(const graph::ModelState& model) {
+  for (const graph::Node& node : model.graph.nodes()) {
+    if (!node.layer.custom) continue;
+    throw std::invalid_argument("model: layer " + node.layer.name +
+                                " is computed by functions of the program, which a file cannot "
+                                "hold, expected a kind of layer that the program registers "
+                                "(cnnx/custom_layer.h)");
+  }
+}
+
 FileContent content_of(const graph::ModelState& model) {
+  refuse_custom_layers(model);
   std::vector<Tensor> tensors;
   std::vector<std::vector<int8_t>> int8_arrays;
   append_arrays(model.graph.parameters(), model.parameters.data(), "", tensors);

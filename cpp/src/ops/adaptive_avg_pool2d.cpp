@@ -125,10 +125,10 @@ AdaptiveAvgPool2dGeometry adaptive_avg_pool2d_geometry(const Shape& x, Pair outp
   constexpr const char* kName = "adaptive_avg_pool2d";
   ops::check_image_shape(kName, x);
   for (const int64_t size : {output_size.height, output_size.width}) {
-    if (size >= 1 && size <= ops::kMostSetting) continue;
+    if (size >= 1 && size <= kMostSetting) continue;
     throw std::invalid_argument(std::string(kName) + ": output_size is " +
                                 to_string(Shape{output_size.height, output_size.width}) +
-                                ", expected 1 to " + std::to_string(ops::kMostSetting) +
+                                ", expected 1 to " + std::to_string(kMostSetting) +
                                 " in height and width");
   }
   ops::checked_output(kName, {x[0], output_size.height, output_size.width, x[3]});

@@ -5,12 +5,10 @@
 #include <cstdint>
 #include <string>
 
+#include "cnnx/layer_kinds.h"
 #include "cnnx/shape.h"
 
 namespace cnnx::ops {
-
-// Far above any real setting, far below an overflow of sums and products of two.
-constexpr int64_t kMostSetting = int64_t{1} << 24;
 
 // Far above any memory, far below an overflow of scratch sizes.
 constexpr int64_t kMostElements = int64_t{1} << 48;

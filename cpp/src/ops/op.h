@@ -77,7 +77,8 @@ struct TrainingStep {
   bool frozen = false;  // this layer is not trained, nor are its buffers
 };
 
-constexpr std::size_t kMostInputs = 64;  // of one op
+constexpr std::size_t kMostInputs = 64;     // of one op
+constexpr std::size_t kMostParameters = 8;  // of one op and the layers fused into it
 
 // A set of an op's inputs.
 class InputSet {
@@ -222,6 +223,9 @@ class Op {
   // Null when the output is the input's memory under another shape (Flatten).
   virtual std::unique_ptr<const BoundOp> bind(const Shape& input) const = 0;
 
+  // Whether forward and backward may throw, as functions of the program do.
+  virtual bool may_throw() const { return false; }
+
   // The role in which the op before may fuse this one.
   virtual Fusable fusable_as(const Shape& /*input*/) const { return Fusable::none; }
   // Whether this op fuses such a following layer into its own pass.
@@ -259,6 +263,9 @@ class Op {
 class MergeOp : public Op {
  public:
   virtual Shape merged_shape(const std::vector<Shape>& inputs) const = 0;
+  virtual std::vector<ParameterSpec> merged_parameters(const std::vector<Shape>& inputs) const {
+    return parameters(inputs[0]);
+  }
   virtual std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                                      const Fusion& fusion) const = 0;
 

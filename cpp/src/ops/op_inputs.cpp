@@ -21,6 +21,12 @@ Shape output_shape(const Op& op, const std::vector<Shape>& inputs) {
   return op.output_shape(inputs[0]);
 }
 
+std::vector<ParameterSpec> parameters(const Op& op, const std::vector<Shape>& inputs) {
+  if (const auto* merge = dynamic_cast<const MergeOp*>(&op))
+    return merge->merged_parameters(inputs);
+  return op.parameters(inputs[0]);
+}
+
 std::unique_ptr<const BoundOp> bind(const Op& op, const std::vector<Shape>& inputs,
                                     const Fusion& fusion) {
   if (const auto* merge = dynamic_cast<const MergeOp*>(&op))

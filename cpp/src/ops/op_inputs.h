@@ -14,6 +14,7 @@ namespace cnnx::ops {
 void check_input_count(const LayerKind& kind, std::size_t count);
 
 Shape output_shape(const Op& op, const std::vector<Shape>& inputs);
+std::vector<ParameterSpec> parameters(const Op& op, const std::vector<Shape>& inputs);
 std::unique_ptr<const BoundOp> bind(const Op& op, const std::vector<Shape>& inputs,
                                     const Fusion& fusion);
 

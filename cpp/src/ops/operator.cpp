@@ -51,12 +51,12 @@ std::vector<ArrayInfo> infos_of(const std::vector<ops::ParameterSpec>& specs) {
 Operator::State::State(const Layer& layer, std::vector<Shape> inputs,
                        const std::vector<Shape>& parameter_shapes, ops::Limits limits)
     : name(layer.name.empty() ? layer.kind : layer.name), input_shapes(std::move(inputs)) {
-  const auto op = ops::make_op(layer.kind, layer.settings, limits);
-  ops::check_input_count(*ops::find_layer_kind(layer.kind), input_shapes.size());
+  const auto op = ops::make_op(layer, limits);
+  ops::check_input_count(ops::kind_of(layer), input_shapes.size());
   for (const Shape& shape : input_shapes) element_count(shape);
   if (!parameter_shapes.empty()) op->check_weight(input_shapes[0], parameter_shapes[0]);
   output_shape = ops::output_shape(*op, input_shapes);
-  parameters = infos_of(op->parameters(input_shapes[0]));
+  parameters = infos_of(ops::parameters(*op, input_shapes));
   buffers = infos_of(op->buffers(input_shapes[0]));
   if (parameter_shapes.size() > parameters.size())
     check_count("parameter_shapes", parameter_shapes, parameters.size());

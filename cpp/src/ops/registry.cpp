@@ -3,7 +3,9 @@
 
 #include <stdexcept>
 
+#include "ops/custom_layer.h"
 #include "ops/layer_description.h"
+#include "ops/registered_kinds.h"
 
 namespace cnnx {
 namespace ops {
@@ -40,14 +42,26 @@ std::vector<LayerKind> all_kinds() {
 
 }  // namespace
 
-const LayerKind* find_layer_kind(const std::string& name) { return find_description(name); }
+const LayerKind* find_layer_kind(const std::string& name) {
+  if (const LayerDescription* description = find_description(name)) return description;
+  const RegisteredKind* registered = find_registered_kind(name);
+  return registered ? &registered->kind : nullptr;
+}
 
-std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings,
-                                  Limits limits) {
-  const LayerDescription* description = find_description(kind);
-  if (!description)
-    throw std::invalid_argument("layer kind \"" + kind + "\" is unknown to this version of cnnx");
-  return description->make(CheckedSettings(*description, settings, limits));
+const LayerKind& kind_of(const Layer& layer) {
+  return layer.kind == kCustomKind.name ? kCustomKind : *find_layer_kind(layer.kind);
+}
+
+std::unique_ptr<const Op> make_op(const Layer& layer, Limits limits) {
+  if (layer.custom || layer.kind == kCustomKind.name) return make_custom_op(layer);
+  if (const LayerDescription* description = find_description(layer.kind))
+    return description->make(CheckedSettings(*description, layer.settings, limits));
+  if (const RegisteredKind* registered = find_registered_kind(layer.kind))
+    return registered->make_op(layer);
+  throw std::invalid_argument(
+      "layer kind \"" + layer.kind +
+      "\" is unknown to this version of cnnx, expected one of the library, or one that the program "
+      "registers before (cnnx/custom_layer.h)");
 }
 
 }  // namespace ops

@@ -128,12 +128,12 @@ ConstantArray<LayerDescription> zero_pad2d_layers() { return kZeroPad2dLayers; }
 ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& padding) {
   ops::check_image_shape(ops::kZeroPad2dName, x);
   for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {
-    if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= ops::kMostSetting)
+    if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= kMostSetting)
       continue;
     throw std::invalid_argument(
         std::string(ops::kZeroPad2dName) + ": padding is ((" + std::to_string(padding.top) + ", " +
         std::to_string(padding.bottom) + "), (" + std::to_string(padding.left) + ", " +
-        std::to_string(padding.right) + ")), expected 0 to " + std::to_string(ops::kMostSetting) +
+        std::to_string(padding.right) + ")), expected 0 to " + std::to_string(kMostSetting) +
         " on every side");
   }
   const ZeroPad2dGeometry geometry = {x[0],        x[1],           x[2],         x[3],

@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 
+#include "runtime/held_locks.h"
+
 namespace cnnx::runtime {
 
 // The number of forks between the process of the first call and this one. Throws std::bad_alloc if
@@ -65,10 +67,13 @@ class ForkSafeMutex {
       static_cast<void>(mutex_.release());
       mutex_ = std::make_unique<std::mutex>();
     });
+    check_not_held(this, owner_);
     mutex_->lock();
     record_.set_changing(true);
+    add_held(this);
   }
   void unlock() {
+    remove_held(this);
     record_.set_changing(false);
     mutex_->unlock();
   }

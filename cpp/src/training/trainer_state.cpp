@@ -31,6 +31,11 @@ std::vector<bool> trained_arrays(const graph::Graph& graph) {
   return trained;
 }
 
+bool any_may_throw(const graph::Graph& graph) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(),
+                     [](const graph::Node& node) { return node.op->may_throw(); });
+}
+
 std::vector<bool> trained_arrays(const graph::ModelState& model) {
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   return trained_arrays(model.graph);
@@ -47,6 +52,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       seed(options.seed),
       recompute(options.recompute),
       shards(options.shards),
+      may_throw(any_may_throw(model->graph)),
       rules(options.rules),
       trained(trained_arrays(*model)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
@@ -89,7 +95,7 @@ bool TrainerState::is_large() const {
 
 bool TrainerState::updates_in_backward() const {
   return is_large() && gradients.size() == 0 && optimizer.is_elementwise() &&
-         !clipping.is_enabled() && shards == 1 && !distribution;
+         !clipping.is_enabled() && shards == 1 && !distribution && !may_throw;
 }
 
 LossSum TrainerState::compute_and_apply(const ShardedBatch& batch, double rate_factor) {
@@ -119,8 +125,9 @@ LossSum TrainerState::run(const ShardedBatch& batch, const StepScales* scales) {
   LossSum sum;
   try {
     sum = forward_and_backward(batch, scales);
-  } catch (...) {  // of a custom loss
+  } catch (...) {  // of a custom loss or layer
     restore_buffers();
+    gradients_are_kept = false;
     throw;
   }
   if (!scales || std::isfinite(sum.sum)) gradients_are_kept = !scales;
@@ -276,8 +283,8 @@ float* TrainerState::kept_gradients(const char* function) {
   if (gradients_are_kept) return gradients.data();
   throw std::invalid_argument(
       std::string(function) +
-      ": the last step of this large model kept no gradients, expected a compute_gradients after "
-      "it, or a step after this call");
+      ": the last step, of a large model or one that failed, kept no gradients, expected a "
+      "compute_gradients after it, or a step after this call");
 }
 
 void TrainerState::update(const ParameterRange& range, const float* values,

@@ -44,8 +44,8 @@ struct TrainerState {
   // Whether the block of gradients is a large part of a step's memory.
   bool is_large() const;
   // Whether each layer's update may follow its backward, so that no gradients are kept: of a large
-  // model, unless clipping, the optimizer or shards need all gradients at once, or the caller reads
-  // them.
+  // model, unless clipping, the optimizer or shards need all gradients at once, the caller reads
+  // them, or a backward may throw, which must leave the model as it was.
   bool updates_in_backward() const;
   // For the caller, from now on also those of a step. Throws std::invalid_argument, naming the
   // function, if the last step kept none.
@@ -110,6 +110,7 @@ struct TrainerState {
   bool recompute;
   int64_t shards;
   uint64_t gradients_computed = 0;  // of shards; numbers the random numbers of a train step
+  const bool may_throw;             // forward and backward of a layer
   std::vector<ParameterRule> rules;
   std::vector<bool> trained;  // of each parameter array, when `segments` were made
   std::vector<ParameterSegment> segments;

@@ -4,6 +4,7 @@ from cnnx.layers import (
     activations,
     blocks,
     convolution,
+    custom,
     dense,
     dropout,
     merge,
@@ -16,6 +17,7 @@ from cnnx.layers.activations import *
 from cnnx.layers.base import Layer
 from cnnx.layers.blocks import *
 from cnnx.layers.convolution import *
+from cnnx.layers.custom import *
 from cnnx.layers.dense import *
 from cnnx.layers.dropout import *
 from cnnx.layers.graph import Input
@@ -29,6 +31,7 @@ __all__ = ["Input", "Layer"]
 __all__ += activations.__all__
 __all__ += blocks.__all__
 __all__ += convolution.__all__
+__all__ += custom.__all__
 __all__ += dense.__all__
 __all__ += dropout.__all__
 __all__ += merge.__all__

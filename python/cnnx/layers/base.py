@@ -24,8 +24,8 @@ class Symbol:
 class Layer(NamedAttributes):
     """Base class of the layers: kind, settings and name.
 
-    The compiled core computes the layers, so that a class of your own cannot add one. A block of
-    your own is a function that returns a list of layers.
+    The compiled core computes the layers, so that a class of your own cannot add one; `Custom`
+    takes functions of your own. A block of your own is a function that returns a list of layers.
 
     A call with an `Input` or the outputs of other layers adds the layer to a graph for
     `Model.from_graph`. Every call adds a layer with its own weights.
@@ -49,7 +49,8 @@ class Layer(NamedAttributes):
         if not hasattr(cls, "kind") and cls.__module__ != __name__:
             raise TypeError(
                 f"{cls.__name__}: derives from Layer, whose kinds the compiled core has, expected "
-                "a function that returns layers: def block(): return [Conv2d(16, 3), ReLU()]"
+                "cnnx.layers.Custom(forward, backward, output_shape), or a function that returns "
+                "layers: def block(): return [Conv2d(16, 3), ReLU()]"
             )
         if "__init__" in vars(cls):
             checked_call(cls)

@@ -14,7 +14,10 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 # Settings that are shown by their value alone, in this order, and those that are shown by name
 # unless they have the value that is usual.
-_VALUES = ("kernel_size", "output_size", "block_size", "out_channels", "out_features", "rate")
+_VALUES = (
+    *("functions", "kernel_size", "output_size", "block_size", "out_channels", "out_features"),
+    "rate",
+)
 _USUAL: dict[str, object] = {
     "stride": [1, 1],
     "dilation": [1, 1],
@@ -59,8 +62,9 @@ class DescribedLayer:
 
     @property
     def family(self) -> str:
-        """The module of its class, such as "pooling"; "" for the input."""
-        return _classes()[self.kind].__module__.rpartition(".")[2] if self.kind else ""
+        """The module of its class, such as "pooling"; "" for the input or a registered kind."""
+        known = _classes().get(self.kind)
+        return known.__module__.rpartition(".")[2] if known else ""
 
     @property
     def amount(self) -> str:
@@ -110,7 +114,7 @@ def _classes() -> dict[str, type[Layer]]:
 
 def _label(kind: str, settings: dict[str, Any], input_shape: Sequence[int]) -> str:
     parts = [_value(settings[name]) for name in _VALUES if name in settings]
-    is_depthwise = "out_channels" in settings and settings["groups"] == input_shape[-1] > 1
+    is_depthwise = "out_channels" in settings and settings.get("groups") == input_shape[-1] > 1
     usual_of = {**_USUAL, "stride": settings["kernel_size"]} if kind in _POOLS else _USUAL
     for name, usual in usual_of.items():
         value = settings.get(name, usual)
@@ -121,7 +125,8 @@ def _label(kind: str, settings: dict[str, Any], input_shape: Sequence[int]) -> s
             parts.append(f"{name.replace('_', ' ')} {_value(value[0] if one else value)}")
     if settings.get("int8_weight", False):
         parts.append("int8")
-    return " ".join([_classes()[kind].__name__, ", ".join(parts)]).rstrip()
+    known = _classes().get(kind)
+    return " ".join([known.__name__ if known else kind, ", ".join(parts)]).rstrip()
 
 
 def _value(value: object) -> str:

@@ -16,6 +16,7 @@ from cnnx.layers.graph import Input, input_shape_of
 from cnnx.model.build import built
 from cnnx.model.build_graph import built_from_graph
 from cnnx.model.compute_dtype import set_compute_dtype
+from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
 from cnnx.model.heads import one_or_all, predictions_of_heads
@@ -161,7 +162,8 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         return cls._of(_core.Model.from_bytes(content))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Support pickle and the module copy with the bytes that `save` writes."""
+        """Support pickle with the bytes that `save` writes."""
+        refuse_custom_layers(self._core, "pickle:")
         return type(self)._of_bytes, (self._core.to_bytes(),)
 
     @property
@@ -306,9 +308,11 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         one also a temporary file, which the next save removes. The target of a link is replaced.
 
         Raises:
+            ValueError: if the model has a `layers.Custom`.
             OSError: if the file cannot be written.
         """
         file = path_of(path, "save")
+        refuse_custom_layers(self._core, "save:")
         if file.lower().endswith(".onnx"):
             warn(
                 f"save: path is {file!r}, but the file has cnnx's own format; ONNX is written by "

@@ -37,6 +37,12 @@ class ModelVariants(NamedAttributes):
         """Copy the model with its weights."""
         return self._of(self._core.clone())
 
+    def __copy__(self: _Model) -> _Model:
+        return self.clone()
+
+    def __deepcopy__(self: _Model, memo: dict[int, object]) -> _Model:
+        return self.clone()
+
     @checked_call
     def resized(self: _Model, size: PairLike) -> _Model:
         """Copy the model with its weights for images of another height and width.

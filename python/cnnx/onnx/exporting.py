@@ -33,7 +33,8 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
         opset: version of ONNX's operators.
 
     Raises:
-        ValueError: if a layer has a setting that this version of the operators cannot express.
+        ValueError: if a layer is not one of the library, or has a setting that this version of the
+            operators cannot express.
     """
     names = [head.name for head in core_heads(core)]
     reserved = names or ["probabilities", "values", "output", "label"]
@@ -115,6 +116,11 @@ def _layers(
     for kind, settings, name, inputs, _ in layers:
         if name in joined or name in images:
             continue
+        if kind not in EXPORTERS:
+            raise ValueError(
+                f"save: layer {name} is of the kind {kind}, which has no operators of ONNX, "
+                "expected layers of the library"
+            )
         layer = LayerExport(
             builder=builder,
             core=core,

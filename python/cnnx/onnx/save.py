@@ -51,8 +51,8 @@ def save(
         opset: version of ONNX's operators, 15 to 23.
 
     Raises:
-        ValueError: if an argument is out of range, a layer needs a newer opset, or the file would
-            exceed 2 GiB.
+        ValueError: if an argument is out of range, a layer needs a newer opset or has functions of
+            your own, or the file would exceed 2 GiB.
         OSError: if the file cannot be written.
 
     Example:

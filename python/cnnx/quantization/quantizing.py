@@ -7,6 +7,7 @@ from cnnx.arguments import not_negative, one_of
 from cnnx.data.dataset import Dataset, ImageLike
 from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.compute_dtype import in_float32
+from cnnx.model.custom_layers import custom_layer
 from cnnx.model.heads import refuse_heads
 from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
@@ -163,6 +164,12 @@ def quantize_with_report(
 
 
 def _refuse_unless_quantizable(model: Model) -> None:
+    custom = custom_layer(model._core)
+    if custom is not None:
+        raise ValueError(
+            f"{_FUNCTION}: layer {custom} is computed by Python functions, which have no form in "
+            "integers, expected layers of the library"
+        )
     quantized = [
         name for kind, how, name, _, _ in model._core.layers if how.get("int8_weight") is True
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, boolean, is_integer, shown
+from cnnx.layers.gradient_check import disagreement
 from cnnx.spelling import checked_call
 from cnnx.training.loss import Loss
 
@@ -18,10 +19,6 @@ __all__ = ["Custom"]
 
 # (outputs, targets) -> (mean loss, its gradient with respect to the outputs).
 LossFunction: TypeAlias = "Callable[[Any, Any], tuple[Any, Any]]"
-
-# Of the numerical check of a gradient: steps in units of the outputs, and the error that passes.
-_STEPS = (1e-3, 1e-4, 1e-2)
-_TOLERANCE = 0.02
 
 
 @checked_call
@@ -149,7 +146,7 @@ class _Call:
                 f"the outputs, {shaped.shape}"
             )
         if originals:
-            self._check(*originals, array)
+            self._check(*originals)
             self._is_checked = True
         return loss, array
 
@@ -171,26 +168,19 @@ class _Call:
             )
         return float(number.reshape(())), gradient
 
-    def _check(self, outputs: FloatArray, targets: NDArray[Any], gradient: FloatArray) -> None:
-        """Compare the gradient with differences of the loss, in double precision."""
-        center = outputs.astype(np.float64)
-        random = np.random.default_rng(0)
-        for _ in range(2):
-            direction = random.normal(size=center.shape)
-            claimed = float((direction * gradient).sum(dtype=np.float64))
-            size = float(np.linalg.norm(direction) * np.linalg.norm(gradient.astype(np.float64)))
-            found = []
-            for step in _STEPS:
-                values = [
-                    self._result(self._function(center + sign * step * direction, targets.copy()))
-                    for sign in (1.0, -1.0)
-                ]
-                found.append((values[0][0] - values[1][0]) / (2 * step))
-            # A kink between both points, or rounding of the loss, spoils one step, not all.
-            closest = min(found, key=lambda each: abs(each - claimed))
-            if abs(closest - claimed) > _TOLERANCE * max(abs(claimed), abs(closest), size / 10):
-                raise ValueError(
-                    f"Custom: the gradient of {self._name} is wrong: along a random direction the "
-                    f"loss changes by {closest:.4g}, but the gradient says {claimed:.4g}; expected "
-                    "the gradient of the mean loss with respect to the outputs"
-                )
+    def _check(self, outputs: FloatArray, targets: NDArray[Any]) -> None:
+        """Compare the gradient with differences of the loss."""
+
+        def call(point: list[Any]) -> tuple[float, Any]:
+            return self._result(self._function(point[0], targets.copy()))
+
+        found = disagreement(
+            lambda point: call(point)[0], lambda _, point: [call(point)[1]], [outputs]
+        )
+        if found is not None:
+            measured, claimed = found
+            raise ValueError(
+                f"Custom: the gradient of {self._name} is wrong: along a random direction the "
+                f"loss changes by {measured:.4g}, but the gradient says {claimed:.4g}; expected "
+                "the gradient of the mean loss with respect to the outputs"
+            )

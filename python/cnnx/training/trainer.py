@@ -14,6 +14,7 @@ from cnnx.arguments import boolean, path_of, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.distributed.communicator import Communicator
+from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
@@ -371,11 +372,14 @@ class Trainer(SingleSteps):
         return run
 
     def _check_checkpoint(self, path: str | None, every: int | None) -> None:
-        if path is not None and isinstance(self._recipe.loss, Custom):
-            raise ValueError(
-                f"fit: checkpoint is {shown(path)}, but a file cannot hold the function of the "
-                "Custom loss, expected None; model.save writes the weights"
-            )
+        if path is not None:
+            beginning = f"fit: checkpoint is {shown(path)}, but"
+            if isinstance(self._recipe.loss, Custom):
+                raise ValueError(
+                    f"{beginning} a file cannot hold the function of the Custom loss, expected "
+                    "None; model.save writes the weights"
+                )
+            refuse_custom_layers(self.model._core, beginning, "None")
         if path is None and every is not None:
             raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
 
