@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from cnnx.model.predictions import labels_of
 from cnnx.report.attention import attention
 from cnnx.training.labelled_images import LabelledSet
 
-_MODEL_ALONE = "The doctor examined the model by its outputs for some of the images."
+AnyEvaluation: TypeAlias = SegmentationEvaluation | RegressionEvaluation
 
 
 @dataclass(frozen=True)
@@ -76,106 +76,90 @@ def measured_classes(
     )
 
 
-def measured_masks(
+def measured_outputs(
     model: Model, images: LabelledSet, words: str = "", skipped: Sequence[str] = ()
 ) -> Measured:
-    """A model with a class for each position, on images with masks whose label 255 is not counted.
+    """A model of a class for each position, or of values.
 
-    Args are those of `measured_classes`.
+    Args:
+        model: the model.
+        images: images with masks, whose label 255 is not counted, or with values.
+        words: as for `measured_classes`.
+        skipped: as for `measured_classes`.
 
     Raises:
-        TypeError: as `evaluate_segmentation`.
+        TypeError: as `evaluate_segmentation` and `evaluate_regression`.
         ValueError: likewise.
         FloatingPointError: likewise.
     """
     pairs: Any = images.x if images.y is None else (images.x, images.y)
-    evaluation = evaluate_segmentation(model, pairs, ignore_index=IGNORED)
-    has_images = images.y is not None
-    pixels = model._images(images.x, "write")[0] if has_images else None
-    worst = _worst(model, evaluation, images, pixels) if has_images else []
-    findings = _of_model(model, pixels, skipped) if has_images else None
-    return measured_positions(evaluation, worst, findings, words)
-
-
-def measured_positions(
-    evaluation: SegmentationEvaluation,
-    worst: Sequence[PredictedMask] = (),
-    findings: Sequence[Finding] | None = None,
-    words: str = "",
-) -> Measured:
-    """An evaluation of a class for each position, with its worst images and findings if known."""
-    return Measured(
-        f"Mean IoU {evaluation.mean_iou:.4f} and pixel accuracy {evaluation.pixel_accuracy:.2%} on "
-        f"{_counted(evaluation.count, words)}",
-        segmentation_sections(evaluation, worst),
-        findings,
-        _MODEL_ALONE,
-    )
-
-
-def measured_values(
-    model: Model, images: LabelledSet, words: str = "", skipped: Sequence[str] = ()
-) -> Measured:
-    """A model of values.
-
-    Args are those of `measured_classes`.
-
-    Raises:
-        TypeError: as `evaluate_regression`.
-        ValueError: likewise.
-        FloatingPointError: likewise.
-    """
-    pairs: Any = images.x if images.y is None else (images.x, images.y)
-    evaluation = evaluate_regression(model, pairs)
+    evaluation: AnyEvaluation
+    if model.task == "segmentation":
+        evaluation = evaluate_segmentation(model, pairs, ignore_index=IGNORED)
+    else:
+        evaluation = evaluate_regression(model, pairs)
     if images.y is None:
-        return measured_regression(evaluation, words=words)
+        return measured_evaluation(evaluation, words=words)
     pixels = model._images(images.x, "write")[0]
-    errors = np.abs(evaluation.predicted - evaluation.targets).mean(axis=1)
-    worst = [
-        WrongValues(row, _name(images, row), pixels[row])
-        for row in np.argsort(-errors, kind="stable")[:MOST_WRONG].tolist()
-    ]
-    return measured_regression(evaluation, worst, _of_model(model, pixels, skipped), words)
+    if isinstance(evaluation, SegmentationEvaluation):
+        sections = segmentation_sections(evaluation, _masks(model, evaluation, images, pixels))
+    else:
+        sections = regression_sections(evaluation, _values(evaluation, images, pixels))
+    findings = [*check_readable(dict.fromkeys(skipped, "")), *check_model(model, pixels)]
+    return _measured(evaluation, sections, by_severity(findings), words)
 
 
-def measured_regression(
-    evaluation: RegressionEvaluation,
-    worst: Sequence[WrongValues] = (),
-    findings: Sequence[Finding] | None = None,
-    words: str = "",
+def measured_evaluation(evaluation: AnyEvaluation, words: str = "") -> Measured:
+    """An evaluation of positions or values, without images."""
+    if isinstance(evaluation, SegmentationEvaluation):
+        return _measured(evaluation, segmentation_sections(evaluation, ()), None, words)
+    return _measured(evaluation, regression_sections(evaluation, ()), None, words)
+
+
+def _measured(
+    evaluation: AnyEvaluation,
+    sections: Sequence[Section],
+    findings: Sequence[Finding] | None,
+    words: str,
 ) -> Measured:
-    """An evaluation of values, with its worst images and findings if known."""
+    if isinstance(evaluation, SegmentationEvaluation):
+        accuracy = f"pixel accuracy {evaluation.pixel_accuracy:.2%}"
+        summary = f"Mean IoU {evaluation.mean_iou:.4f} and {accuracy}"
+    else:
+        error = f"mean absolute error {evaluation.mean_absolute_error:.4g}"
+        summary = f"R2 {evaluation.r2:.4f} and {error}"
     return Measured(
-        f"R2 {evaluation.r2:.4f} and mean absolute error {evaluation.mean_absolute_error:.4g} on "
-        f"{_counted(evaluation.count, words)}",
-        regression_sections(evaluation, worst),
+        f"{summary} on {_counted(evaluation.count, words)}",
+        sections,
         findings,
-        _MODEL_ALONE,
+        "The doctor examined the model by its outputs for some of the images.",
     )
 
 
-def _of_model(model: Model, pixels: Any, skipped: Sequence[str]) -> list[Finding]:
-    """The doctor's findings on a model by its outputs for some images."""
-    return by_severity([*check_readable(dict.fromkeys(skipped, "")), *check_model(model, pixels)])
+def _masks(
+    model: Model, evaluation: SegmentationEvaluation, images: LabelledSet, pixels: Any
+) -> list[PredictedMask]:
+    """The images of the lowest pixel accuracy with their masks and predictions."""
+    labels, found = np.asarray(images.y), []
+    for row in evaluation.worst_images(WORST_IMAGES).tolist():
+        predicted = labels_of(model._core, np.asarray(model.predict_proba(pixels[row])))
+        both = (labels[row].reshape(predicted.shape), predicted)
+        own, guess = (each.astype(np.int64) for each in both)
+        found.append(PredictedMask(_name(images, row), pixels[row], own, guess))
+    return found
+
+
+def _values(
+    evaluation: RegressionEvaluation, images: LabelledSet, pixels: Any
+) -> list[WrongValues]:
+    """The images of the largest errors."""
+    errors = np.abs(evaluation.predicted - evaluation.targets).mean(axis=1)
+    rows = np.argsort(-errors, kind="stable")[:MOST_WRONG].tolist()
+    return [WrongValues(row, _name(images, row), pixels[row]) for row in rows]
 
 
 def _name(images: LabelledSet, row: int) -> str:
     return images.names[row] if images.names else f"image {row}"
-
-
-def _worst(
-    model: Model, evaluation: SegmentationEvaluation, images: LabelledSet, pixels: Any
-) -> list[PredictedMask]:
-    """The images of the lowest pixel accuracy with their masks and predictions."""
-    rows = evaluation.worst_images(WORST_IMAGES)
-    labels = np.asarray(images.y)
-    found = []
-    for row in rows.tolist():
-        predicted = labels_of(model._core, np.asarray(model.predict_proba(pixels[row])))
-        own = labels[row].reshape(predicted.shape).astype(np.int64)
-        name = _name(images, row)
-        found.append(PredictedMask(name, pixels[row], own, predicted.astype(np.int64)))
-    return found
 
 
 def _findings(model: Model, evaluation: Evaluation, skipped: Sequence[str]) -> list[Finding] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -19,17 +20,20 @@ from cnnx.report.environment import environment
 from cnnx.report.measured import (
     Measured,
     measured_classes,
-    measured_masks,
-    measured_positions,
-    measured_regression,
-    measured_values,
+    measured_evaluation,
+    measured_outputs,
 )
 from cnnx.spelling import checked_call
 from cnnx.training.history import History
 from cnnx.training.history_file import read_history
 from cnnx.training.labelled_images import measured_images
 
-AnyEvaluation = TypeVar("AnyEvaluation", Evaluation, SegmentationEvaluation)
+_Own = TypeVar("_Own", bound=Evaluation | SegmentationEvaluation | RegressionEvaluation)
+# Evaluations of models that are no classifiers of images, by their task.
+_EVALUATIONS: dict[str, type[SegmentationEvaluation | RegressionEvaluation]] = {
+    "segmentation": SegmentationEvaluation,
+    "regression": RegressionEvaluation,
+}
 
 
 @checked_call
@@ -117,25 +121,25 @@ def _measured(model: Model, data: Any) -> Measured:
     Raises:
         ValueError: if `data` is an evaluation of other classes, or the model has another task.
     """
-    if model.task == "segmentation":
-        if isinstance(data, SegmentationEvaluation):
-            return measured_positions(_of_own_classes(model, data))
-        return measured_masks(model, measured_images(data, None, None, model, "write: data"))
-    if model.task == "regression":
-        if isinstance(data, RegressionEvaluation):
-            return measured_regression(data)
-        return measured_values(model, measured_images(data, None, None, model, "write: data"))
+    kind = _EVALUATIONS.get(model.task)
+    if kind is not None and isinstance(data, kind):
+        return measured_evaluation(_of_own_classes(model, data))
+    if kind is not None:
+        return measured_outputs(model, measured_images(data, None, None, model, "write: data"))
     refuse_unless_one_class(model, "write")
     if isinstance(data, Evaluation):
         return measured_classes(model, _of_own_classes(model, data))
     return measured_classes(model, evaluation_of(model, data, None, "write: data"))
 
 
-def _of_own_classes(model: Model, data: AnyEvaluation) -> AnyEvaluation:
-    classes = max(2, model.output_shape[-1])
-    if len(data.classes) != classes:
+def _of_own_classes(model: Model, data: _Own) -> _Own:
+    """`data` if it is an evaluation of as many classes or values as the model has."""
+    if isinstance(data, RegressionEvaluation):
+        what, given, own = "values", data.targets.shape[1], math.prod(model.output_shape)
+    else:
+        what, given, own = "classes", len(data.classes), max(2, model.output_shape[-1])
+    if given != own:
         raise ValueError(
-            f"write: data is an evaluation of {len(data.classes)} classes, expected the model's "
-            f"{classes}"
+            f"write: data is an evaluation of {given} {what}, expected the model's {own}"
         )
     return data
