@@ -329,7 +329,7 @@ Metrics Trainer::evaluate(
               sums.begin() + static_cast<std::ptrdiff_t>(i) * static_cast<std::ptrdiff_t>(terms));
     if (observe) observe(output, part.first, part.count);
   }
-  if (shared) shared->share(sums);
+  if (shared) shared->share(sums, static_cast<int64_t>(terms));
   std::vector<training::LossSum> totals(terms);
   for (std::size_t i = 0; i < sums.size(); ++i) totals[i % terms] += sums[i];
   return state()->loss.metrics(totals, source.image_weight());
