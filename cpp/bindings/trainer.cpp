@@ -27,6 +27,9 @@ Targets targets_of(const py::array& array, const RowWeights& row_weights) {
   throw py::type_error("expected int64 labels or float32 targets");
 }
 
+// Floats of an image's outputs, and a function of the number of a row and the outputs from it on.
+using Observer = std::pair<int64_t, py::function>;
+
 // Steps done, and [sum of the losses, their weight, number correct], which is empty at the start of
 // an epoch. Rows with weights add the sum of these.
 using PositionPair = std::pair<int64_t, std::vector<double>>;
@@ -168,19 +171,28 @@ void bind_epochs(TrainerClass& type) {
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             const RowWeights& w, const std::vector<int64_t>& rows, bool averaged) {
+             const RowWeights& w, const std::vector<int64_t>& rows, bool averaged,
+             const std::optional<Observer>& observer) {
             const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y, w);
+            // Refers to the function: a copy would count its owners without the GIL.
+            const auto observe = [&observer](const float* outputs, int64_t first, int64_t count) {
+              const py::gil_scoped_acquire gil;
+              const auto& [size, function] = *observer;
+              function(first, py::array_t<float>({count, size}, outputs));
+            };
             Metrics metrics;
             {
               const ReleaseGil release;
-              metrics = trainer.evaluate(images, wanted, rows, averaged);
+              metrics = observer ? trainer.evaluate(images, wanted, rows, averaged, observe)
+                                 : trainer.evaluate(images, wanted, rows, averaged);
             }
             std::vector<std::tuple<double, double, double, double>> heads;
             for (const Metrics& head : metrics.heads) heads.push_back(tuple_of(head));
             return std::make_pair(tuple_of(metrics), heads);
           },
-          pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false)
+          pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false,
+          py::arg("observer") = py::none())
       .def("split_order", &Trainer::split_order, py::arg("count"));
 }
 

@@ -180,10 +180,20 @@ cnnx::TrainerOptions in_shards(int64_t shards) {
   return options;
 }
 
-void processes_train_as_one(int64_t shards, int64_t processes) {
+// Cross-entropy and focal loss, whose sums are exchanged side by side.
+cnnx::Loss two_losses() {
+  cnnx::Loss focal;
+  focal.kind = cnnx::Loss::Kind::focal;
+  cnnx::Loss both;
+  both.kind = cnnx::Loss::Kind::sum;
+  both.terms = {cnnx::Loss{}, focal};
+  return both;
+}
+
+void processes_train_as_one(int64_t shards, int64_t processes, const cnnx::Loss& loss = {}) {
   const Samples samples;
   Model alone = network();
-  Trainer trainer(alone, cnnx::Adam{}, {}, in_shards(shards));
+  Trainer trainer(alone, cnnx::Adam{}, loss, in_shards(shards));
   const Trained expected = train(alone, trainer, samples);
   Meeting meeting(processes);
   std::vector<std::thread> threads;
@@ -191,7 +201,7 @@ void processes_train_as_one(int64_t shards, int64_t processes) {
   for (int64_t process = 0; process < processes; ++process) {
     threads.emplace_back([&, process] {
       Model model = network();
-      Trainer part(model, cnnx::Adam{}, {}, in_shards(shards));
+      Trainer part(model, cnnx::Adam{}, loss, in_shards(shards));
       const auto exchange = std::make_shared<ThroughMemory>(meeting, shards, process);
       part.distribute(process, processes, exchange);
       exchange->show(part);
@@ -253,6 +263,7 @@ int main() {
   processes_train_as_one(12, 3);  // a process whose shards begin within a group
   processes_train_as_one(16, 2);  // whole groups
   processes_train_as_one(20, 4);
+  processes_train_as_one(2, 2, two_losses());
   a_loss_that_is_not_finite_ends_all();
   return cnnx::test::finish("distributed_test");
 }

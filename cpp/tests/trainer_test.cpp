@@ -2,6 +2,7 @@
 // Python tests compare the bits of training, file by file.
 #include "cnnx/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -217,6 +218,34 @@ void an_epoch_with_weights_goes_on_with_its_sums() {
                trainer.evaluate(samples.images(), targets));
 }
 
+// The outputs that an evaluation measures, in the order of its rows.
+void an_evaluation_passes_its_outputs_on() {
+  const Samples samples;
+  Model model = small_model();
+  const Trainer trainer(model);
+  std::vector<int64_t> rows(kCount);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = kCount - 1 - static_cast<int64_t>(i);
+  const std::vector<float> all = model.run(samples.images());
+  std::vector<float> observed(2 * kCount);
+  int64_t next = 0;
+  const auto observe = [&](const float* outputs, int64_t first, int64_t count) {
+    CHECK_EQUAL(first, next);
+    std::copy_n(outputs, 2 * count, observed.data() + 2 * first);
+    next += count;
+  };
+  const Metrics metrics =
+      trainer.evaluate(samples.images(), samples.targets(), rows, false, observe);
+  CHECK_EQUAL(next, int64_t{kCount});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < 2; ++j)
+      CHECK_EQUAL(observed[2 * i + j], all[2 * static_cast<std::size_t>(rows[i]) + j]);
+  }
+  CHECK_EQUAL(metrics.loss, trainer.evaluate(samples.images(), samples.targets(), rows).loss);
+  const auto fail = [](const float*, int64_t, int64_t) { throw std::runtime_error("observed"); };
+  CHECK_THROWS(std::runtime_error, "observed",
+               trainer.evaluate(samples.images(), samples.targets(), {}, false, fail));
+}
+
 void metadata_without_a_place_are_refused() {
   EpochOptions options;
   const auto refused = [&](const cnnx::CheckpointMetadata& metadata) {
@@ -359,6 +388,7 @@ int main() {
   metadata_have_the_values_of_their_shape();
   an_epoch_goes_on_where_its_place_says();
   an_epoch_with_weights_goes_on_with_its_sums();
+  an_evaluation_passes_its_outputs_on();
   metadata_without_a_place_are_refused();
   what_was_moved_from_says_so();
   return cnnx::test::finish("trainer_test");

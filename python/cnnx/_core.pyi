@@ -4,7 +4,7 @@ This module is internal. The modules of `cnnx` convert and check arguments befor
 Many parameters because the benchmarks give the arrays and settings of a convolution by name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeAlias, TypedDict, final, overload
 
 import numpy as np
@@ -251,6 +251,7 @@ class Trainer(metaclass=_Class):
         weights: _Floats | None,
         rows: Sequence[int],
         averaged: bool = False,
+        observer: tuple[int, Callable[[int, _Floats], object]] | None = None,
     ) -> tuple[tuple[float, float, float, float], list[tuple[float, float, float, float]]]: ...
     def split_order(self, count: int) -> list[int]: ...
     def save_checkpoint(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
+from cnnx.metric_kinds import EXPECTED_METRICS, higher_is_better, is_metric
 from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training.callback_base import Callback
 from cnnx.training.fine_tuning import FineTuning
@@ -32,17 +33,14 @@ __all__ = [
     "TensorBoardLog",
 ]
 
-_METRICS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
-
 
 class _Best(Callback):
-    """Tracker of the best value of a metric: the highest accuracy or the lowest loss."""
+    """Tracker of the best value of a metric: the lowest loss or error, the highest of others."""
 
     def __init__(self, watch: str, least: float) -> None:
-        if not isinstance(watch, str) or watch not in _METRICS:
-            expected = ", ".join(map(repr, _METRICS))
+        if not is_metric(watch):
             name = type(self).__name__
-            raise ValueError(f"{name}: watch is {shown(watch)}, expected one of {expected}")
+            raise ValueError(f"{name}: watch is {shown(watch)}, expected one of {EXPECTED_METRICS}")
         self.watch = watch
         self.best = math.nan
         self._least = least
@@ -50,7 +48,7 @@ class _Best(Callback):
     def _improved(self, progress: Progress) -> bool:
         """Whether the epoch's metric is better than all before; False for NaN."""
         value = (progress.finished_epoch or {})[str(self.watch)]
-        gain = value - self.best if str(self.watch).endswith("accuracy") else self.best - value
+        gain = value - self.best if higher_is_better(str(self.watch)) else self.best - value
         if math.isnan(value) or not (math.isnan(self.best) or gain > self._least):
             return False
         self.best = value
@@ -87,7 +85,8 @@ class EarlyStopping(_Best):
     """Early stopping: ends a fit when a metric has not improved for `patience` epochs.
 
     Args:
-        watch: "validation_loss", "validation_accuracy", "loss" or "accuracy".
+        watch: "validation_loss", "validation_accuracy", "loss", "accuracy" or another metric of
+            `History`, such as "validation_mean_iou".
         patience: number of epochs without improvement to tolerate.
         least: minimum change that counts as an improvement.
         restore_best: whether the model receives the weights and buffers of the best epoch at the
@@ -189,7 +188,8 @@ class BestModel(_Best):
 
     Args:
         path: model file, replaced as a whole each time.
-        watch: "validation_loss", "validation_accuracy", "loss" or "accuracy".
+        watch: "validation_loss", "validation_accuracy", "loss", "accuracy" or another metric of
+            `History`, such as "validation_mean_iou".
 
     Attributes:
         best: best value so far; NaN before the first epoch.
@@ -227,8 +227,9 @@ class BestModel(_Best):
 class CSVLog(Callback):
     """Log of the history as a CSV file with one line per epoch.
 
-    The columns are epoch, loss, accuracy, validation_loss, validation_accuracy and seconds. A
-    resumed run rewrites the file from the history, so that every epoch appears once.
+    The columns are epoch, loss, accuracy, validation_loss, validation_accuracy, seconds and the
+    further metrics of the model's validation, such as validation_mean_iou. A resumed run rewrites
+    the file from the history, so that every epoch appears once.
 
     Args:
         path: CSV file to write.
@@ -245,7 +246,7 @@ class CSVLog(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Write the header and the epochs of the history so far."""
-        self._write("w", ["epoch", *vars(History())])
+        self._write("w", ["epoch", *vars(trainer.history)])
         for epoch in range(1, len(trainer.history) + 1):
             self._write_epoch(trainer.history, epoch)
 

@@ -115,6 +115,16 @@ def test_train_names_the_command_with_the_options_that_it_lacks(run: Run, tmp_pa
     )
 
 
+def test_several_outputs_become_those_of_a_model(run: Run, tmp_path: Path) -> None:
+    model = OnnxModel(1, 3, 8, 6)
+    one = model.node("Flatten", model.node("GlobalAveragePool", "x"))
+    model.save(tmp_path / "net.onnx", one, model.node("Softmax", one))
+    assert run("import", "net.onnx", "--out", "both.cnnx").status == 0
+    assert [head.shape for head in cnnx.load("both.cnnx").heads] == [(3,), (3,)]
+    assert run("import", "net.onnx", "--output", one, "--out", "one.cnnx").status == 0
+    assert not cnnx.load("one.cnnx").heads
+
+
 def test_import_names_every_operator_without_a_layer(run: Run, tmp_path: Path) -> None:
     model = OnnxModel(1, 3, 8, 6)
     model.save(tmp_path / "net.onnx", model.node("Cos", model.node("Sin", "x")))

@@ -213,7 +213,7 @@ def test_chance_level(
     loss: float, accuracy: float, weights: list[float] | None, expected: float | None
 ) -> None:
     history = History()
-    history.add((loss, accuracy), (0.0, 0.0), 1.0)
+    history.add((loss, accuracy), {}, 1.0)
     labels = np.repeat([0, 1], [300, 100])
     assert chance_accuracy(history, labels, weights) == expected
 

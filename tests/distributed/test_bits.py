@@ -33,3 +33,11 @@ def test_groups_of_shards_that_processes_divide_anywhere(processes: int) -> None
 def test_any_number_of_processes_gives_the_same_bits_in_bfloat16() -> None:
     found = hash_of(2, 8, 2, "bfloat16")
     assert found == hash_of(1, 8, 1, "bfloat16") != hash_of(1, 8)
+
+
+def test_metrics_of_positions_and_values_are_those_of_one_process() -> None:
+    program = PROGRAM.with_name("distributed_metrics.py")
+    outcomes = [mpiexec(processes, program) for processes in (1, 2, 4)]
+    assert [(each.status, each.err) for each in outcomes] == [(0, "")] * 3
+    assert "validation_mask_mean_iou" in outcomes[0].out
+    assert len({each.out for each in outcomes}) == 1

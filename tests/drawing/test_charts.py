@@ -167,8 +167,8 @@ def test_long_names_keep_both_ends() -> None:
 def test_a_history_draws_its_curves() -> None:
     history = History()
     assert "no epoch is finished" in history._repr_html_()
-    history.add((2.0, 0.3), (1.5, 0.4), 1.0)
-    history.add((1.0, 0.6), (1.2, math.nan), 1.5)
+    history.add((2.0, 0.3), {"loss": 1.5, "accuracy": 0.4}, 1.0)
+    history.add((1.0, 0.6), {"loss": 1.2, "accuracy": math.nan}, 1.5)
     drawn = history._repr_html_()
     assert "2 epochs in 2.5 s" in drawn
     charts = [f"<svg{part.split('</svg>')[0]}</svg>" for part in drawn.split("<svg")[1:]]

@@ -316,6 +316,7 @@ def test_refused_models(name: str) -> None:
         with pytest.raises(ValueError, match=f"^{name}: the model has no layer with maps"):
             EVERY[name](flat, planted(2, 1).images)
     maps = cnnx.Model([cnnx.Conv2d(2, 3)], input_shape=(SIZE, SIZE, 1))
+    cnnx.Trainer(maps, loss=cnnx.MSE())  # values of positions, and no classes
     if name != "feature_maps":
         shape = r"\(30, 30, 2\)"
         with pytest.raises(ValueError, match=f"^{name}: the model's output has shape {shape}"):

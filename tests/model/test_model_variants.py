@@ -104,6 +104,32 @@ def test_a_model_of_values_becomes_a_classifier() -> None:
     assert set(copy.predict(IMAGES)) <= {"p", "q"}
 
 
+def a_unet() -> cnnx.Model:
+    return cnnx.models.unet((16, 8, 3), ["a", "b"], depth=2, width=4)
+
+
+@pytest.mark.parametrize(
+    ("build", "new"),
+    [
+        (a_unet, {"conv2d_11"}),
+        (lambda: cnnx.models.resnet18_fcn((32, 32, 3), 5), {"conv2d_2", "conv2d_3", "conv2d_4"}),
+    ],
+    ids=["unet", "resnet18_fcn"],
+)
+def test_a_model_of_positions_gets_other_classes(build: Any, new: set[str]) -> None:
+    model = build()
+    copy = model.with_classes(["p", "q", "r"], seed=7)
+    assert copy.task == "segmentation"
+    assert copy.output_shape == (*model.output_shape[:2], 3)
+    before, after = arrays(model), arrays(copy)
+    changed = {name.rpartition(".")[0] for name in after if after[name] != before[name]}
+    assert changed == new
+    again = arrays(model.with_classes(["p", "q", "r"], seed=7))
+    assert again == after
+    x = np.random.default_rng(0).random((2, *model.input_shape), np.float32)
+    assert set(np.unique(copy.predict(x))) <= {"p", "q", "r"}
+
+
 two = ["p", "q"]
 REFUSALS = [
     (
@@ -134,6 +160,18 @@ REFUSALS = [
         ).with_classes(two),
         r"^with_classes: parallel_1\.relu_1 after the last layer with parameters reads input, "
         r"expected parallel_1\.conv2d_1 alone",
+    ),
+    (
+        lambda: of(
+            cnnx.Parallel([[cnnx.Conv2d(2, 1)], [cnnx.Conv2d(3, 1)]]), cnnx.GlobalAvgPool2d()
+        ).with_classes(two),
+        r"^with_classes: .* after the last layer with parameters reads parallel_1\.conv2d_1 and ",
+    ),
+    (
+        lambda: of(
+            cnnx.Residual([cnnx.Conv2d(3, 1, name="end")], shortcut=[cnnx.BatchNorm2d()])
+        ).with_classes(two),
+        r"^with_classes: .* after the last layer with parameters reads .*, expected .* alone",
     ),
     (lambda: make_model().with_classes("pq"), r"with_classes: classes is 'pq', expected a number"),
     (lambda: make_model().with_classes(0), "with_classes: classes is 0, expected at least one"),

@@ -9,6 +9,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx import BatchNorm2d, Conv2d, Dense, Flatten, GlobalAvgPool2d, Input, Model, ReLU
+from cnnx.model.heads import core_heads
 
 SHAPE = (8, 6, 3)
 
@@ -62,9 +63,80 @@ def test_onnx_runtime_computes_each_output(dtype: Any, tmp_path: Path) -> None:
         np.testing.assert_allclose(channels_last, expected[name], atol=2e-6)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_all_outputs_come_back_with_the_same_bits(dtype: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    model, x = trained()
+    model.metadata = {"licence": "CC0"}
+    cnnx.onnx.save(model, tmp_path / "model.onnx", input=dtype)
+    again = cnnx.onnx.load(tmp_path / "model.onnx")
+    assert again.heads == model.heads
+    assert again.metadata == model.metadata
+    layers, expected = (
+        {name: (kind, inputs) for kind, _, name, inputs, _ in each._core.layers}
+        for each in (again, model)
+    )
+    assert layers == expected
+    for name, array in model.parameters.items():
+        np.testing.assert_array_equal(again.parameters[name], array, err_msg=name)
+    for call in ("predict", "predict_proba", "__call__"):
+        found, wanted = getattr(again, call)(x), getattr(model, call)(x)
+        for head in model.heads:
+            np.testing.assert_array_equal(found[head.name], wanted[head.name], err_msg=head.name)
+
+
+def test_a_head_that_ends_in_probabilities_comes_back(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    image = Input(SHAPE)
+    maps = Conv2d(4, 3)(image)
+    outputs = {
+        "soft": cnnx.Softmax()(Dense(3)(GlobalAvgPool2d()(maps))),
+        "gate": cnnx.Sigmoid()(Conv2d(1, 1)(maps)),
+        "plain": Dense(1)(Flatten()(maps)),
+    }
+    model = Model.from_graph(image, outputs, seed=1)
+    x = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8)
+    cnnx.onnx.save(model, tmp_path / "model.onnx")
+    again = cnnx.onnx.load(tmp_path / "model.onnx")
+    assert again.heads == model.heads
+    assert [head.probabilities for head in core_heads(again._core)] == [
+        head.probabilities for head in core_heads(model._core)
+    ]
+    for name, array in model(x).items():
+        np.testing.assert_array_equal(again(x)[name], array, err_msg=name)
+    some = cnnx.onnx.load(tmp_path / "model.onnx", outputs=["plain", "soft"])
+    assert [head.name for head in some.heads] == ["plain", "soft"]
+    np.testing.assert_array_equal(some(x)["soft"], model(x)["soft"])
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"class": "logits"}', "{"])
+def test_damaged_names_of_outputs_are_refused(text: str, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model, _ = trained()
+    cnnx.onnx.save(model, tmp_path / "model.onnx")
+    proto = onnx.load(tmp_path / "model.onnx")
+    for each in proto.metadata_props:
+        if each.key == "cnnx.heads":
+            each.value = text
+    onnx.save(proto, tmp_path / "damaged.onnx")
+    with pytest.raises(cnnx.FormatError, match=r"damaged\.onnx: its cnnx\.heads is"):
+        cnnx.onnx.load(tmp_path / "damaged.onnx")
+    for each in proto.metadata_props:
+        if each.key == "cnnx.heads":
+            each.value = '{"class": "softmax"}'
+    onnx.save(proto, tmp_path / "damaged.onnx")
+    with pytest.raises(cnnx.FormatError, match=r"its cnnx\.heads names class, not its "):
+        cnnx.onnx.load(tmp_path / "damaged.onnx")
+
+
 def test_a_chosen_output_is_loaded_again(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     model, x = trained()
     cnnx.onnx.save(model, tmp_path / "model.onnx")
     box = cnnx.onnx.load(tmp_path / "model.onnx", outputs=["box"])
     np.testing.assert_allclose(box(x), model(x)["box"], atol=2e-6)
+    some = cnnx.onnx.load(tmp_path / "model.onnx", outputs=["mask", "class"])
+    heads = {head.name: head for head in model.heads}
+    assert list(some.heads) == [heads["mask"], heads["class"]]
+    for name, array in some(x).items():
+        np.testing.assert_array_equal(array, model(x)[name], err_msg=name)

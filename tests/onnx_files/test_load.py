@@ -79,14 +79,38 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
     model = classifier(1, 3, 8, 6)
     probabilities = model.node("Softmax", "logits")
     path = model.save(tmp_path / "net.onnx", "logits", probabilities)
-    with pytest.raises(ValueError, match=r"has 2 outputs, logits, .*: outputs=\['logits'\]"):
-        cnnx.onnx.load(path)
+    both = cnnx.onnx.load(path)
+    assert [(head.name, head.task) for head in both.heads] == [
+        ("logits", "classification"),
+        (probabilities, "classification"),
+    ]
+    x = np.random.default_rng(0).random((2, 8, 6, 3), np.float32)
+    found = both.predict_proba(x)
+    np.testing.assert_array_equal(found["logits"], found[probabilities])
+    with pytest.raises(ValueError, match=r"classes is \['a', 'b', 'c', 'd'\], expected None for 2"):
+        cnnx.onnx.load(path, classes=list("abcd"))
     assert cnnx.onnx.load(path, outputs=["logits"]).layers[-1].kind == "dense"
     assert cnnx.onnx.load(path, outputs=[probabilities]).layers[-1].kind == "softmax"
     inner = cnnx.onnx.load(path, outputs=["Relu_1_0"])
     assert inner.output_shape == (8, 6, 8)
     with pytest.raises(ValueError, match=r"outputs is \['gone'\], expected the name of a value"):
         cnnx.onnx.load(path, outputs=["gone"])
+    for outputs in ([], ["logits", "logits"]):
+        with pytest.raises(ValueError, match=r"outputs is \[.*\], expected different names"):
+            cnnx.onnx.load(path, outputs=outputs)
+    with pytest.raises(TypeError, match="outputs is 'logits', expected a list of names"):
+        cnnx.onnx.load(path, outputs="logits")
+    some = cnnx.onnx.load(path, outputs=["Relu_1_0", "logits"])
+    assert [head.shape for head in some.heads] == [(8, 6, 8), (4,)]
+
+
+def test_one_of_several_outputs_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    model = classifier(1, 3, 8, 6)
+    flattened = model.node("Flatten", "Relu_1_0")
+    path = model.save(tmp_path / "net.onnx", "logits", flattened)
+    sentence = rf"its output {flattened} is flattened in the order channels, .*: outputs=\[...\]"
+    with pytest.raises(ValueError, match=sentence):
+        cnnx.onnx.load(path)
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def _close() -> Iterator[None]:
 
 def a_history() -> cnnx.History:
     history = cnnx.History()
-    history.add((2.0, 0.3), (1.5, 0.4), 1.0)
-    history.add((1.0, 0.6), (1.2, math.nan), 1.5)
+    history.add((2.0, 0.3), {"loss": 1.5, "accuracy": 0.4}, 1.0)
+    history.add((1.0, 0.6), {"loss": 1.2, "accuracy": math.nan}, 1.5)
     return history
 
 

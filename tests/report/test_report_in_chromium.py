@@ -53,6 +53,29 @@ def test_a_report_is_shown_whole(
     assert seen.background == PAPERS[scheme]
 
 
+@pytest.fixture(scope="module")
+def page_of_masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    x, y = cnnx.data.shapes(40, seed=1, size=(32, 32))
+    model = cnnx.models.unet((32, 32, 3), cnnx.data.SHAPE_CLASSES, depth=2, width=4)
+    history = cnnx.Trainer(model).fit(x[:30], y[:30], epochs=1, validation=0.2)
+    path = tmp_path_factory.mktemp("masks") / "report.html"
+    cnnx.report.write(path, model, (x[30:], y[30:]), history=history)
+    return path
+
+
+@pytest.mark.parametrize("width", chromium.WIDTHS)
+@pytest.mark.parametrize("scheme", chromium.SCHEMES)
+def test_a_report_of_masks_is_shown_whole(
+    tab: chromium.Browser, page_of_masks: Path, scheme: str, width: int
+) -> None:
+    seen = chromium.view(tab, page_of_masks, width=width, scheme=scheme)
+    assert "worst-images" in seen.sections
+    assert seen.requests == []
+    assert seen.messages == []
+    assert seen.width == width
+    assert seen.background == PAPERS[scheme]
+
+
 def test_requests_errors_and_wide_pages_are_seen(tab: chromium.Browser, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(

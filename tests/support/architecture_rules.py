@@ -15,7 +15,7 @@ from pathlib import Path
 CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io", "c_api")
 PYTHON_COMPONENTS = (
     ("_core",),
-    ("advice", "arguments", "cmake_folder", "foreign_names", "launcher", "mapping"),
+    ("advice", "arguments", "cmake_folder", "foreign_names", "launcher", "mapping", "metric_kinds"),
     ("batch_arguments", "runtime", "spelling"),
     ("distributed", "drawing", "preprocessing", "recipe"),
     ("layers",),

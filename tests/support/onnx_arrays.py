@@ -61,8 +61,8 @@ def array_model(
     )
     name = graph.outputs[0].name if output is None else output
     layouts = InputLayout.all_of(bound.inputs[0], None, batch)
-    conversion = converted(bound, [[each] for each in layouts], name)
-    network, done = conversion.network, conversion.output
+    conversion = converted(bound, [[each] for each in layouts], [name])
+    network, (done,) = conversion.network, conversion.outputs
     if not any(is_batch(axis) for axis in done.axes):
         raise UnsupportedError("load", [Refusal("output", name, "joins the batch with an axis")])
     if done.symbol.layer is None:  # the graph only moves axes

@@ -117,6 +117,26 @@ def test_first_the_last_layer_and_then_all_that_were_trainable() -> None:
     assert trainable(model) == every
 
 
+def test_scores_that_are_added_up_are_all_trained_first() -> None:
+    """As those of a fully convolutional network at several strides."""
+    image = cnnx.Input((SIZE, SIZE, 1))
+    fine = cnnx.Conv2d(4, 3, padding="same", name="stem")(image)
+    coarse = cnnx.Conv2d(4, 3, padding="same", name="body")(cnnx.MaxPool2d(2)(fine))
+    scores = cnnx.Upsample2d(2)(cnnx.Conv2d(5, 1, name="coarse")(coarse))
+    scores = cnnx.Add()(scores, cnnx.Conv2d(5, 1, name="fine")(fine))
+    model = cnnx.Model.from_graph(image, scores).with_classes(["dark", "bright"])
+    recorder = Recorder()
+    masks = (x[..., 0] > 127).astype(np.int64)
+    cnnx.Trainer(model).fit(x, masks, epochs=2, callbacks=[FineTuning(), recorder])
+    assert [set(each) for each in recorder.layers] == [
+        {"coarse", "fine"},
+        {"stem", "body", "coarse", "fine"},
+    ]
+    model.freeze("coarse")
+    with pytest.raises(ValueError, match="the last layer with parameters, coarse, is frozen"):
+        cnnx.Trainer(model).fit(x, masks, epochs=2, callbacks=[FineTuning()])
+
+
 def test_batch_norms_keep_their_statistics() -> None:
     model, recorder = network(), Recorder()
     before = arrays(model)

@@ -47,7 +47,7 @@ def test_a_profile_of_no_steps_says_so() -> None:
 def history() -> History:
     found = History()
     for epoch in (1, 2):
-        found.add((1 / epoch, 0.5), (float("nan"), 0.25 * epoch), 0.1)
+        found.add((1 / epoch, 0.5), {"accuracy": 0.25 * epoch}, 0.1)
     return found
 
 

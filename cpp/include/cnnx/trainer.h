@@ -235,9 +235,13 @@ class CNNX_API Trainer {
   Epoch begin_epoch(const ImageBatch& images, const Targets& targets,
                     const EpochOptions& options = {});
   // Metrics of the given rows, or of all when `rows` is empty, with the model's weights or its
-  // averaged ones. Changes nothing.
+  // averaged ones. Changes nothing. `observe`, for metrics of one's own, is called in their order
+  // with the outputs of `count` rows from the `first` one on, valid during the call, which must not
+  // use the trainer. Of several processes each observes its part.
   Metrics evaluate(const ImageBatch& images, const Targets& targets,
-                   const std::vector<int64_t>& rows = {}, bool averaged = false) const;
+                   const std::vector<int64_t>& rows = {}, bool averaged = false,
+                   const std::function<void(const float* outputs, int64_t first, int64_t count)>&
+                       observe = {}) const;
   // An order of `count` rows that depends on the seed alone, for splitting off a validation set.
   std::vector<int64_t> split_order(int64_t count) const;
 

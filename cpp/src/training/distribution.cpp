@@ -121,11 +121,12 @@ void Distribution::send(int64_t round, std::size_t before) {
   for (; sent_ < before; ++sent_) exchange_->send(round, static_cast<int64_t>(sent_));
 }
 
-void Distribution::share(std::vector<LossSum>& sums) {
+void Distribution::share(std::vector<LossSum>& sums, int64_t in_a_row) {
   std::vector<std::array<double, 4>> table;
   for (const LossSum& sum : sums)
     table.push_back({sum.sum, sum.weight, sum.correct, sum.row_weight});
-  exchange_->share(table.front().data(), static_cast<int64_t>(table.size()), 4);
+  const int64_t rows = static_cast<int64_t>(table.size()) / in_a_row;
+  exchange_->share(table.front().data(), rows, 4 * in_a_row);
   for (std::size_t i = 0; i < sums.size(); ++i)
     sums[i] = {table[i][0], table[i][1], table[i][2], table[i][3]};
 }

@@ -36,8 +36,9 @@ class Distribution {
   void begin_shard(int64_t shard);
   void add(int64_t shard, const ParameterRange& range, const float* values);
   void end_shard(int64_t shard);
-  // Fills in the sums of other processes, by shard or in the order of their rows in a table.
-  void share(std::vector<LossSum>& sums);
+  // Fills in the sums of other processes, by shard or in the order of their rows in a table, of
+  // which each has `in_a_row` sums.
+  void share(std::vector<LossSum>& sums, int64_t in_a_row = 1);
   // Sets all sums to zero, after layers have become trainable or frozen.
   void clear();
 

@@ -299,8 +299,10 @@ void Trainer::release() {
   state()->release();
 }
 
-Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
-                          const std::vector<int64_t>& rows, bool averaged) const {
+Metrics Trainer::evaluate(
+    const ImageBatch& images, const Targets& targets, const std::vector<int64_t>& rows,
+    bool averaged,
+    const std::function<void(const float* outputs, int64_t first, int64_t count)>& observe) const {
   const training::BatchSource source(*state(), images, targets, rows, "evaluate");
   const TrainerLock trainer_lock(state()->mutex);
   const graph::ModelState& model =
@@ -325,8 +327,9 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
     const auto of_piece = state()->loss.sums(output, batch.targets, part.count, threads);
     std::copy(of_piece.begin(), of_piece.end(),
               sums.begin() + static_cast<std::ptrdiff_t>(i) * static_cast<std::ptrdiff_t>(terms));
+    if (observe) observe(output, part.first, part.count);
   }
-  if (shared) shared->share(sums);
+  if (shared) shared->share(sums, static_cast<int64_t>(terms));
   std::vector<training::LossSum> totals(terms);
   for (std::size_t i = 0; i < sums.size(); ++i) totals[i % terms] += sums[i];
   return state()->loss.metrics(totals, source.image_weight());

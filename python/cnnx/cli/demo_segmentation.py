@@ -67,7 +67,8 @@ def run_segmentation(folder: Path) -> int:
         f"   {files[0].name} ... {len(files)} of the test images\n"
         "   true-1.png ...    their masks, and predicted-1.png ... those of the network\n"
         f"\n{perf_counter() - started:.1f} s in all. Then try:\n"
-        f"   {program()} predict {folder / 'shapes.cnnx'} {files[0]} --out masks"
+        f"   {program()} predict {folder / 'shapes.cnnx'} {files[0]} --out masks\n"
+        f"   {program()} explain {folder / 'shapes.cnnx'} {files[0]}"
     )
     return 0
 

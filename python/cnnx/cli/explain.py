@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import UserError, complain
-from cnnx.cli.image_arguments import (
-    ImageArgument,
-    add_model_and_images,
-    image_arguments,
-    read_or_complain,
-)
+from cnnx.cli.errors import UserError
+from cnnx.cli.image_arguments import add_model_and_images, image_arguments
 from cnnx.cli.image_outputs import output_files
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
+from cnnx.cli.task import SEGMENTATION
+
+if TYPE_CHECKING:
+    from cnnx.cli.explained_images import ImageExplainer
+    from cnnx.cli.explained_masks import MaskExplainer
 
 METHODS = (
     *("grad-cam", "hires-cam", "score-cam", "saliency", "smooth-grad"),
@@ -30,6 +29,9 @@ under a map of the regions that decide, and photo.html, a page that walks the im
 stage of the network and spells out the arithmetic. The page needs no network and no scripts.
 
 Prints one line per image: file, predicted label, probability and the two files, separated by tabs.
+Of a model with a class for each pixel the files are photo-mask.png, the image under the predicted
+mask, and photo-grad-cam.png, the regions that decide for the pixels of one class: --class, else
+the largest one besides the background, class 0. The line has this class and its part of the pixels.
 Of a folder, all image files in it and its subfolders are explained. Files that cannot be read as
 images, folders without images, and images for which the model's outputs are not finite, are named
 on stderr. The other files are explained, and the exit status is 1.
@@ -62,12 +64,13 @@ def add_parser(commands: Commands) -> None:
         "--class",
         dest="label",
         metavar="NAME",
-        help="class to explain (default: the predicted one)",
+        help="class to explain (default: the predicted one; of pixels the largest besides class 0)",
     )
     parser.add_argument(
         "--layer",
         metavar="NAME",
-        help="layer whose maps grad-cam, hires-cam or score-cam explains (default: the last one)",
+        help="layer whose maps grad-cam, hires-cam or score-cam explains (default: the last one, "
+        "for pixels the last one of the smallest maps)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", default=_FOLDER, help=f"folder (default: {_FOLDER})"
@@ -80,73 +83,36 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the files of every image; return 1 if an image cannot be read or explained."""
     use_threads(arguments)
-    explainer = _Explainer(arguments)
+    explainer = _explainer(arguments)
     images, failed = image_arguments(arguments.images, "explain")
-    for image, outputs in zip(images, _outputs(images, arguments), strict=True):
+    files = output_files(images, explainer.endings, arguments)
+    for image, outputs in zip(images, files, strict=True):
         explained = explainer.explain(image, outputs)
         failed = failed or not explained
     return 1 if failed else 0
 
 
-class _Outputs(NamedTuple):
-    """Files that are written for an image."""
+def _explainer(arguments: argparse.Namespace) -> ImageExplainer | MaskExplainer:
+    """The explainer of a model and the options of the command line.
 
-    overlay: Path
-    page: Path
+    Raises:
+        UserError: if the model has no such class, or predicts something else than classes.
+        ValueError: if the model has no such layer, or the method does not read a layer.
+    """
+    from cnnx.cli.classifier import Classifier
+    from cnnx.cli.explained_images import ImageExplainer
+    from cnnx.cli.explained_masks import MaskExplainer
+    from cnnx.explain.methods import check_method
 
-
-class _Explainer:
-    """A model and the options of the command line."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        """Load the model and check the options.
-
-        Raises:
-            UserError: if the model has no such class, or does not predict one per image.
-            ValueError: if the model has no such layer, or the method does not read a layer.
-        """
-        from cnnx.cli.classifier import Classifier
-        from cnnx.explain.methods import check_method
-
-        self._classifier = Classifier(arguments.model)
-        self._classifier.require_one_class()
-        self._method, self._layer = arguments.method, arguments.layer
-        option = f"--method {self._method}" if self._layer is None else "--layer"
-        check_method(self._classifier.model, self._method, self._layer, option)
-        self._index = _class_index(arguments.label, self._classifier.names)
-
-    def explain(self, image: ImageArgument, outputs: _Outputs) -> bool:
-        """Write the files of an image and print its line, or name the error on stderr."""
-        import numpy as np
-
-        from cnnx.data.atomic_file import replace_file
-        from cnnx.drawing.png import png
-        from cnnx.explain.walkthrough import explained_image
-
-        classifier = self._classifier
-        pixels = read_or_complain(image.path, classifier.model, partial(complain, "explain"))
-        if pixels is None:
-            return False
-        probabilities = classifier.probabilities(pixels[np.newaxis])[0]
-        if not np.isfinite(probabilities).all():
-            complain("explain", f"{image.path}: the model's outputs are not finite")
-            return False
-        best = int(probabilities.argmax())
-        explained = explained_image(
-            classifier.model,
-            pixels,
-            classes=best if self._index is None else self._index,
-            method=self._method,
-            layer=self._layer,
-            # An undecodable name has characters that UTF-8 cannot encode.
-            name=image.name.encode("utf-8", "backslashreplace").decode(),
-        )
-        outputs.overlay.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(str(outputs.overlay), [png(explained.overlay)])
-        replace_file(str(outputs.page), [explained.page.encode()])
-        line = (image.path, classifier.names[best], f"{probabilities[best]:.4f}", *outputs)
-        print(*line, sep="\t")
-        return True
+    classifier = Classifier(arguments.model)
+    has_masks = classifier.model.task == SEGMENTATION
+    if not has_masks:
+        classifier.require_one_class()
+    name, layer = arguments.method, arguments.layer
+    option = f"--method {name}" if layer is None else "--layer"
+    check_method(classifier.model, name, layer, option)
+    index = _class_index(arguments.label, classifier.names)
+    return (MaskExplainer if has_masks else ImageExplainer)(classifier, name, layer, index)
 
 
 def _class_index(label: str | None, names: list[str]) -> int | None:
@@ -161,13 +127,3 @@ def _class_index(label: str | None, names: list[str]) -> int | None:
         return None if label is None else names.index(label)
     expected = (nearest(label, names) or [f"one of {', '.join(names)}"])[0]
     raise UserError(f"--class is {label}, expected {expected}")
-
-
-def _outputs(images: list[ImageArgument], arguments: argparse.Namespace) -> list[_Outputs]:
-    """The files to write for each image.
-
-    Raises:
-        UserError: if one exists, cannot be written or is one of the images.
-    """
-    endings = (f"-{arguments.method}.png", ".html")
-    return [_Outputs(*files) for files in output_files(images, endings, arguments)]

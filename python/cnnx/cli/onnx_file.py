@@ -48,7 +48,14 @@ def load_onnx_base(file: Path, size: tuple[int, int] | None, channels: int) -> M
         UserError: as `load_onnx`, with the command that converts the file if options are missing.
     """
     try:
-        return load_onnx(file, input_shape=None if size is None else (*size, channels))
+        model = load_onnx(file, input_shape=None if size is None else (*size, channels))
+        if model.heads:
+            names = [head.name for head in model.heads]
+            raise UserError(
+                f"{file}: has {len(names)} outputs, {', '.join(names)}, expected one: "
+                f"--output {names[0]}"
+            )
+        return model
     except UserError as error:
         sentence = f"--from {error}"
         if "--output" in sentence or "--channels" in sentence:

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
@@ -20,12 +19,14 @@ from cnnx.cli.outputs import check_new_file
 from cnnx.cli.parser import Commands
 from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import use_threads
+from cnnx.cli.task import CLASSIFICATION, SEGMENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnnx.cli.classifier import Classifier
     from cnnx.data.dataset import Dataset
+    from cnnx.report.measured import Measured
     from cnnx.training.history import History
 
 _EPILOG = f"""\
@@ -34,7 +35,8 @@ _EPILOG = f"""\
 The page needs neither network nor scripts, follows the reader's light or dark colours and can be
 printed. It has the accuracy with its interval, training curves, the confusion matrix, a table of
 the classes, the worst mistakes with Grad-CAM, the most certain errors, calibration, the network,
-the doctor's findings, and how to reproduce it all.
+the doctor's findings, and how to reproduce it all. A model with a class for each pixel is measured
+on images with masks: the overlap of every class, and the worst images with their wrong pixels.
 
 The curves are those of --history. A model in a folder of `cnnx train --run-dir` has its log and its
 settings beside it, which are used without options.
@@ -85,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         inputs["--history"] = history
     check_new_file("--out", arguments.out, inputs, arguments.overwrite)
     classifier = Classifier(arguments.model)
-    images = measured_set(classifier, arguments)
+    task = SEGMENTATION if classifier.model.task == SEGMENTATION else CLASSIFICATION
+    images = measured_set(classifier, arguments, task)
     epochs = None if history is None else read_history(history)
     write_report(
         arguments.out,
@@ -123,21 +126,28 @@ def write_report(
     """
     from cnnx.report.content import Content
     from cnnx.report.environment import environment
-    from cnnx.report.writing import findings_of, write_page
+    from cnnx.report.writing import write_page
 
-    evaluation = evaluated(classifier, images)
     record = {} if folder is None else folder.record()
     trained = [each["command"] for each in (record, *record.get("resumed", [])) if each]
     content = Content(
         title=f"Report on {classifier.path}",
-        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of {words} "
-        "are classified correctly",
         model=classifier.model,
-        evaluation=evaluation,
-        findings=findings_of(classifier.model, evaluation, images.skipped),
+        measured=_measured(classifier, images, f"of {words}"),
         environment=environment(),
         history=history,
         settings=record.get("settings", {}),
         commands=[*trained, *commands],
     )
     write_page(str(out), content)
+
+
+def _measured(classifier: Classifier, images: Dataset, words: str) -> Measured:
+    from cnnx.report.measured import measured_classes, measured_outputs
+    from cnnx.training.labelled_images import measured_images
+
+    model = classifier.model
+    if model.task == SEGMENTATION:
+        found = measured_images(images, None, None, model, "report")
+        return measured_outputs(model, found, words, images.skipped)
+    return measured_classes(model, evaluated(classifier, images), words, images.skipped)

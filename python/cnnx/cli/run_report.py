@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 def finish_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
     """Write the report on the best model of a run, without a validation set on the last one.
 
-    A run with masks has no report.
-
     Layers of the best model that fine-tuning had frozen at its epoch are as in the last model.
 
     Args:
@@ -29,8 +27,6 @@ def finish_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
     classifier = Classifier(folder.best if folder.best.is_file() else folder.last)
     if _unfreeze(classifier.model, trainer.model):
         classifier.model.save(classifier.path)
-    if images.y.ndim > 1:
-        return  # a report is about models with a class for each image
     words, measured = _measured(trainer, images)
     write_report(
         folder.report,
@@ -56,7 +52,7 @@ def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:
     """Images that the model was not trained on if there are any, in words and as a set."""
     import numpy as np
 
-    from cnnx.data.dataset import Dataset
+    from cnnx.data.dataset import Dataset, are_masks
     from cnnx.data.split import split
 
     if images.test is not None:
@@ -67,8 +63,8 @@ def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:
     fraction = None if run is None else run.settings["validation"]
     if fraction is None:
         return "the training set", images
-    labels = np.asarray(images.y, np.int64)
-    rows, _ = split(trainer._core.split_order(len(labels)), fraction, labels)
+    labels = None if are_masks(images.y) else np.asarray(images.y, np.int64)
+    rows, _ = split(trainer._core.split_order(len(images.y)), fraction, labels)
     names = tuple(images.names[row] for row in rows) if images.names else ()
     held_out = Dataset(
         images.x[rows], images.y[rows], images.classes, skipped=images.skipped, names=names

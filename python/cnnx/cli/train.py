@@ -150,8 +150,10 @@ def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -
     if images.test is not None:
         metrics = trainer.evaluate(images.test.x, images.test.y)
         count = counted(len(images.test.y), "image")
-        of_what = "pixel accuracy" if images.y.ndim > 1 else "accuracy"
-        print(f"test {of_what} {metrics['accuracy']:.2%} of {count}", flush=True)
+        measured = f"accuracy {metrics['accuracy']:.2%}"
+        if "mean_iou" in metrics:
+            measured = f"pixel {measured}, mean IoU {metrics['mean_iou']:.4f}"
+        print(f"test {measured} of {count}", flush=True)
     if arguments.folder is not None:
         from cnnx.cli.run_report import finish_run
 

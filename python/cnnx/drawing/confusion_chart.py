@@ -24,7 +24,9 @@ _DIAGONAL, _ERROR = "var(--series-1)", "var(--series-2)"
 _STRONG = 0.55  # opacity from which text is drawn in the colour of the paper
 
 
-def confusion_chart(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
+def confusion_chart(
+    title: str, matrix: NDArray[Any], names: Sequence[str], *, percentages: bool = False
+) -> Markup:
     """A confusion matrix: rows are true classes, columns are predicted classes.
 
     Cells have the colours of the fraction of their row, correct ones in another colour than errors.
@@ -34,15 +36,28 @@ def confusion_chart(title: str, matrix: NDArray[Any], names: Sequence[str]) -> M
         title: description for readers who do not see it.
         matrix: counts, (classes, classes).
         names: names of the classes.
+        percentages: whether cells have fractions of their rows instead of counts.
     """
     if len(names) > MOST_CELLS:
         return _coarse(title, matrix)
-    return _cells(title, matrix, names)
+    sums = np.maximum(matrix.sum(axis=1), 1)
+    texts = [
+        [_percentage(int(count) / int(total)) if percentages else str(int(count)) for count in row]
+        for row, total in zip(matrix, sums, strict=True)
+    ]
+    return _cells(title, matrix, names, texts)
 
 
-def _cells(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
+def _percentage(fraction: float) -> str:
+    """A fraction in percent, such as 7.3; of none "0"."""
+    return f"{100 * fraction:.1f}" if fraction else "0"
+
+
+def _cells(
+    title: str, matrix: NDArray[Any], names: Sequence[str], texts: Sequence[Sequence[str]]
+) -> Markup:
     shown = [shortened(name, _LONGEST_NAME) for name in names]
-    cell = max(28.0, text_width(str(int(matrix.max()))) + 8)
+    cell = max(28.0, *(text_width(text) + 8 for row in texts for text in row))
     longest = max(map(text_width, shown))
     slanted = longest > cell - 4
     left = 26 + longest + 8
@@ -65,7 +80,7 @@ def _cells(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
         parts.append(
             _cell(
                 f"{names[row]} predicted as {names[column]}: {count:,}",
-                count,
+                texts[row][column] if count else None,
                 count / int(sums[row]),
                 (left + column * cell, top + row * cell, cell),
                 row == column,
@@ -91,15 +106,19 @@ def _cells(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
 
 
 def _cell(
-    text: str, count: int, fraction: float, place: tuple[float, float, float], correct: bool
+    title: str,
+    text: str | None,
+    fraction: float,
+    place: tuple[float, float, float],
+    correct: bool,
 ) -> Markup:
-    """One cell with its count; an empty one has a faint dot for none."""
+    """One cell with its text; one of no count has a faint dot."""
     x, y, side = place
     # The root, so that rare errors have a visible colour.
     opacity = fraction if correct else math.sqrt(fraction)
     return element(
         "g",
-        element("title", text),
+        element("title", title),
         element(
             "rect",
             x=x,
@@ -111,11 +130,11 @@ def _cell(
         ),
         element(
             "text",
-            count if count else "·",
+            text or "·",
             x=x + side / 2,
             y=y + side / 2 + 4.5,
             text_anchor="middle",
-            class_="inverse" if opacity > _STRONG else None if count else "name",
+            class_="inverse" if opacity > _STRONG else None if text else "name",
         ),
         class_="cell",
     )

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from cnnx.drawing.charts import Series, line_chart
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import figure
+from cnnx.metric_kinds import VALIDATION, kind_of, metric_words
 
-VALIDATION = "validation_"
-_PERCENTAGES = ("accuracy", "precision", "recall", "f1")
+_PERCENTAGES = ("precision", "recall", "f1")
 
 
 def history_charts(metrics: Mapping[str, Sequence[float]]) -> Markup:
@@ -37,8 +37,8 @@ def history_charts(metrics: Mapping[str, Sequence[float]]) -> Markup:
 def _chart(kind: str, metrics: Mapping[str, Sequence[float]], shown: Sequence[str]) -> Markup:
     labels = {kind: "training", f"{VALIDATION}{kind}": "validation"}
     series = [Series(label, metrics[name]) for name, label in labels.items() if name in shown]
-    name = kind.replace("_", " ")
-    is_percentage = kind in _PERCENTAGES
+    name, known = metric_words(kind), kind_of(kind)
+    is_percentage = kind in _PERCENTAGES or (known is not None and known.is_percentage)
     form = ".2%" if is_percentage else ".4g"
     ends = ", ".join(
         f"{each.name} {each.values[-1]:{form}}" for each in series if math.isfinite(each.values[-1])

@@ -14,6 +14,7 @@ from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
 from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.regression_sums import r2_of_outputs
 
 
 @checked_call
@@ -86,8 +87,7 @@ class RegressionEvaluation(NamedAttributes):
         """
         squares = ((self.predicted - self.targets) ** 2).sum(axis=0)
         variation = ((self.targets - self.targets.mean(axis=0)) ** 2).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.where(variation > 0, 1 - squares / variation, np.nan))
+        return r2_of_outputs(squares, variation)
 
     @property
     def r2(self) -> float:

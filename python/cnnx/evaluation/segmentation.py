@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import at_least, rectangular_array, shown
+from cnnx.arguments import at_least, real_array, rectangular_array, shown
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
 from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.position_counts import (
+    PositionCounts,
+    ious_of,
+    mean_of_defined,
+    quotient,
+)
 from cnnx.training.targets import labels_of_positions
 
 # Positions whose outputs are computed at a time.
@@ -53,11 +59,14 @@ class SegmentationEvaluation(NamedAttributes):
             columns, (classes, classes).
         classes: names of the classes, or None for their numbers.
         count: number of images.
+        image_accuracies: pixel accuracy of each image, (count,), or None if unknown; NaN for an
+            image without a labelled position.
 
     Attributes:
         confusion_matrix: counts of positions, int64, (classes, classes).
         classes: names of the classes.
         count: number of images.
+        image_accuracies: pixel accuracy of each image, float64, (count,), or None.
 
     Raises:
         TypeError: if the counts are not integers.
@@ -74,6 +83,7 @@ class SegmentationEvaluation(NamedAttributes):
     confusion_matrix: NDArray[np.int64]
     classes: tuple[str, ...]
     count: int
+    image_accuracies: NDArray[np.float64] | None
 
     def __init__(
         self,
@@ -81,6 +91,7 @@ class SegmentationEvaluation(NamedAttributes):
         classes: Sequence[str] | None = None,
         *,
         count: int = 1,
+        image_accuracies: ArrayLike | None = None,
     ) -> None:
         matrix = rectangular_array(confusion_matrix, "SegmentationEvaluation", "confusion_matrix")
         if matrix.dtype.kind not in "iu":
@@ -105,6 +116,39 @@ class SegmentationEvaluation(NamedAttributes):
         self.confusion_matrix = matrix.astype(np.int64)
         self.classes = tuple(map(str, given))
         self.count = at_least(1, count, "SegmentationEvaluation", "count")
+        self.image_accuracies = None
+        if image_accuracies is not None:
+            own = real_array(image_accuracies, "SegmentationEvaluation", "image_accuracies")
+            if own.shape != (self.count,):
+                raise ValueError(
+                    f"SegmentationEvaluation: image_accuracies has shape {own.shape}, expected one "
+                    f"number per image, ({self.count},)"
+                )
+            self.image_accuracies = own.astype(np.float64)
+
+    def worst_images(self, count: int = 10) -> NDArray[np.int64]:
+        """Positions of the images of the lowest pixel accuracy, the lowest first.
+
+        Images in which every labelled position is correct are left out.
+
+        Raises:
+            ValueError: if `count` is below 1, or the accuracies of the images are unknown.
+
+        Example:
+            >>> accuracies = [1.0, 0.5, 0.75]
+            >>> evaluation = SegmentationEvaluation(
+            ...     [[6, 2], [1, 3]], count=3, image_accuracies=accuracies
+            ... )
+            >>> evaluation.worst_images().tolist()
+            [1, 2]
+        """
+        count = at_least(1, count, "worst_images", "count")
+        if self.image_accuracies is None:
+            raise ValueError(
+                "worst_images: the evaluation has no image_accuracies, expected those of its images"
+            )
+        order = np.argsort(self.image_accuracies, kind="stable")  # NaN last
+        return order[self.image_accuracies[order] < 1][:count]
 
     @property
     def positions(self) -> int:
@@ -114,7 +158,7 @@ class SegmentationEvaluation(NamedAttributes):
     @property
     def pixel_accuracy(self) -> float:
         """Fraction of the positions that are predicted correctly; NaN without a position."""
-        return _quotient(int(self.confusion_matrix.trace()), self.positions)
+        return quotient(int(self.confusion_matrix.trace()), self.positions)
 
     @cached_property
     def per_class(self) -> tuple[OverlapMetrics, ...]:
@@ -126,25 +170,25 @@ class SegmentationEvaluation(NamedAttributes):
             OverlapMetrics(
                 name,
                 labelled,
-                _quotient(overlap, labelled + found - overlap),
-                _quotient(2 * overlap, labelled + found),
-                _quotient(overlap, found),
-                _quotient(overlap, labelled),
+                iou,
+                quotient(2 * overlap, labelled + found),
+                quotient(overlap, found),
+                quotient(overlap, labelled),
             )
-            for name, overlap, labelled, found in zip(
-                self.classes, both, true, predicted, strict=True
+            for name, iou, overlap, labelled, found in zip(
+                self.classes, ious_of(matrix), both, true, predicted, strict=True
             )
         )
 
     @property
     def mean_iou(self) -> float:
         """Mean IoU of the classes that occur among the labels or the predictions."""
-        return _mean(each.iou for each in self.per_class)
+        return mean_of_defined(each.iou for each in self.per_class)
 
     @property
     def mean_dice(self) -> float:
         """Mean Dice of the classes that occur among the labels or the predictions."""
-        return _mean(each.dice for each in self.per_class)
+        return mean_of_defined(each.dice for each in self.per_class)
 
     def to_dict(self) -> dict[str, Any]:
         """All metrics as lists, dicts, numbers and text, for the module json; NaN is None.
@@ -226,25 +270,27 @@ def evaluate_segmentation(
             "an output (height, width, classes)"
         )
     found = measured_images(x, y, None, model, "evaluate_segmentation")
-    counts = max(2, model.output_shape[-1])
-    matrix = np.zeros((counts, counts), np.int64)
-    images = 0
+    counts = PositionCounts(model.output_shape[-1], model._core.probability_kind, ignore_index)
+    accuracies: list[float] = []
     for batch in batches_of(found, "evaluate_segmentation"):
-        images += _count(model, batch.x, batch.y, ignore_index, matrix)
-    if images == 0:
+        accuracies += _count(model, batch.x, batch.y, ignore_index, counts)
+    if not accuracies:
         raise ValueError("evaluate_segmentation: there are no images, expected at least one")
-    return SegmentationEvaluation(matrix, model.classes, count=images)
+    return SegmentationEvaluation(
+        counts.matrix, model.classes, count=len(accuracies), image_accuracies=accuracies
+    )
 
 
 def _count(
-    model: Model, x: Any, y: ArrayLike, ignore_index: int | None, matrix: NDArray[np.int64]
-) -> int:
-    """Add the positions of some images to the matrix; the number of images."""
+    model: Model, x: Any, y: ArrayLike, ignore_index: int | None, counts: PositionCounts
+) -> list[float]:
+    """Count the positions of some images; the pixel accuracy of each image."""
     function = "evaluate_segmentation"
     images, integers, _ = model._images(x, function)
     height, width, _ = model.output_shape
     shape = (len(images), height, width)
-    labels = labels_of_positions(y, shape, len(matrix), ignore_index, function)
+    labels = labels_of_positions(y, shape, len(counts.matrix), ignore_index, function)
+    accuracies: list[float] = []
     at_once = max(1, _POSITIONS_AT_ONCE // (height * width))
     for first in range(0, len(images), at_once):
         part = slice(first, first + at_once)
@@ -254,29 +300,17 @@ def _count(
                 f"{function}: the model's outputs are not finite, expected numbers: its training "
                 "has diverged, its weights are damaged, or x is not finite"
             )
-        middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
-        is_one = outputs.shape[-1] == 1
-        predicted = outputs[..., 0] > middle if is_one else outputs.argmax(axis=-1)
-        own = labels[part]
-        counted = slice(None) if ignore_index is None else own != ignore_index
-        pairs = own[counted] * len(matrix) + predicted[counted]
-        matrix += np.bincount(pairs.ravel(), minlength=matrix.size).reshape(matrix.shape)
-    return len(images)
+        for each, own in zip(outputs, labels[part], strict=True):
+            of_image = counts.of_images(each[np.newaxis], own[np.newaxis])
+            counts.add(of_image)
+            accuracies.append(quotient(int(of_image.trace()), int(of_image.sum())))
+    return accuracies
 
 
 def _row(each: OverlapMetrics) -> tuple[str, ...]:
     rates = (each.iou, each.dice, each.precision, each.recall)
     texts = ("-" if math.isnan(rate) else f"{rate:.4f}" for rate in rates)
     return (each.name, *texts, f"{each.count:,}")
-
-
-def _quotient(numerator: int, denominator: int) -> float:
-    return numerator / denominator if denominator else math.nan
-
-
-def _mean(values: Any) -> float:
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else math.nan
 
 
 def _or_none(value: Any) -> Any:

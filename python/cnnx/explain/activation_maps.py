@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnx.arguments import FloatArray
 from cnnx.explain.explained_class import BATCH, ClassLike, ExplainedClass
+from cnnx.model.last_layer import output_layers
 from cnnx.model.layer_names import layer_name
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
@@ -32,12 +33,17 @@ def grad_cam(
     ``relu(sum over k of w[k] * A[k])``, where A[k] is a map of the layer, and w[k] the mean of the
     gradient of the class's output over that map. The result is enlarged to the images' size.
 
+    Of a model with a class for each position, the class's output is the mean over the positions
+    that are predicted as the class, or over all positions if none is (Seg-Grad-CAM).
+
     Args:
-        model: a classifier.
+        model: a classifier of images, or of their positions.
         x: images, as for a call of the model.
         classes: the class to explain, a name or an index, or a list with one per image. None is the
-            predicted class of each image.
-        layer: name of a layer with maps, as in `Model.layers`. None is the last one.
+            predicted class of each image; of positions the class of most of them besides class 0,
+            the background.
+        layer: name of a layer with maps, as in `Model.layers`. None is the last one; of a model
+            with a class for each position the last one of the smallest maps.
 
     Returns:
         (batch, height, width), at least 0; without the batch axis for a single image.
@@ -48,7 +54,9 @@ def grad_cam(
             no maps.
 
     Reference:
-        Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM, 2017.
+        Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra: Grad-CAM, 2017. Vinogradova, Dibrov,
+        Myers: Towards interpretable semantic segmentation via gradient-weighted class activation
+        mapping, 2020.
 
     Example:
         >>> import cnnx
@@ -190,7 +198,11 @@ def feature_maps(model: Model, x: ImageLike, *, layer: str | None = None) -> Flo
 
 
 def map_layer(model: Model, layer: str | None, function: str) -> str:
-    """The name of a layer whose output has height and width, by default the last one."""
+    """The name of a layer whose output has height and width, by default the last one.
+
+    Of a model with a class for each position it is by default the last one of the smallest maps:
+    the maps behind it are near the outputs, whose classes are known.
+    """
     shapes = {each.name: each.output_shape for each in model.layers}
     with_maps = [name for name, shape in shapes.items() if len(shape) == 3]
     if layer is None:
@@ -200,8 +212,15 @@ def map_layer(model: Model, layer: str | None, function: str) -> str:
                 "and occlusion explain any model"
             )
         # A map of one cell says nothing about places.
-        larger = [name for name in with_maps if max(shapes[name][:2]) > 1]
-        return (larger or with_maps)[-1]
+        larger = [name for name in with_maps if max(shapes[name][:2]) > 1] or with_maps
+        if model.task != "segmentation":
+            return larger[-1]
+        scores = set(output_layers(model._core))
+        for _, _, name, inputs, _ in model._core.layers:
+            if scores.intersection(inputs):
+                scores.add(name)
+        inner = [name for name in larger if name not in scores] or larger
+        return min(reversed(inner), key=lambda name: math.prod(shapes[name][:2]))
     layer_name(layer, list(shapes), function)
     if layer not in with_maps:
         raise ValueError(

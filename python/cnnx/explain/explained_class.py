@@ -30,14 +30,15 @@ class ExplainedClass:
     """Images and the class of each whose output is explained.
 
     The output is the network's raw one. Where one output distinguishes two classes, that of the
-    first class is minus the output.
+    first class is minus the output. Of a model with a class for each position it is the mean over
+    the positions that are predicted as the class, or over all positions if none is.
 
     Attributes:
         pixels: the images as floats, (batch, height, width, channels); integers were divided by
             255.
         neutral: the pixel that is zero after the model's preprocessing, (channels).
         indices: the explained class of each image.
-        factors: the factor of each output in the explained one, (batch, outputs).
+        factors: the factor of each output in the explained one, of the shape of the outputs.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class ExplainedClass:
         check_model(model, function)
         refuse_heads(model._core, function)
         refuse_inputs(model._core, function)
-        if len(model.output_shape) != 1:
+        has_positions = model.task == "segmentation"
+        if len(model.output_shape) != 1 and not has_positions:
             raise ValueError(
                 f"{function}: the model's output has shape {model.output_shape}, expected one "
                 "number per class"
@@ -59,7 +61,8 @@ class ExplainedClass:
         mean = np.array(model.preprocessing.mean, np.float32)
         self.neutral: FloatArray = np.broadcast_to(mean, pixels.shape[-1:])
         outputs = self._core.run(self.pixels, False)
-        self.indices, self.factors = _factors(model, outputs, classes, function)
+        factors = _factors_of_positions if has_positions else _factors
+        self.indices, self.factors = factors(model, outputs, classes, function)
 
     def gradients(self, of: str, pixels: FloatArray | None = None) -> FloatArray:
         """The gradient of every image's output with respect to the images or a layer."""
@@ -72,11 +75,10 @@ class ExplainedClass:
 
     def scores(self, pixels: FloatArray, image: int) -> FloatArray:
         """The explained output of an image for changed copies of it, in batches."""
-        found = [
-            self._core.run(np.ascontiguousarray(pixels[start : start + BATCH]), False)
-            @ self.factors[image]
-            for start in range(0, len(pixels), BATCH)
-        ]
+        factors, found = self.factors[image].ravel(), []
+        for start in range(0, len(pixels), BATCH):
+            outputs = self._core.run(np.ascontiguousarray(pixels[start : start + BATCH]), False)
+            found.append(outputs.reshape(len(outputs), -1) @ factors)
         return np.concatenate(found)
 
     def result(self, maps: FloatArray) -> FloatArray:
@@ -91,18 +93,55 @@ def _factors(
     """The explained class of each image, and the factor of each output, (batch, outputs)."""
     images, count = outputs.shape
     is_pair = count == 1 and not outputs_are_values(model._core)
-    middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
     if classes is None:
-        indices = (outputs[:, 0] > middle).astype(np.intp) if is_pair else outputs.argmax(axis=1)
+        indices = _predicted(model, outputs) if is_pair else outputs.argmax(axis=1)
     else:
-        known = 2 if is_pair else count
-        given = _one_each(classes, images, function)
-        indices = np.array([_index(model, each, known, function) for each in given], np.intp)
+        indices = _indices(model, classes, images, 2 if is_pair else count, function)
     if is_pair:
         return indices, (2 * indices - 1).astype(np.float32)[:, np.newaxis]
     factors = np.zeros((images, count), np.float32)
     factors[np.arange(images), indices] = 1
     return indices, factors
+
+
+def _factors_of_positions(
+    model: Model, outputs: FloatArray, classes: ClassLike | None, function: str
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """As `_factors`, (batch, height, width, outputs), for the mean over the positions of the class.
+
+    Without `classes` it is that of most positions besides the background, class 0.
+    """
+    predicted = _predicted(model, outputs)
+    count = max(2, outputs.shape[-1])
+    if classes is None:
+        counts = np.stack([np.bincount(own.ravel(), minlength=count) for own in predicted])
+        foreground = 1 + counts[:, 1:].argmax(axis=1)
+        indices = np.where(counts[:, 1:].any(axis=1), foreground, 0)
+    else:
+        indices = _indices(model, classes, len(outputs), count, function)
+    factors = np.zeros(outputs.shape, np.float32)
+    for own, mask, index in zip(factors, predicted, indices.tolist(), strict=True):
+        chosen = mask == index
+        if not chosen.any():
+            chosen = np.ones_like(chosen)
+        sign, output = (2 * index - 1, 0) if outputs.shape[-1] == 1 else (1, index)
+        own[chosen, output] = sign / np.float32(chosen.sum())
+    return indices, factors
+
+
+def _predicted(model: Model, outputs: FloatArray) -> NDArray[np.intp]:
+    """The predicted classes of raw outputs, whose last axis is that of the classes."""
+    middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
+    is_one = outputs.shape[-1] == 1
+    return np.asarray(outputs[..., 0] > middle if is_one else outputs.argmax(axis=-1), np.intp)
+
+
+def _indices(
+    model: Model, classes: ClassLike, images: int, count: int, function: str
+) -> NDArray[np.intp]:
+    """The index of the class of each image."""
+    given = _one_each(classes, images, function)
+    return np.array([_index(model, each, count, function) for each in given], np.intp)
 
 
 def _one_each(classes: object, images: int, function: str) -> list[object]:

@@ -33,10 +33,12 @@ def saliency(model: Model, x: ImageLike, *, classes: ClassLike | None = None) ->
     to 1.
 
     Args:
-        model: a classifier.
+        model: a classifier of images, or of their positions. The output of a class of positions is
+            the mean over those that are predicted as it, or over all if none is.
         x: images, as for a call of the model.
         classes: the class to explain, a name or an index, or a list with one per image. None is the
-            predicted class of each image.
+            predicted class of each image; of positions the class of most of them besides class 0,
+            the background.
 
     Returns:
         (batch, height, width), at least 0; without the batch axis for a single image.

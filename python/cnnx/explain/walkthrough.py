@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnx.arguments import FloatArray, text
-from cnnx.drawing.colours import RgbPixels, as_rgb, overlay
+from cnnx.drawing.colours import RgbPixels, as_rgb
 from cnnx.drawing.maps import largest, map_image
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import Section, figure, page
@@ -17,13 +17,14 @@ from cnnx.explain.by_hand import significant
 from cnnx.explain.explained_class import ClassLike, ExplainedClass
 from cnnx.explain.layer_texts import by
 from cnnx.explain.methods import Method, check_method
+from cnnx.explain.overlays import under_map
 from cnnx.explain.result_section import result_section
 from cnnx.explain.stage_sections import StageSections
 from cnnx.explain.trace import INPUT, Trace
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.model.model_figure import model_graph
 from cnnx.model.predictions import outputs_are_values
-from cnnx.ops import upsample2d
 from cnnx.spelling import checked_call
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _SIDE = 280  # longer side of the image in CSS pixels
 _CHANNEL, _MOST_CHANNELS = 140, 4
-_OVERLAY = 256  # pixels of the longer side to which small images are enlarged
 
 
 @checked_call
@@ -102,6 +102,12 @@ def explained_image(
     name: str,
 ) -> ExplainedImage:
     """The page and the overlay of an image; arguments and errors are those of `walkthrough`."""
+    check_model(model, "walkthrough")
+    if model.task == "segmentation":
+        raise ValueError(
+            "walkthrough: the model predicts a class for each position, expected one for each "
+            "image; grad_cam and other functions of cnnx.explain explain its classes"
+        )
     explained = ExplainedClass(model, x, classes, "walkthrough")
     chosen = check_method(model, method, layer, "walkthrough")
     if len(explained.pixels) != 1:
@@ -113,7 +119,7 @@ def explained_image(
     stages = trace.stages()
     sections = StageSections(trace, stages)
     decisive = chosen(model, explained.pixels[0], trace.explained, layer)
-    overlaid = _overlay(trace, decisive, smooth=chosen.reads_layer)
+    overlaid = under_map(_pixels(trace), decisive, smooth=chosen.reads_layer)
     parts = [
         _image_section(model, trace, name),
         Section("network", "The network", model_graph(model._core)),
@@ -177,19 +183,6 @@ def _image_section(model: Model, trace: Trace, name: str) -> Section:
         figures.append(figure(drawn, caption))
     body = joined([element("p", sentence), element("div", *figures, class_="row")])
     return Section("image", "The image", body)
-
-
-def _overlay(trace: Trace, values: FloatArray, *, smooth: bool) -> RgbPixels:
-    """The image under a map of its size, both enlarged if they are small.
-
-    Maps of layers have few cells and are interpolated; those of pixels are not.
-    """
-    pixels = _pixels(trace)
-    factor = max(1, _OVERLAY // max(pixels.shape[:2]))
-    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-    mode: Literal["bilinear", "nearest"] = "bilinear" if smooth else "nearest"
-    enlarged = upsample2d(values[np.newaxis, ..., np.newaxis], factor, mode=mode)
-    return overlay(large, enlarged[0, ..., 0])
 
 
 def _decisive_section(trace: Trace, method: Method, overlaid: RgbPixels) -> Section:

@@ -15,6 +15,9 @@ from cnnx.layers.merge import Concat
 from cnnx.layers.shape import Flatten
 from cnnx.model.predictions import Task, predicted, task_of_outputs
 
+# Kinds of layers whose outputs are probabilities.
+PROBABILITY_KINDS = ("softmax", "sigmoid")
+
 
 class Head(NamedTuple):
     """One of several outputs of a model.
@@ -110,7 +113,7 @@ def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) ->
     heads = []
     for name, flat in zip(names, inputs[layers[-1][2]], strict=True):
         (source,) = inputs[flat]
-        own = "outputs" if kinds.get(source) in ("softmax", "sigmoid") else "softmax"
+        own = "outputs" if kinds.get(source) in PROBABILITY_KINDS else "softmax"
         heads.append((name, list(shapes[source]), own))
     core.set_heads(heads)
 

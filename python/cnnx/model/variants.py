@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
@@ -106,9 +106,11 @@ class ModelVariants(NamedAttributes):
         """Copy the model for other classes, with a new last layer, to be trained for them.
 
         The last layer with parameters, dense or a 1x1 convolution, gets one output per class and
-        new weights. It is trainable. The other layers keep their weights and `trainable`, and the
-        model its preprocessing. Softmax, LogSoftmax or Sigmoid at the end is left out, because
-        losses and predictions apply it themselves. The temperature is 1.
+        new weights. It is trainable. So do others whose outputs are added to its outputs, as in
+        `models.resnet18_fcn`. The other layers keep their weights and `trainable`, and the model
+        its preprocessing. Softmax, LogSoftmax or Sigmoid at the end is left out, because losses
+        and predictions apply it themselves. The temperature is 1. A model with a class for each
+        position remains one.
 
         Args:
             classes: names of the classes in the order of the outputs, or their number.
@@ -117,7 +119,8 @@ class ModelVariants(NamedAttributes):
         Raises:
             TypeError: if classes are neither names nor a number.
             ValueError: if the last layer with parameters is of another kind, if the layers after
-                it do not turn its outputs into one number per class, or if weights are int8.
+                it do not turn its outputs into one number per class, of the image or of each
+                position, or if weights are int8.
 
         Example:
             >>> import cnnx
@@ -125,17 +128,21 @@ class ModelVariants(NamedAttributes):
             >>> letters = digits.with_classes(["A", "B", "C"])
             >>> letters.output_shape, letters.layers[-1].name
             ((3,), 'dense_3')
+            >>> cells = cnnx.models.unet((32, 32, 3), ["cell", "background"], depth=2, width=8)
+            >>> cells.with_classes(["cell", "nucleus", "background"]).output_shape
+            (32, 32, 3)
         """
         count = class_count(classes, "with_classes")
         own = self._core
         refuse_int8(own, "with_classes")
         refuse_heads(own, "with_classes")
-        layers, last = with_outputs(own, count, "with_classes")
-        copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=last)
-        if copy.output_shape != [count]:  # the core checks names itself
+        layers, fresh = with_outputs(own, count, "with_classes")
+        copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=fresh)
+        expected = [*own.output_shape[:-1], count]
+        if copy.output_shape != expected:  # the core checks names itself
             raise ValueError(
-                f"with_classes: with {count} outputs of {last} the model's output has shape "
-                f"{tuple(copy.output_shape)}, expected ({count},): pool before Flatten"
+                f"with_classes: with {count} outputs of {fresh[-1]} the model's output has shape "
+                f"{tuple(copy.output_shape)}, expected {tuple(expected)}: pool before Flatten"
             )
         return self._of(copy)
 
@@ -269,7 +276,7 @@ def _rebuilt(
     *,
     preprocessing: Preprocessing | None = None,
     seed: int = 0,
-    fresh: str | None = None,
+    fresh: Collection[str] = (),
 ) -> CoreModel:
     """Model of some layers of another one, with their parameters and buffers.
 
@@ -279,7 +286,7 @@ def _rebuilt(
         classes: class names, or None.
         preprocessing: preprocessing, or None for that of the source.
         seed: seed of the parameters of `fresh`.
-        fresh: name of the layer that keeps its new parameters, or None.
+        fresh: names of the layers that keep their new parameters.
     """
     how = preprocessing_of(source) if preprocessing is None else preprocessing
     model = built(*with_remaining_inputs(source, layers), classes, how, seed)
@@ -292,6 +299,6 @@ def _rebuilt(
         (model.parameter_infos, source.get_parameter, model.set_parameter),
     ):
         for name, _, _ in infos:
-            if name.rpartition(".")[0] != fresh:
+            if name.rpartition(".")[0] not in fresh:
                 write(name, read(name))
     return model

@@ -222,6 +222,9 @@ def _metadata(core: _core.Model) -> dict[str, str]:
         "cnnx.classes": json.dumps(core.classes),
         "cnnx.probabilities": json.dumps(core.probability_kind),
     }
+    if core.heads:
+        kinds = {head.name: head.probabilities for head in core_heads(core)}
+        texts["cnnx.heads"] = json.dumps(kinds)
     if core.temperature != 1:
         texts["cnnx.temperature"] = json.dumps(core.temperature)
     if core.compute_dtype != "float32":

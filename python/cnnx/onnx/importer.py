@@ -39,45 +39,47 @@ class Conversion:
     Attributes:
         network: its layers.
         layouts: order of the axes of each input.
-        output: its output.
+        outputs: its outputs.
     """
 
     network: Network
     layouts: Sequence[InputLayout]
-    output: Activation
+    outputs: list[Activation]
 
 
-def converted(graph: Graph, layouts: Sequence[Sequence[InputLayout]], output: str) -> Conversion:
+def converted(
+    graph: Graph, layouts: Sequence[Sequence[InputLayout]], outputs: Sequence[str]
+) -> Conversion:
     """The graph as a network, with the first orders of the inputs' axes that fit its operators.
 
     Args:
         graph: the graph.
         layouts: orders to try, one for each input.
-        output: name of the value that the network computes.
+        outputs: names of the values that the network computes.
 
     Raises:
         UnsupportedError: if none fits; it has the refusals of the order that most nodes fit.
         FormatError: if the graph is malformed.
     """
     budget = Budget(sum(array.nbytes for array in graph.initializers.values()))
-    needed = _needed(graph, output)
+    needed = _needed(graph, outputs)
     constants, nodes = _constants(needed, budget)
     scales = weight_scales(needed.nodes, constants)
-    simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), output)
+    simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), outputs)
     farthest: _Walk | None = None
     for each in layouts:
         walk = _Walk(simplified, each, constants, scales, budget)
-        result = walk.run(output)
-        if result is not None and not walk.refusals:
-            return Conversion(walk.network, each, result)
+        results = walk.run(outputs)
+        if results is not None and not walk.refusals:
+            return Conversion(walk.network, each, results)
         if farthest is None or walk.converted > farthest.converted:
             farthest = walk
     raise UnsupportedError("load", farthest.refusals if farthest else [])
 
 
-def _needed(graph: Graph, output: str) -> Graph:
-    """The graph with only the nodes that `output` depends on."""
-    wanted = {output}
+def _needed(graph: Graph, outputs: Sequence[str]) -> Graph:
+    """The graph with only the nodes that the outputs depend on."""
+    wanted = set(outputs)
     kept = []
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs):
@@ -137,17 +139,22 @@ class _Walk:
         self._values.update((each.name, each.activation) for each in layouts)
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
 
-    def run(self, output: str) -> Activation | None:
-        """Convert every node; the output, or None if something before it is refused."""
-        self._readers[output] += 1
+    def run(self, outputs: Sequence[str]) -> list[Activation] | None:
+        """Convert every node; the outputs, or None if something before them is refused."""
+        self._readers.update(outputs)
         for node in self._graph.nodes:
             self._convert(node)
+        results = [self._result(output) for output in outputs]
+        found = [result for result in results if isinstance(result, Activation)]
+        return found if len(found) == len(results) else None
+
+    def _result(self, output: str) -> Activation | _Missing:
         result = self._values.get(output)
         if result is None:
             raise FormatError(f"has no value {shown(output)}, which is to be its output")
         if isinstance(result, np.ndarray):
             raise FormatError(f"its output {shown(output)} does not depend on its input")
-        return result if isinstance(result, Activation) else None
+        return result
 
     def _convert(self, node: Node) -> None:
         inputs = [self._value(node, name) for name in node.inputs]
@@ -231,13 +238,12 @@ def _byte_scale(node: Node, operands: Sequence[Operand]) -> ByteScale | None:
     return next(iter(scales))
 
 
-def finished(conversion: Conversion) -> Activation:
-    """The output as the model returns it: images as (height, width, channels), else features.
+def finished(network: Network, value: Activation) -> Activation:
+    """An output as the model returns it: images as (height, width, channels), else features.
 
     Raises:
         RefusedError: if the graph flattens its output in another order, or computes nothing.
     """
-    value = conversion.output
     if value.symbol.layer is None:
         raise RefusedError("is the input itself, expected a network")
     if not is_batch(value.axes[0]):
@@ -246,12 +252,12 @@ def finished(conversion: Conversion) -> Activation:
         raise RefusedError("is the bytes of a QuantizeLinear, expected real numbers")
     has_pixels = any(atom.label in "HW" for axis in value.axes for atom in axis)
     # In a file of cnnx an image of one pixel is one, elsewhere it is features.
-    if len(value.axes) != 2 and (has_pixels or not conversion.network.folds):
+    if len(value.axes) != 2 and (has_pixels or not network.folds):
         atoms = [atom for axis in value.axes for atom in axis if atom.label != "N"]
         if all((atom,) == value.whole(atom.label) for atom in atoms):
             return value
-        return channels_first(conversion.network, value)
-    done = flat(conversion.network, value)
+        return channels_first(network, value)
+    done = flat(network, value)
     order = positions(done).reshape(-1)
     if np.any(order[1:] < order[:-1]):
         raise RefusedError("is flattened in the order channels, height, width, unlike cnnx's")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.arguments import path_of, shown
+from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Shape, input_shape_of
+from cnnx.layers.merge import Concat
+from cnnx.layers.shape import Flatten
 from cnnx.model.foreign_files import refusal_of
+from cnnx.model.heads import PROBABILITY_KINDS
 from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
-from cnnx.onnx.graph import Graph, Node
+from cnnx.onnx.graph import Graph
 from cnnx.onnx.importer import Conversion, converted, finished
 from cnnx.onnx.input_layout import layouts_of_all
 from cnnx.onnx.input_scale import begin_at, input_scales
@@ -27,12 +32,11 @@ from cnnx.onnx.metadata import (
     exported_texts,
 )
 from cnnx.onnx.network import Network, symbols_before
+from cnnx.onnx.output_values import output_values
 from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
 from cnnx.preprocessing import Preprocessing
 from cnnx.spelling import checked_call
-
-_MOST_ROUNDINGS = 4  # of one value: to bytes and back, twice
 
 
 @checked_call
@@ -64,13 +68,14 @@ def load(
         classes: names of the outputs in order; None takes those in the file's metadata, if any.
         preprocessing: conversion of pixels to the file's input, before anything that the file
             itself does; None takes that of the file. Not for several inputs.
-        outputs: name of the output of the file, or of any other value in it, in a list; needed if
-            the file has several outputs.
+        outputs: names of outputs of the file, or of any other values in it, in a list; None takes
+            all outputs. A model of several has them as heads (`Model.heads`), with these names.
 
     Raises:
         cnnx.FormatError: a ValueError, if the file is damaged or not ONNX.
         cnnx.onnx.UnsupportedError: a ValueError that lists every node for which cnnx has no layer.
-        ValueError: if the input or the output is not clear; the message says what to give.
+        ValueError: if the input or an output is not clear, or classes are given for several
+            outputs; the message says what to give.
         ImportError: if the package onnx is not installed: ``pip install 'cnnx[onnx]'``.
         OSError: if the file cannot be read.
     """
@@ -95,20 +100,81 @@ def _model(
     preprocessing: Preprocessing | None,
     outputs: Sequence[str] | None,
 ) -> Model:
-    probabilities = exported_probabilities(graph.metadata)
-    network, done, found = network_of(graph, input_shape, preprocessing, outputs)
-    # Maps of other files, such as detections, have names of something else than their channels.
-    is_named = len(done.shape) == 1 or (graph.is_from_cnnx and outputs is None)
-    if classes is None and is_named:
-        classes = class_names(graph.metadata, done.shape[-1])
-    model = network.built(done.symbol, classes, found)
-    if probabilities in ("sigmoid", "none") and outputs is None:
-        model._core.probability_kind = probabilities
-    if probabilities in ("softmax", "sigmoid") and outputs is None:
-        model.temperature = exported_temperature(graph.metadata)
+    imported = network_of(graph, input_shape, preprocessing, outputs)
+    if len(imported.heads) > 1:
+        if classes is not None:
+            raise ValueError(
+                f"classes is {shown(classes)}, expected None for {len(imported.heads)} outputs"
+            )
+        model = imported.network.built(imported.symbol, None, imported.preprocessing)
+        _set_heads(model, imported.heads)
+    else:
+        model = _with_one_output(graph, imported, classes, is_own=outputs is None)
     model._core.compute_dtype = exported_compute_dtype(graph.metadata)
     model.metadata = exported_texts(graph.metadata)
     return model
+
+
+def _with_one_output(
+    graph: Graph, imported: Imported, classes: Sequence[str] | None, *, is_own: bool
+) -> Model:
+    """The model of one output; `is_own` is whether it is that of the file."""
+    probabilities = exported_probabilities(graph.metadata)
+    shape = imported.heads[0].shape
+    # Maps of other files, such as detections, have names of something else than their channels.
+    is_named = len(shape) == 1 or (graph.is_from_cnnx and is_own)
+    if classes is None and is_named:
+        classes = class_names(graph.metadata, shape[-1])
+    model = imported.network.built(imported.symbol, classes, imported.preprocessing)
+    if probabilities in ("sigmoid", "none") and is_own:
+        model._core.probability_kind = probabilities
+    if probabilities in ("softmax", "sigmoid") and is_own:
+        model.temperature = exported_temperature(graph.metadata)
+    return model
+
+
+def _set_heads(model: Model, heads: Sequence[ImportedHead]) -> None:
+    """Name the ranges of the output that are the outputs of the file."""
+    model._core.set_heads(
+        [(head.name, list(head.shape), head.probabilities or head.own_kind) for head in heads]
+    )
+
+
+class ImportedHead(NamedTuple):
+    """An output of an imported network.
+
+    Attributes:
+        name: its name.
+        shape: shape of one image's output.
+        probabilities: how it becomes probabilities, as cnnx wrote it, or None.
+        kind: kind of the layer that computes it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    probabilities: str | None
+    kind: str
+
+    @property
+    def own_kind(self) -> str:
+        """How it becomes probabilities if no file says so."""
+        return "outputs" if self.kind in PROBABILITY_KINDS else "softmax"
+
+
+class Imported(NamedTuple):
+    """An imported network that is not built yet.
+
+    Attributes:
+        network: its layers.
+        symbol: its output, of several heads the concatenation.
+        heads: its outputs.
+        preprocessing: its preprocessing.
+    """
+
+    network: Network
+    symbol: Symbol
+    heads: list[ImportedHead]
+    preprocessing: Preprocessing
 
 
 def network_of(
@@ -116,56 +182,72 @@ def network_of(
     input_shape: Shape | None = None,
     preprocessing: Preprocessing | None = None,
     outputs: Sequence[str] | None = None,
-) -> tuple[Network, Activation, Preprocessing]:
-    """Convert a graph to a network that is not built yet; arguments and errors as `load`.
-
-    Returns:
-        The network, its output and its preprocessing.
-    """
-    output = _output_name(graph, outputs)
+) -> Imported:
+    """Convert a graph to a network that is not built yet; arguments and errors as `load`."""
+    values = output_values(graph, outputs)
     if not graph.inputs:
         raise ValueError("has no inputs, expected images")
     layouts = layouts_of_all(graph.inputs, input_shape, own=graph.is_from_cnnx)
-    conversion = converted(graph, layouts, output)
-    done = _finished(conversion, output)
+    conversion = converted(graph, layouts, [each.value for each in values])
+    done = [
+        _finished(conversion.network, each, of.name)
+        for each, of in zip(conversion.outputs, values, strict=True)
+    ]
+    heads = [
+        ImportedHead(of.name, each.shape, of.probabilities, _kind(each.symbol))
+        for each, of in zip(done, values, strict=True)
+    ]
+    symbol = _joined(conversion.network, [each.symbol for each in done])
     if len(graph.inputs) > 1 and preprocessing is not None:
         raise ValueError(
             f"preprocessing is {shown(preprocessing)}, expected None, because there are "
             f"{len(graph.inputs)} inputs"
         )
     if len(graph.inputs) > 1:
-        _begin_after_division(graph, conversion.network, done)
+        _begin_after_division(graph, conversion.network, symbol)
         preprocessing = Preprocessing()
     elif preprocessing is None:
-        preprocessing = _preprocessing(graph, conversion, done)
-    return conversion.network, done, preprocessing
+        preprocessing = _preprocessing(graph, conversion, symbol)
+    return Imported(conversion.network, symbol, heads, preprocessing)
 
 
-def _begin_after_division(graph: Graph, network: Network, done: Activation) -> None:
+def _kind(symbol: Symbol) -> str:
+    return "input" if symbol.layer is None else symbol.layer.kind
+
+
+def _joined(network: Network, symbols: Sequence[Symbol]) -> Symbol:
+    """The only output, or the concatenation of several as `Model.from_graph` makes it."""
+    if len(symbols) == 1:
+        return symbols[0]
+    flat = [network.add(Flatten(), each, name="") for each in symbols]
+    return network.add(Concat(), *flat, name="outputs")
+
+
+def _begin_after_division(graph: Graph, network: Network, output: Symbol) -> None:
     """Leave out the division of integer inputs by 255, which a model does itself.
 
     Raises:
         ValueError: if the graph does not begin with it.
     """
     for value, image in zip(graph.inputs, network.inputs.values(), strict=True):
-        if value.dtype.kind not in "iu" or image not in symbols_before(done.symbol):
+        if value.dtype.kind not in "iu" or image not in symbols_before(output):
             continue
-        found = input_scales(network, image, done.symbol, integer_input=True)
+        found = input_scales(network, image, output, integer_input=True)
         divided = [symbol for symbol, each in found if _agree(each, Preprocessing())]
         if not divided:
             raise ValueError(
                 f"its input {value.name} is integers, expected floats, or pixels that the graph "
                 "divides by 255, because there are several inputs"
             )
-        begin_at(image, done.symbol, divided[-1])
+        begin_at(image, output, divided[-1])
 
 
-def _preprocessing(graph: Graph, conversion: Conversion, done: Activation) -> Preprocessing:
+def _preprocessing(graph: Graph, conversion: Conversion, output: Symbol) -> Preprocessing:
     """Preprocessing that the graph computes, which is then no longer part of the network."""
     network = conversion.network
     (image,) = network.inputs.values()
     integer = graph.inputs[0].dtype.kind in "iu"
-    found = input_scales(network, image, done.symbol, integer_input=integer)
+    found = input_scales(network, image, output, integer_input=integer)
     exported = exported_preprocessing(graph.metadata)
     if exported is None:
         first, preprocessing = found[-1]
@@ -175,7 +257,7 @@ def _preprocessing(graph: Graph, conversion: Conversion, done: Activation) -> Pr
         first, preprocessing = next(
             ((symbol, exported) for symbol, each in found if _agree(each, exported)), found[-1]
         )
-    begin_at(image, done.symbol, first)
+    begin_at(image, output, first)
     return preprocessing
 
 
@@ -187,60 +269,10 @@ def _agree(one: Preprocessing, other: Preprocessing) -> bool:
     )
 
 
-def _finished(conversion: Conversion, output: str) -> Activation:
+def _finished(network: Network, value: Activation, output: str) -> Activation:
     try:
-        return finished(conversion)
+        return finished(network, value)
     except RefusedError as reason:
         raise ValueError(
             f"its output {output} {reason}; name the value before it: outputs=[...]"
         ) from None
-
-
-def _source(makers: Mapping[str, Node], name: str) -> str:
-    """The first input of the node that computes a value."""
-    maker = makers.get(name)
-    return maker.inputs[0] if maker is not None and maker.inputs else name
-
-
-def _without_rounding(makers: Mapping[str, Node], name: str) -> str:
-    """A value before its rounding, which ONNX Runtime's quantization adds to every value."""
-    for _ in range(_MOST_ROUNDINGS):
-        if name in makers and makers[name].op_type in ("QuantizeLinear", "DequantizeLinear"):
-            name = _source(makers, name)
-    return name
-
-
-def _output_name(graph: Graph, outputs: Sequence[str] | None) -> str:
-    """Name of the value that the model computes.
-
-    Raises:
-        TypeError: if outputs is not a list of names.
-        ValueError: if it is not one name of a value of the graph.
-    """
-    names = [value.name for value in graph.outputs]
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    if outputs is not None:
-        if isinstance(outputs, str) or not all(isinstance(each, str) for each in outputs):
-            raise TypeError(f"load: outputs is {shown(outputs)}, expected a list of one name")
-        if len(outputs) != 1:
-            raise ValueError(f"outputs names {len(outputs)} values, expected one")
-        if outputs[0] not in makers:
-            raise ValueError(
-                f"outputs is {shown(list(outputs))}, expected the name of a value, such as "
-                f"outputs={names[:1]}"
-            )
-        return outputs[0]
-    probabilities = exported_probabilities(graph.metadata)
-    if probabilities is not None and names:
-        # cnnx adds the temperature, the function of the probabilities and the names of the classes.
-        name = names[0]
-        if probabilities in ("softmax", "sigmoid") and name == "probabilities":
-            divides = exported_temperature(graph.metadata) != 1
-            for _ in range(2 if divides else 1):
-                name = _source(makers, _without_rounding(makers, name))
-        return name
-    if len(names) != 1:
-        raise ValueError(
-            f"has {len(names)} outputs, {', '.join(names)}, expected one: outputs={names[:1]}"
-        )
-    return names[0]

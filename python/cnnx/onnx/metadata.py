@@ -17,6 +17,7 @@ from cnnx.model.compute_dtype import COMPUTE_DTYPES
 from cnnx.preprocessing import Preprocessing
 
 _MOST_CHARACTERS = 1 << 22
+_PROBABILITIES = ("softmax", "sigmoid", "outputs", "none")
 
 
 def class_names(metadata: Mapping[str, str], outputs: int) -> list[str] | None:
@@ -98,9 +99,22 @@ def exported_probabilities(metadata: Mapping[str, str]) -> str | None:
     if text is None:
         return None
     value = _parsed(text)
-    if value not in ("softmax", "sigmoid", "outputs", "none"):
+    if value not in _PROBABILITIES:
         raise FormatError(f"its cnnx.probabilities is {shown(text)}")
     return str(value)
+
+
+def exported_heads(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The outputs of a model with several, each with its kind of probabilities; else none.
+
+    Raises:
+        FormatError: if the text is malformed.
+    """
+    text = metadata.get("cnnx.heads", "{}")
+    value = _parsed(text)
+    if not isinstance(value, dict) or not all(kind in _PROBABILITIES for kind in value.values()):
+        raise FormatError(f"its cnnx.heads is {shown(text)}")
+    return {str(name): str(kind) for name, kind in value.items()}
 
 
 def exported_temperature(metadata: Mapping[str, str]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnx.arguments import one_of, shown
 from cnnx.evaluation import Evaluation
+from cnnx.metric_kinds import VALIDATION, metric_words
 from cnnx.plot.axes import FAINT, SERIES, axes_of
 from cnnx.spelling import checked_call
 from cnnx.training.history import History
@@ -16,9 +17,6 @@ from cnnx.training.history_file import read_history
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-_METRICS = ("loss", "accuracy", "seconds")
 
 
 @checked_call
@@ -29,7 +27,8 @@ def history(
 
     Args:
         history: history of a fit, or the CSV file of `cnnx.callbacks.CSVLog`.
-        metric: "loss", "accuracy" or "seconds".
+        metric: "loss", "accuracy", "seconds", or one of the validation set alone, such as
+            "mean_iou".
         ax: Axes to draw into; None makes a new figure.
 
     Returns:
@@ -49,26 +48,29 @@ def history(
         >>> cnnx.plot.history(history, "accuracy").get_ylabel()  # doctest: +SKIP
         'accuracy'
     """
-    one_of(metric, _METRICS, "history", "metric")
     if isinstance(history, (str, os.PathLike)):
         history = read_history(history, "history")
     if not isinstance(history, History):
         raise TypeError(f"history: history is {shown(history)}, expected a History or a CSV file")
     if not len(history):
         raise ValueError("history: no epoch is finished, expected at least one")
-    ax = axes_of(ax, "history")
     values = vars(history)
+    one_of(metric, tuple(dict.fromkeys(map(_without_set, values))), "history", "metric")
+    ax = axes_of(ax, "history")
     epochs = np.arange(1, len(history) + 1)
-    both = metric != "seconds"
-    ax.plot(epochs, values[metric], marker=".", color=SERIES[0], label="training")
-    if both and np.isfinite(values[f"validation_{metric}"]).any():
-        validation = values[f"validation_{metric}"]
-        ax.plot(epochs, validation, marker=".", color=SERIES[1], label="validation")
-    ax.set(xlabel="epoch", ylabel=metric)
+    sets = {metric: "training", f"{VALIDATION}{metric}": "validation"}
+    for (name, label), colour in zip(sets.items(), SERIES, strict=False):
+        if name in values and (name == metric or np.isfinite(values[name]).any()):
+            ax.plot(epochs, values[name], marker=".", color=colour, label=label)
+    ax.set(xlabel="epoch", ylabel=metric_words(metric))
     ax.locator_params(axis="x", integer=True)
-    if both:
+    if metric != "seconds":
         ax.legend()
     return ax
+
+
+def _without_set(name: str) -> str:
+    return name.removeprefix(VALIDATION)
 
 
 @checked_call

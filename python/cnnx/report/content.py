@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnx.doctor.finding import Finding
 from cnnx.drawing.curves import history_charts
 from cnnx.drawing.markup import Child, Markup, element, joined, table
 from cnnx.drawing.page import Section, page
-from cnnx.evaluation.evaluation import Evaluation
-from cnnx.evaluation.page import evaluation_sections
 from cnnx.model.model import Model
 from cnnx.model.model_figure import layer_table, model_graph, model_sentence
-from cnnx.report.attention import attention
+from cnnx.report.measured import Measured
 from cnnx.training.history import History
 
 
@@ -24,10 +21,8 @@ class Content:
 
     Attributes:
         title: title of the page.
-        subject: the model and the images in a few words, such as "digits.cnnx on mnist".
         model: the model.
-        evaluation: its predictions for the images.
-        findings: the doctor's findings, or None where it had no images to examine.
+        measured: what was measured of it.
         history: metrics of the training's epochs, or None.
         settings: settings of the training by name.
         environment: machine and versions that the evaluation was computed with.
@@ -35,10 +30,8 @@ class Content:
     """
 
     title: str
-    subject: str
     model: Model
-    evaluation: Evaluation
-    findings: Sequence[Finding] | None
+    measured: Measured
     environment: Mapping[str, Any]
     history: History | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -47,18 +40,17 @@ class Content:
 
 def report_page(content: Content) -> str:
     """The page of a report."""
-    first, *others = evaluation_sections(
-        content.evaluation, lambda indices: attention(content.model, content.evaluation, indices)
-    )
+    measured = content.measured
+    first, *others = measured.sections
     sections = [
         first,
         Section("curves", "Training curves", _curves(content.history)),
         *others,
         Section("network", "Network", _network(content.model)),
-        Section("findings", "Findings of the doctor", _findings(content.findings)),
+        Section("findings", "Findings of the doctor", _findings(measured)),
         Section("reproduce", "How to reproduce", _reproduction(content)),
     ]
-    return page(content.title, f"{content.subject}.", sections)
+    return page(content.title, f"{measured.summary}.", sections)
 
 
 def _curves(history: History | None) -> Markup:
@@ -79,16 +71,11 @@ def _network(model: Model) -> Markup:
     )
 
 
-def _findings(findings: Sequence[Finding] | None) -> Markup:
+def _findings(measured: Measured) -> Markup:
+    findings = measured.findings
     if findings is None:
         return element("p", "The evaluation has no images to examine.", class_="faint")
-    scope = element(
-        "p",
-        "The doctor examined the images of this evaluation, and the model by its outputs for some "
-        "of them. cnnx doctor examines whole data sets, and finds copies across training and test "
-        "images.",
-        class_="faint",
-    )
+    scope = element("p", measured.examined, class_="faint")
     if not findings:
         return joined([element("p", "no findings"), scope])
     rows = [

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
-from cnnx.data.dataset import Dataset, LabelledImages
-from cnnx.doctor import Finding, check_data, check_model
-from cnnx.doctor.file_checks import check_readable
-from cnnx.doctor.finding import by_severity
-from cnnx.evaluation import Evaluation
+from cnnx.data.dataset import LabelledImages
+from cnnx.evaluation import Evaluation, RegressionEvaluation, SegmentationEvaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.model import model_argument
 from cnnx.model.heads import refuse_heads
@@ -20,16 +18,30 @@ from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
 from cnnx.report.content import Content, report_page
 from cnnx.report.environment import environment
+from cnnx.report.measured import (
+    Measured,
+    measured_classes,
+    measured_evaluation,
+    measured_outputs,
+)
 from cnnx.spelling import checked_call
 from cnnx.training.history import History
 from cnnx.training.history_file import read_history
+from cnnx.training.labelled_images import measured_images
+
+_Own = TypeVar("_Own", bound=Evaluation | SegmentationEvaluation | RegressionEvaluation)
+# Evaluations of models that are no classifiers of images, by their task.
+_EVALUATIONS: dict[str, type[SegmentationEvaluation | RegressionEvaluation]] = {
+    "segmentation": SegmentationEvaluation,
+    "regression": RegressionEvaluation,
+}
 
 
 @checked_call
 def write(
     path: str | os.PathLike[str],
     model: Model,
-    data: LabelledImages | Evaluation,
+    data: LabelledImages | Evaluation | SegmentationEvaluation | RegressionEvaluation,
     *,
     history: History | str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -42,11 +54,16 @@ def write(
     certain errors, the calibration, the network, the doctor's findings, and the versions and the
     machine.
 
+    Of a model with a class for each position it has the overlap of every class, the confusion
+    matrix of the positions, and the images of the lowest pixel accuracy with their masks,
+    predictions and wrong pixels. Label 255 is not counted. Of a model of values it has R2 and
+    errors, the predictions by target, and the images of the largest errors.
+
     Args:
         path: HTML file to write; an existing one is replaced.
-        model: model that predicts one class per image.
-        data: labelled images in a form that `cnnx.evaluation.evaluate` accepts, (x, y) included,
-            or the model's evaluation.
+        model: model that predicts one class per image, or for each position of it, or values.
+        data: labelled images, or images with masks or values, in a form that `Trainer.evaluate`
+            accepts, (x, y) included, or the model's evaluation.
         history: history of the training, or the CSV file of `cnnx.callbacks.CSVLog`; None leaves
             the curves out.
         settings: settings of the training by name, to list.
@@ -54,8 +71,8 @@ def write(
 
     Raises:
         TypeError: if an argument has another type.
-        ValueError: if the images do not fit the model, or the model is no classifier of one class
-            per image.
+        ValueError: if the images do not fit the model, or the model predicts several classes at
+            once or has several outputs.
         FormatError: if the CSV file is no log of cnnx.
         FloatingPointError: if the model's outputs are not finite.
         OSError: if a file cannot be read or written.
@@ -75,16 +92,11 @@ def write(
         raise TypeError(f"write: title is {shown(title)}, expected text")
     if settings is not None and not isinstance(settings, Mapping):
         raise TypeError(f"write: settings is {shown(settings)}, expected a mapping of names")
-    refuse_unless_one_class(model, "write")
     epochs = _history(history)
-    evaluation = _evaluation(model, data)
     content = Content(
         title=title,
-        subject=f"{evaluation.accuracy:.2%} of {evaluation.count:,} images are classified "
-        "correctly",
         model=model,
-        evaluation=evaluation,
-        findings=findings_of(model, evaluation),
+        measured=_measured(model, data),
         environment=environment(),
         history=epochs,
         settings=settings or {},
@@ -97,24 +109,6 @@ def write_page(path: str, content: Content) -> None:
     replace_file(path, [report_page(content).encode("utf-8", "backslashreplace")])
 
 
-def findings_of(
-    model: Model, evaluation: Evaluation, skipped: Sequence[str] = ()
-) -> list[Finding] | None:
-    """The doctor's findings on a model and on the images of its evaluation, if it has images.
-
-    Args:
-        model: the model.
-        evaluation: its evaluation.
-        skipped: names of files that could not be read and are not in the evaluation.
-    """
-    if evaluation.images is None:
-        return None
-    images, labels = evaluation.images, evaluation.labels
-    data = Dataset(images, labels, evaluation.classes, names=evaluation.names or ())
-    unreadable = check_readable(dict.fromkeys(skipped, ""))
-    return by_severity([*unreadable, *check_data(data), *check_model(model, images, labels)])
-
-
 def _history(given: Any) -> History | None:
     if given is None or isinstance(given, History):
         return given
@@ -123,13 +117,31 @@ def _history(given: Any) -> History | None:
     return read_history(given, "write")
 
 
-def _evaluation(model: Model, data: Any) -> Evaluation:
+def _measured(model: Model, data: Any) -> Measured:
+    """The model measured on `data`, or its evaluation there.
+
+    Raises:
+        ValueError: if `data` is an evaluation of other classes, or the model has another task.
+    """
+    kind = _EVALUATIONS.get(model.task)
+    if kind is not None and isinstance(data, kind):
+        return measured_evaluation(_of_own_classes(model, data))
+    if kind is not None:
+        return measured_outputs(model, measured_images(data, None, None, model, "write: data"))
+    refuse_unless_one_class(model, "write")
     if isinstance(data, Evaluation):
-        classes = max(2, model.output_shape[-1])
-        if len(data.classes) != classes:
-            raise ValueError(
-                f"write: data is an evaluation of {len(data.classes)} classes, expected the "
-                f"model's {classes}"
-            )
-        return data
-    return evaluation_of(model, data, None, "write: data")
+        return measured_classes(model, _of_own_classes(model, data))
+    return measured_classes(model, evaluation_of(model, data, None, "write: data"))
+
+
+def _of_own_classes(model: Model, data: _Own) -> _Own:
+    """`data` if it is an evaluation of as many classes or values as the model has."""
+    if isinstance(data, RegressionEvaluation):
+        what, given, own = "values", data.targets.shape[1], math.prod(model.output_shape)
+    else:
+        what, given, own = "classes", len(data.classes), max(2, model.output_shape[-1])
+    if given != own:
+        raise ValueError(
+            f"write: data is an evaluation of {given} {what}, expected the model's {own}"
+        )
+    return data

@@ -315,6 +315,9 @@ class CNNEstimator(BaseEstimator):
 
 def _joined(history: History, other: History, start: int) -> History:
     """`history` followed by the epochs of another one from `start` on."""
-    return History(
-        **{name: [*values, *vars(other)[name][start:]] for name, values in vars(history).items()}
-    )
+    joined = History.of(vars(history))
+    joined.add_metrics(vars(other))
+    missing = [math.nan] * len(other)
+    for name, values in vars(joined).items():
+        values += vars(other).get(name, missing)[start:]
+    return joined

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
+from cnnx.metric_kinds import is_validation_metric
 from cnnx.training import (
     head_losses,
     loss_sum,
@@ -105,10 +106,11 @@ def _refusal(path: str | os.PathLike[str], reason: str) -> _core.FormatError:
 
 
 def _history(plain: object) -> History:
-    columns = members(plain, "history", tuple(vars(History())))
+    further = filter(is_validation_metric, plain) if isinstance(plain, Mapping) else ()
+    columns = members(plain, "history", tuple(dict.fromkeys((*vars(History()), *further))))
     for name, column in columns.items():
         if not all(isinstance(value, float) for value in items(column, f"history.{name}", _REALS)):
             raise ValueError(f"history.{name} is {shown(column)}, expected {_REALS}")
     if len({len(column) for column in columns.values()}) != 1:
         raise ValueError("history has lists of different lengths, expected one value per epoch")
-    return History(**columns)
+    return History.of(columns)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import is_integer, not_negative, shown
+from cnnx.metric_kinds import MAIN_METRICS
 from cnnx.model.model import Model
 from cnnx.spelling import instance_for
 from cnnx.training.head_losses import HeadLosses
@@ -90,19 +91,38 @@ class TrainingRecipe:
             )
         self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
 
-    def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
+    def check_measured(
+        self,
+        who: str,
+        watched: str | None,
+        validates: bool,
+        further: Sequence[str] | None = None,
+    ) -> None:
         """Refuse to watch a metric that the loss or a fit without validation does not measure.
 
+        Args:
+            who: begin of an error message.
+            watched: name of the metric, or None.
+            validates: whether there is a validation set.
+            further: names of the metrics of the model's task; None if it is unknown.
+
         Raises:
-            ValueError: if it is not measured; the message begins with `who`.
+            ValueError: if it is not measured.
         """
         if watched is not None and watched.startswith("validation") and not validates:
             raise ValueError(f"{who} watches {watched}, expected validation=")
         has_accuracy = self.loss.takes_logits
-        if watched is not None and watched.endswith("accuracy") and not has_accuracy:
+        is_accuracy = watched in ("accuracy", "validation_accuracy")
+        if watched is not None and is_accuracy and not has_accuracy:
             raise ValueError(
                 f"{who} watches {watched}, which {type(self.loss).__name__} does not measure, "
                 f"expected watch={watched.replace('accuracy', 'loss')!r}"
+            )
+        known = (*MAIN_METRICS, *(further or ()))
+        if watched is not None and further is not None and watched not in known:
+            raise ValueError(
+                f"{who} watches {watched}, which is not measured of this model, expected one of "
+                f"{', '.join(known)}"
             )
 
     def for_model(self, model: Model) -> TrainingRecipe:

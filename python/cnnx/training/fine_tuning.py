@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, shown
-from cnnx.model.last_layer import layers_with_arrays
+from cnnx.model.last_layer import layers_with_arrays, output_layers
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import Progress
 
@@ -80,14 +80,16 @@ class FineTuning(Callback):
                 f"FineTuning: head_epochs is {self.head_epochs}, expected fewer than the epochs of "
                 f"the fit, {epochs}"
             )
-        *others, last = layers_with_arrays(model._core)
-        trainable = {layer.name for layer in model.layers if layer.trainable}
-        if last not in trainable:
-            raise ValueError(
-                f"FineTuning: the last layer with parameters, {last}, is frozen, expected it to be "
-                f"trainable: model.unfreeze({last!r})"
-            )
+        last = output_layers(model._core)
+        trainable = [layer.name for layer in model.layers if layer.trainable]
+        for name in last:
+            if name not in trainable:
+                raise ValueError(
+                    f"FineTuning: the last layer with parameters, {name}, is frozen, expected it "
+                    f"to be trainable: model.unfreeze({name!r})"
+                )
         self._core, self._phase = model._core, 1
+        others = [name for name in layers_with_arrays(model._core) if name not in last]
         self._frozen = [name for name in others if name in trainable]
         self._set_trainable(self._frozen, trainable=False)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.advice import warn
@@ -19,12 +18,10 @@ from cnnx.data.split import split
 from cnnx.mapping import check_mapping
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
-from cnnx.training.metric_sums import Batch, Measure, measure_batches
+from cnnx.training.measurement import Measurement
+from cnnx.training.metric_sums import Batch
 from cnnx.training.run_state import BATCH_SIZE, IN_BATCHES, Position, fingerprint
-from cnnx.training.targets import Arrays, check_some_weight
-
-# Checks images, targets and weights for the model and the loss; the name begins an error message.
-Check: TypeAlias = Callable[[ArrayLike, ArrayLike, "ArrayLike | None", str], Arrays]
+from cnnx.training.targets import Arrays, Check, check_some_weight
 
 _CLASSES_SHOWN = 5
 
@@ -36,7 +33,7 @@ class FitData:
     Attributes:
         begin: begins an epoch, given its number and a position.
         steps: steps of an epoch; 0 if unknown.
-        validate: measures loss and accuracy after an epoch; None without a validation set.
+        validate: metrics of the validation set by name, after an epoch; None without one.
         fingerprints: fingerprints of the training data and of a separate validation set.
         arrays: training data and separate validation set, by the beginning of their names in
             messages; None for batches or none.
@@ -45,7 +42,7 @@ class FitData:
 
     begin: Callable[[int, Position], Epoch]
     steps: int
-    validate: Callable[[], tuple[float, float]] | None
+    validate: Callable[[], dict[str, float]] | None
     fingerprints: list[dict[str, Any] | None]
     arrays: dict[str, Arrays | None]
     images: int = 0
@@ -54,7 +51,7 @@ class FitData:
 def fit_data(
     core: _core.Trainer,
     check: Check,
-    measure: Measure,
+    measurement: Callable[[], Measurement],
     images: LabelledSet,
     held_out: LabelledSet | None,
     settings: dict[str, Any],
@@ -65,7 +62,7 @@ def fit_data(
     Args:
         core: core of the trainer.
         check: check of the trainer.
-        measure: measures a batch with the trainer's model and loss.
+        measurement: makes a new measurement of the trainer's model.
         images: images to train on.
         held_out: separate validation set, or None.
         settings: settings of the run.
@@ -77,7 +74,7 @@ def fit_data(
     """
     validate, known, separate = None, None, None
     if held_out is not None:
-        validate, known, separate = _validation(core, check, measure, held_out, settings["epochs"])
+        validate, known, separate = _validation(check, measurement, held_out, settings["epochs"])
     fraction = settings["validation"] if held_out is None else None
     augmentation = settings["augmentation"] and settings["augmentation"].core_settings
     if images.y is None:
@@ -95,7 +92,7 @@ def fit_data(
     rows: list[int] = []
     if fraction is not None:
         measured, rows = _split(core, arrays, fraction, classes)
-        validate = lambda: core.evaluate(*arrays, measured)[0][:2]  # noqa: E731
+        validate = lambda: measurement().of_arrays(arrays, measured)  # noqa: E731
     size = settings["batch_size"] or BATCH_SIZE
     shuffle = settings["shuffle"] is not False
 
@@ -162,13 +159,13 @@ def _is_one_image(x: Any, shape: tuple[int, ...]) -> bool:
 
 
 def _validation(
-    core: _core.Trainer, check: Check, measure: Measure, held_out: LabelledSet, epochs: int
-) -> tuple[Callable[[], tuple[float, float]], dict[str, Any], Arrays | None]:
+    check: Check, measurement: Callable[[], Measurement], held_out: LabelledSet, epochs: int
+) -> tuple[Callable[[], dict[str, float]], dict[str, Any], Arrays | None]:
     """Function that measures a validation set, the set's fingerprint, and the set in arrays."""
     argument = "fit: validation"
     if held_out.y is None:
         refuse_iterator(held_out.x, epochs, "validation")
-        return lambda: measure_batches(held_out.x, measure, argument), IN_BATCHES, None
+        return lambda: measurement().of_batches(held_out.x, argument), IN_BATCHES, None
     arrays = check(held_out.x, held_out.y, held_out.sample_weight, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
@@ -176,9 +173,9 @@ def _validation(
         raise ValueError("fit: validation holds NaN or infinity, expected finite images")
     check_some_weight(arrays[3], argument)
 
-    def validate() -> tuple[float, float]:
+    def validate() -> dict[str, float]:
         check_mapping(arrays[0], f"{argument}: x")
-        return core.evaluate(*arrays, [])[0][:2]
+        return measurement().of_arrays(arrays)
 
     return validate, fingerprint(arrays), arrays
 

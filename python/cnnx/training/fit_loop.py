@@ -19,8 +19,6 @@ from cnnx.training.processes import Processes
 from cnnx.training.run_length import interrupted_sentence
 from cnnx.training.run_state import BATCH_SIZE, Run
 
-_NOT_MEASURED = (float("nan"), float("nan"))  # validation metrics without a validation set
-
 
 @contextmanager
 def _located(place: str) -> Iterator[None]:
@@ -161,20 +159,21 @@ class FitLoop:
         if not run.is_over and not run.settings["checkpoint_every"]:
             self._save()
 
-    def _validated(self) -> tuple[float, float]:
-        """Check that the weights are finite, and measure the validation loss and accuracy."""
+    def _validated(self) -> dict[str, float]:
+        """Check that the weights are finite, and measure the validation set if there is one."""
         after = f"fit: after epoch {self.run.epoch} "
         with _located(after):
             self.core.check_finite()
         if self.data.validate is None:
-            return _NOT_MEASURED
-        loss, accuracy = self.data.validate()
+            return {}
+        metrics = self.data.validate()
+        loss = metrics["loss"]
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"{after}the validation loss is {'NaN' if math.isnan(loss) else 'infinite'}, "
                 "expected a finite loss: try a smaller learning rate"
             )
-        return loss, accuracy
+        return metrics
 
     def _advance(self, epoch: Epoch) -> bool:
         with _located(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):

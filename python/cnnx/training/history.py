@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cnnx.arguments import shown
+from cnnx.metric_kinds import VALIDATION
 from cnnx.spelling import NamedAttributes
 
 if TYPE_CHECKING:
@@ -15,9 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["History", "Progress"]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class History(NamedAttributes):
     """Metrics of every finished epoch, as lists of equal length.
+
+    A history of a validation set has further lists by the model's task: `validation_mean_iou` if it
+    predicts a class for each position, `validation_r2` and `validation_mean_absolute_error` if it
+    predicts values. Those of one of several outputs have its name: `validation_box_loss`,
+    `validation_class_accuracy`. All are attributes and keys, as in
+    ``history["validation_mean_iou"]``. An epoch without the metric has NaN.
 
     Attributes:
         loss: mean loss over the epoch's images, each measured before the update of its batch.
@@ -34,6 +43,28 @@ class History(NamedAttributes):
     validation_accuracy: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> list[float]: ...  # a further metric
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Iterable[float]]) -> History:
+        """A history with these lists of equal length, the five of every history among them."""
+        history = cls()
+        vars(history).update({name: list(values) for name, values in columns.items()})
+        return history
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in vars(self):
+            raise KeyError(
+                f"History: has no metric {shown(name)}, expected {', '.join(vars(self))}"
+            )
+        values: list[float] = vars(self)[name]
+        return values
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, History) else NotImplemented
+
     def __len__(self) -> int:
         return len(self.loss)
 
@@ -43,18 +74,26 @@ class History(NamedAttributes):
         shown = (f", {name}={each:.4g}" for name, each in metrics.items() if math.isfinite(each))
         return f"History({count}{''.join(shown)})"
 
+    def add_metrics(self, names: Iterable[str]) -> None:
+        """Add lists for further metrics, which earlier epochs do not have."""
+        for name in names:
+            vars(self).setdefault(name, [math.nan] * len(self))
+
     def add(
-        self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
+        self, trained: tuple[float, float], validated: Mapping[str, float], seconds: float
     ) -> None:
-        """Append the (loss, accuracy) of an epoch, in training and in validation."""
-        for values, value in (
-            (self.loss, trained[0]),
-            (self.accuracy, trained[1]),
-            (self.validation_loss, validated[0]),
-            (self.validation_accuracy, validated[1]),
-            (self.seconds, seconds),
-        ):
-            values.append(value)
+        """Append an epoch.
+
+        Args:
+            trained: loss and accuracy in training.
+            validated: metrics of the validation set by name, without `validation_`.
+            seconds: duration.
+        """
+        of_validation = {f"{VALIDATION}{name}": value for name, value in validated.items()}
+        metrics = {"loss": trained[0], "accuracy": trained[1], **of_validation, "seconds": seconds}
+        self.add_metrics(metrics)
+        for name, values in vars(self).items():
+            values.append(metrics.get(name, math.nan))
 
     def last(self) -> dict[str, float]:
         """Metrics of the latest epoch by name.

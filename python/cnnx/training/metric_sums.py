@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnnx.arguments import shown
 
@@ -31,6 +30,11 @@ class BatchMetrics(NamedTuple):
     images: int
     heads: tuple[BatchMetrics, ...] = ()
 
+    @property
+    def means(self) -> tuple[float, float]:
+        """Mean loss and accuracy."""
+        return self.loss, self.accuracy
+
 
 class Batch(NamedTuple):
     """A batch of an iterable.
@@ -44,10 +48,6 @@ class Batch(NamedTuple):
     x: Any
     y: Any
     sample_weight: Any = None
-
-
-# Measures images, targets and weights; the name begins an error message.
-Measure: TypeAlias = Callable[[ArrayLike, ArrayLike, "ArrayLike | None", str], BatchMetrics]
 
 
 @dataclass
@@ -87,6 +87,9 @@ class MetricSums:
         return self.loss / (self.weight or 1.0), self.accuracy / (self.row_weight or 1.0)
 
 
+Means: TypeAlias = BatchMetrics | MetricSums
+
+
 def batch_of(batch: Any, function: str) -> Batch:
     """A batch (x, y) or (x, y, sample_weight).
 
@@ -100,13 +103,9 @@ def batch_of(batch: Any, function: str) -> Batch:
     return Batch(*batch)
 
 
-def measure_batches(batches: Iterable[Any], measure: Measure, function: str) -> tuple[float, float]:
-    """Mean loss and accuracy over all images of the batches; raises as `measured_sums`."""
-    parts = (batch_of(batch, function) for batch in batches)
-    return measured_sums(parts, measure, function).means
-
-
-def measured_sums(batches: Iterable[Batch], measure: Measure, function: str) -> MetricSums:
+def measured_sums(
+    batches: Iterable[Batch], measure: Callable[[Batch], BatchMetrics], function: str
+) -> MetricSums:
     """Sums of the metrics over all images of the batches.
 
     Raises:
@@ -116,7 +115,7 @@ def measured_sums(batches: Iterable[Batch], measure: Measure, function: str) -> 
     sums = MetricSums()
     has_zeros_alone = True
     for batch in batches:
-        sums.add(measure(*batch, function))
+        sums.add(measure(batch))
         weights = batch.sample_weight
         has_zeros_alone &= weights is not None and not np.any(weights)
     if sums.images == 0:

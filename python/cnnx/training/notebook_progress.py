@@ -8,6 +8,7 @@ from cnnx.drawing.curves import history_charts
 from cnnx.drawing.markup import Markup, element, joined, table
 from cnnx.drawing.notebook import display
 from cnnx.drawing.page import fragment
+from cnnx.metric_kinds import metric_words
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.run_speed import RunSpeed, epoch_line, left, measured, rate
@@ -103,12 +104,13 @@ class NotebookProgress(NotebookDisplay):
     def _content(self) -> Markup:
         if not self._epochs:
             return joined([])
-        names = list(measured(self._epochs[0][2]))
+        texts = [measured(metrics) for _, _, metrics in self._epochs]
+        names = list(dict.fromkeys(name for each in texts for name in each))
         rows = [
-            (f"{epoch}", *measured(metrics).values(), f"{metrics['seconds']:.1f} s")
-            for epoch, _, metrics in self._epochs
+            (f"{epoch}", *(own.get(name, "") for name in names), f"{metrics['seconds']:.1f} s")
+            for (epoch, _, metrics), own in zip(self._epochs, texts, strict=True)
         ]
-        header = ("epoch", *(name.replace("_", " ") for name in names), "time")
+        header = ("epoch", *map(metric_words, names), "time")
         return element("div", table(header, rows), class_="epochs")
 
     def __repr__(self) -> str:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from cnnx.metric_kinds import MAIN_METRICS, is_of_one_output, kind_of, metric_words
 from cnnx.training.history import Progress
 
-# Words for the metrics of an epoch, for terminals of different widths.
-_WORDS = {
-    name: name.replace("_", " ")
-    for name in ("loss", "accuracy", "validation_loss", "validation_accuracy")
-}
-_BRIEF = dict(zip(_WORDS, ("loss", "acc", "val loss", "val acc"), strict=True))
-_BRIEFEST = {**_BRIEF, "accuracy": "", "validation_accuracy": ""}  # a percentage is an accuracy
-# Words of a line, and which of duration, speed and time left follow, from wide to narrow.
-_FORMS: tuple[tuple[dict[str, str], tuple[int, ...]], ...] = (
-    (_WORDS, (0, 1, 2)),
-    (_BRIEF, (0, 1, 2)),
-    (_BRIEF, (0, 2)),
-    (_BRIEF, (2,)),
-    (_BRIEF, ()),
-    (_BRIEFEST, ()),
+
+def _in_brief(name: str) -> str:
+    return metric_words(name, brief=True)
+
+
+def _in_few(name: str) -> str:
+    """As `_in_brief`, without that of an accuracy, which is a percentage."""
+    return "" if name in ("accuracy", "validation_accuracy") else _in_brief(name)
+
+
+# Forms of a line, from wide to narrow: words for a metric, which of duration, speed and time left
+# follow, and whether the metrics of each of several outputs are among them.
+_FORMS: tuple[tuple[Callable[[str], str], tuple[int, ...], bool], ...] = (
+    (metric_words, (0, 1, 2), True),
+    (_in_brief, (0, 1, 2), True),
+    (_in_brief, (0, 1, 2), False),
+    (_in_brief, (0, 2), False),
+    (_in_brief, (2,), False),
+    (_in_brief, (), False),
+    (_in_few, (), False),
 )
 
 
@@ -82,15 +88,17 @@ class RunSpeed:
 
 
 def number_of(metric: str, value: float) -> str:
-    """A metric as text: an accuracy in percent, a loss with four decimals."""
-    if metric.endswith("accuracy"):
+    """A metric as text: an accuracy in percent, others with four decimals."""
+    kind = kind_of(metric)
+    if kind is not None and kind.is_percentage:
         return f"{value:.2%}"
     return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.2e}"
 
 
 def measured(metrics: Mapping[str, float]) -> dict[str, str]:
     """The metrics of an epoch that were measured, as text by name."""
-    found = {name: metrics.get(name, math.nan) for name in _WORDS}
+    names = dict.fromkeys([*MAIN_METRICS, *filter(kind_of, metrics)])
+    found = {name: metrics.get(name, math.nan) for name in names}
     return {name: number_of(name, value) for name, value in found.items() if not math.isnan(value)}
 
 
@@ -120,18 +128,22 @@ def epoch_line(
     # last one, without a time left.
     longest = (seconds, speed, left(seconds_left or 1))
     line = ""
-    for words, chosen in _FORMS:
-        line = _line(f"{epoch}/{epochs}", words, texts, [times[k] for k in chosen])
-        wide = _line(f"{epochs}/{epochs}", words, texts, [longest[k] for k in chosen])
+    for words, chosen, has_outputs in _FORMS:
+        own = [
+            f"{words(name)} {text}".strip()
+            for name, text in texts.items()
+            if has_outputs or not is_of_one_output(name)
+        ]
+        line = _line(f"{epoch}/{epochs}", own, [times[k] for k in chosen])
+        wide = _line(f"{epochs}/{epochs}", own, [longest[k] for k in chosen])
         if columns is None or len(wide) < columns:
             break
     return line
 
 
-def _line(place: str, words: dict[str, str], texts: dict[str, str], times: list[str]) -> str:
-    metrics = ", ".join(f"{words[name]} {text}".strip() for name, text in texts.items())
+def _line(place: str, metrics: Iterable[str], times: list[str]) -> str:
     tail = ", ".join(filter(None, times))
-    return f"epoch {place}: {metrics}{f' ({tail})' if tail else ''}"
+    return f"epoch {place}: {', '.join(metrics)}{f' ({tail})' if tail else ''}"
 
 
 def rate(images_per_second: float) -> str:

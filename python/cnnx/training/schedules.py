@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import at_least, below_one, not_negative, number, shown
+from cnnx.metric_kinds import EXPECTED_METRICS, higher_is_better, is_metric
 from cnnx.recipe import Recipe
 from cnnx.spelling import checked_call
 
@@ -172,9 +173,6 @@ class Triangular(Recipe):
         _check_fractions(self, "peak_at", "start", "final")
 
 
-Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "accuracy"]
-
-
 @checked_call
 @dataclass(frozen=True)
 class Plateau(Recipe):
@@ -188,8 +186,8 @@ class Plateau(Recipe):
         patience: number of epochs without improvement to tolerate.
         threshold: minimum relative change that counts as an improvement.
         minimum: lower bound of the factor.
-        watch: metric to watch, as in `History`: the higher the better for an accuracy, the lower
-            the better for a loss.
+        watch: metric to watch, as in `History`: the lower the better for a loss or an error, the
+            higher the better for others.
 
     Raises:
         TypeError: if a setting is of another type.
@@ -208,7 +206,7 @@ class Plateau(Recipe):
     patience: int = 10
     threshold: float = 1e-4
     minimum: float = 0.0
-    watch: Measure = "validation_loss"
+    watch: str = "validation_loss"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", below_one(self.factor, "Plateau", "factor"))
@@ -216,15 +214,16 @@ class Plateau(Recipe):
         object.__setattr__(self, "patience", patience)
         object.__setattr__(self, "threshold", not_negative(self.threshold, "Plateau", "threshold"))
         _check_fractions(self, "minimum")
-        if not isinstance(self.watch, str) or self.watch not in get_args(Measure):
-            names = ", ".join(map(repr, get_args(Measure)))
-            raise ValueError(f"Plateau: watch is {shown(self.watch)}, expected one of {names}")
+        if not is_metric(self.watch):
+            raise ValueError(
+                f"Plateau: watch is {shown(self.watch)}, expected one of {EXPECTED_METRICS}"
+            )
 
     @property
     def core_settings(self) -> dict[str, Any]:
         """Settings by their names in the compiled core, which takes the direction of a measure."""
         settings = self.settings
-        settings["higher_is_better"] = settings.pop("watch").endswith("accuracy")
+        settings["higher_is_better"] = higher_is_better(settings.pop("watch"))
         return settings
 
 
@@ -276,7 +275,7 @@ class Warmup(Recipe):
 Schedule: TypeAlias = Shape | Warmup
 
 
-def watched_measure(schedule: Schedule | None) -> Measure | None:
+def watched_measure(schedule: Schedule | None) -> str | None:
     """Metric that a `Plateau` in the schedule watches, or None."""
     shape = schedule.then if isinstance(schedule, Warmup) else schedule
     return shape.watch if isinstance(shape, Plateau) else None

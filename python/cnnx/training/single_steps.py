@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import math
 from typing import Final
 
 import numpy as np
@@ -27,7 +25,7 @@ from cnnx.spelling import NamedAttributes, checked_call
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.head_losses import HeadLosses
 from cnnx.training.labelled_images import batches_of, measured_images
-from cnnx.training.metric_sums import BatchMetrics, measured_sums
+from cnnx.training.measurement import Measurement, measured_outputs
 from cnnx.training.processes import Processes
 from cnnx.training.profile import LayerTime, Profile
 from cnnx.training.targets import (
@@ -62,6 +60,7 @@ class SingleSteps(NamedAttributes):
         self._processes = Processes(communicator, self._recipe)
         self._core = self._recipe.core(model, recompute=self._recompute)
         self._processes.share_out(model, self._core)
+        self._outputs = measured_outputs(model, self._recipe.loss)
 
     @property
     def learning_rate(self) -> float:
@@ -195,9 +194,11 @@ class SingleSteps(NamedAttributes):
             averaged: whether to use the averaged weights of a trainer with `averaging`.
 
         Returns:
-            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}, both
-            weighted by `sample_weight`. Of a model with several outputs also those of each, such as
-            "box_loss", and the accuracy is that of the first output with labels.
+            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}; of a
+            model that predicts a class for each position also its "mean_iou", and of one that
+            predicts values "r2" and "mean_absolute_error". All are weighted by `sample_weight`. Of
+            a model with several outputs also those of each, such as "box_loss", and the accuracy is
+            that of the first output with labels.
 
         Raises:
             TypeError: if the images are in none of the forms.
@@ -215,16 +216,8 @@ class SingleSteps(NamedAttributes):
         processes = self._processes.communicator
         images = measured_images(x, y, sample_weight, self.model, "evaluate", processes)
         is_averaged = boolean(averaged, "evaluate", "averaged")
-        measure = functools.partial(self._measure, averaged=is_averaged)
-        sums = measured_sums(batches_of(images, "evaluate"), measure, "evaluate")
-        loss, accuracy = sums.means
-        result = {"loss": loss, "accuracy": accuracy}
-        for head, own in zip(self.model.heads, sums.heads, strict=True):
-            loss, accuracy = own.means
-            result[f"{head.name}_loss"] = loss
-            if not math.isnan(accuracy):
-                result[f"{head.name}_accuracy"] = accuracy
-        return result
+        measurement = self._measurement(averaged=is_averaged)
+        return measurement.of_batches(batches_of(images, "evaluate"), "evaluate")
 
     def apply_gradients(self) -> None:
         """Update the parameters from `gradients`.
@@ -329,16 +322,7 @@ class SingleSteps(NamedAttributes):
             raise ValueError(f"{function}: x holds no images, expected at least one")
         return arrays
 
-    def _measure(
-        self,
-        x: ImageLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        function: str,
-        *,
-        averaged: bool = False,
-    ) -> BatchMetrics:
-        arrays = self._some(x, y, sample_weight, function)
-        whole, heads = self._core.evaluate(*arrays, [], averaged)
-        images = len(arrays[0])
-        return BatchMetrics(*whole, images, tuple(BatchMetrics(*each, images) for each in heads))
+    def _measurement(self, *, averaged: bool = False) -> Measurement:
+        """A new measurement of the model, or of the one with averaged weights."""
+        communicator = self._processes.communicator
+        return Measurement(self._core, self._outputs, self._some, communicator, averaged=averaged)

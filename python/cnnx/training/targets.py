@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,8 @@ from cnnx.training.metric_sums import only_zeros
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
 # Images, whether their values are integers to be divided by 255, targets, and a weight per image.
 Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets, FloatArray | None]"
+# Checks images, targets and weights for the model and the loss; the name begins an error message.
+Check: TypeAlias = Callable[[ArrayLike, ArrayLike, "ArrayLike | None", str], Arrays]
 
 
 def loss_targets(

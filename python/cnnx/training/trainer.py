@@ -34,6 +34,7 @@ from cnnx.training.labelled_images import (
 )
 from cnnx.training.loss import Loss
 from cnnx.training.losses import CrossEntropy
+from cnnx.training.measurement import validation_metrics
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.processes import load_in_processes
@@ -313,11 +314,12 @@ class Trainer(SingleSteps):
         images, held_out = self._images_of(x, y, sample_weight, validation, run)
         self._check_batches(run, images)
         core, names = self._core, self.model.classes
-        data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
+        data = fit_data(core, self._batch, self._measurement, images, held_out, run.settings, names)
         if data.steps == 0 and self._recipe.schedule:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
+        further = validation_metrics(self._outputs)
         for who, watched in [("the schedule", self._watched), *watching]:
-            self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
+            self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None, further)
         self._processes.check_same_fit(run, self.model, core, data, saves=path is not None)
         if is_new:
             run.data = data.fingerprints
@@ -335,6 +337,8 @@ class Trainer(SingleSteps):
 
         if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
+        if data.validate is not None and not run.is_over:
+            self.history.add_metrics(further)
         FitLoop(
             self._core,
             self.history,
