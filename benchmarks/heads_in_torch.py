@@ -121,10 +121,19 @@ def difference(file: Path) -> float:
         weight, bias = next_of("conv2d")
         return functional.conv2d(z, weight.permute(3, 2, 0, 1), bias, padding=len(weight) // 2)
 
-    z = torch.from_numpy(arrays["x"]).double().movedim(-1, 1)
+    inputs = {
+        name.removeprefix("x_"): torch.from_numpy(arrays[name]).double().movedim(-1, 1)
+        for name in arrays.files
+        if name.startswith("x_")
+    }
+    merges = case["merges"].items()
+    z = torch.cat([inputs["image"], *(inputs[name] for name, how in merges if how == "concat")], 1)
     for _, activation in case["trunk"]:
         z = convolved(z)
         z = {"relu": torch.relu, "tanh": torch.tanh, "none": lambda z: z}[activation](z)
+    for name, how in merges:
+        if how == "add":
+            z = z + convolved(inputs[name])
     features = z.mean((2, 3))
     images = torch.from_numpy(arrays["weights"]).float().double()
     total = torch.zeros((), dtype=torch.float64)

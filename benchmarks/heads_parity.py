@@ -1,10 +1,11 @@
-"""Goal: losses and gradients of random graphs with several outputs are PyTorch's in float64.
+"""Goal: losses and gradients of graphs with several inputs and outputs are PyTorch's in float64.
 
     python -m benchmarks.heads_parity --peer-python ~/peers/bin/python [--graphs 300] [--seed 0]
 
-Draws a trunk of convolutions, one to four outputs of images or positions, and for each a loss with
-random options: class weights, ignored labels, label smoothing, soft labels, weights of images and
-of outputs, shards. PyTorch computes the same in double precision (`benchmarks.heads_in_torch`).
+Draws one to three inputs, a trunk of convolutions, one to four outputs of images or positions, and
+for each a loss with random options: class weights, ignored labels, label smoothing, soft labels,
+weights of images and of outputs, shards. PyTorch computes the same in double precision
+(`benchmarks.heads_in_torch`).
 Exits 1 if a loss or gradient differs by more than 1e-5, of the largest one above 1.
 """
 
@@ -115,12 +116,24 @@ def drawn_targets(
     return labels if ignored is None else np.where(draw.random.random(rows) < 0.3, ignored, labels)
 
 
+def drawn_inputs(draw: Draw, image: cnnx.Input) -> tuple[dict[str, cnnx.Input], dict[str, str]]:
+    """Inputs by name, and where those after the first are merged: before the trunk or after it."""
+    inputs, merges = {"image": image}, {}
+    for number in range(draw.one_of(0, 0, 1, 2)):
+        name = f"input{number}"
+        inputs[name] = cnnx.Input((*image.shape[:2], draw.integer(1, 3)))
+        merges[name] = draw.one_of("concat", "add")
+    return inputs, merges
+
+
 def write_case(draw: Draw, file: Path) -> None:
     """Write a random graph with its targets, loss and gradients."""
     height, width, channels = draw.integer(3, 8), draw.integer(3, 8), draw.integer(1, 3)
     count = draw.integer(1, 5)
     image = cnnx.Input((height, width, channels))
-    maps: Any = image
+    inputs, merges = drawn_inputs(draw, image)
+    concatenated = [inputs[name] for name, merge in merges.items() if merge == "concat"]
+    maps: Any = cnnx.Concat()(image, *concatenated) if concatenated else image
     trunk = []
     for _ in range(draw.integer(1, 3)):
         out, kernel = draw.integer(2, 6), draw.one_of(1, 3)
@@ -129,6 +142,9 @@ def write_case(draw: Draw, file: Path) -> None:
         if activation != "none":
             maps = (cnnx.ReLU() if activation == "relu" else cnnx.Tanh())(maps)
         trunk.append([kernel, activation])
+    for name, merge in merges.items():
+        if merge == "add":
+            maps = cnnx.Add()(maps, cnnx.Conv2d(out, 1)(inputs[name]))
     features = cnnx.GlobalAvgPool2d()(maps)
     names = [f"output{number}" for number in range(draw.integer(1, 4))]
     outputs, losses, targets, heads = {}, {}, {}, []
@@ -146,8 +162,12 @@ def write_case(draw: Draw, file: Path) -> None:
         )
     only = names[0]
     graph: Any = outputs if len(names) > 1 else outputs[only]
-    model = cnnx.Model.from_graph(image, graph, seed=draw.integer(0, 10**6))
-    x = draw.random.random((count, height, width, channels), np.float32)
+    given: Any = inputs if merges else image
+    model = cnnx.Model.from_graph(given, graph, seed=draw.integer(0, 10**6))
+    images = {
+        name: draw.random.random((count, *each.shape), np.float32) for name, each in inputs.items()
+    }
+    x: Any = images if merges else images["image"]
     weights = draw.random.random(count) * 2 if draw.chance(0.3) else None
     loss: Any = losses if len(names) > 1 else losses[only][0]
     y: Any = targets if len(names) > 1 else targets[only]
@@ -155,15 +175,18 @@ def write_case(draw: Draw, file: Path) -> None:
     value = trainer.compute_gradients(x, y, sample_weight=weights)
     arrays: dict[str, Any] = {f"y_{name}": each for name, each in targets.items()}
     arrays |= {f"p_{name}": each for name, each in model.parameters.items()}
+    arrays |= {f"x_{name}": each for name, each in images.items()}
     np.savez(
         file,
-        x=x,
         loss=value,
         gradients=trainer.gradients,
         weights=np.ones(count) if weights is None else weights,
         **arrays,
     )
-    description = {"trunk": trunk, "heads": heads, "parameters": list(model.parameters)}
+    description = {
+        **{"trunk": trunk, "merges": merges, "heads": heads},
+        "parameters": list(model.parameters),
+    }
     file.with_suffix(".json").write_text(json.dumps(description), encoding="utf-8")
 
 
