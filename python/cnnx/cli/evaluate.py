@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
@@ -25,6 +26,8 @@ from cnnx.cli.task import SEGMENTATION
 from cnnx.cli.training_images import report_skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cnnx.cli.classifier import Classifier
     from cnnx.data.dataset import ImageSet
     from cnnx.evaluation import Evaluation
@@ -41,7 +44,8 @@ most_confused, calibration, top_losses and others; null for those that are not d
 --html writes one page that needs neither network nor scripts, with the worst mistakes as images.
 
 A model with a class for each pixel is measured on images with masks: pixel accuracy, mean IoU, and
-IoU, Dice, precision and recall of every class. Pixels of label 255 are not counted.
+IoU, Dice, precision and recall of every class. Pixels of label 255 are not counted. The page of
+--html shows the worst images with their masks and predictions.
 
 examples:
   cnnx evaluate pets.cnnx pets
@@ -90,7 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not is_first():
         return 0
     if arguments.html is not None:  # before the output, whose reader may end early
-        _write_page(evaluation, arguments.html, str(arguments.model), images.name)
+        from cnnx.evaluation.page import evaluation_page
+
+        _write_page(arguments, images, partial(evaluation_page, evaluation))
     if arguments.json:
         head = {"model": str(arguments.model), "images": images.name}
         print(json.dumps({**head, **evaluation.to_dict()}, allow_nan=False))
@@ -100,23 +106,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_on_masks(classifier: Classifier, arguments: argparse.Namespace) -> int:
-    """Print the metrics of a model with a class for each pixel.
-
-    Raises:
-        UserError: if --html is given.
-    """
+    """Print the metrics of a model with a class for each pixel, and write the page of --html."""
     from cnnx.data.mask_labels import IGNORED
     from cnnx.evaluation import evaluate_segmentation
+    from cnnx.evaluation.segmentation_page import segmentation_page, worst_masks
+    from cnnx.training.labelled_images import measured_images
 
-    if arguments.html is not None:
-        raise UserError("--html is given, but only a model with a class for each image has a page")
+    model = classifier.model
     images = measured_set(classifier, arguments, SEGMENTATION)
-    dataset = loaded(classifier, images)
-    evaluation = evaluate_segmentation(classifier.model, dataset, ignore_index=IGNORED)
+    found = measured_images(loaded(classifier, images), None, None, model, "evaluate")
+    evaluation = evaluate_segmentation(model, found.x, found.y, ignore_index=IGNORED)
+    if is_first() and arguments.html is not None:
+        worst = worst_masks(model, evaluation, found, found.x)
+        _write_page(arguments, images, partial(segmentation_page, evaluation, worst))
     if is_first() and arguments.json:
-        found = {"model": str(arguments.model), **evaluation.to_dict()}
-        found |= {"images": images.name, "count": evaluation.count}
-        print(json.dumps(found, allow_nan=False))
+        metrics = {"model": str(arguments.model), **evaluation.to_dict()}
+        metrics |= {"images": images.name, "count": evaluation.count}
+        print(json.dumps(metrics, allow_nan=False))
     elif is_first():
         print(f"{images.name}: {evaluation}")
     return 0
@@ -175,12 +181,14 @@ def _threshold_text(evaluation: Evaluation) -> str:
     )
 
 
-def _write_page(evaluation: Evaluation, file: Path, model: str, images: str) -> None:
+def _write_page(
+    arguments: argparse.Namespace, images: ImageSet, page: Callable[[str, str], str]
+) -> None:
+    """Write the page of --html, made of its title and introduction."""
     from cnnx.data.atomic_file import replace_file
-    from cnnx.evaluation.page import evaluation_page
 
-    text = evaluation_page(evaluation, f"Evaluation of {model}", f"Images of {images}")
-    replace_file(str(file), [text.encode("utf-8", "backslashreplace")])
+    text = page(f"Evaluation of {arguments.model}", f"Images of {images.name}")
+    replace_file(str(arguments.html), [text.encode("utf-8", "backslashreplace")])
 
 
 def matrix_text(evaluation: Evaluation) -> str:

@@ -18,8 +18,11 @@ from cnnx.drawing.page import Section, figure, page
 from cnnx.drawing.png import image, reduced
 from cnnx.evaluation.page import displayed
 from cnnx.evaluation.segmentation import SegmentationEvaluation
+from cnnx.model.model import Model
+from cnnx.model.predictions import labels_of
+from cnnx.training.labelled_images import LabelledSet
 
-WORST_IMAGES = 12
+_WORST_IMAGES = 12
 _CONFUSIONS = 20
 _IMAGE_WIDTH = 160  # CSS pixels; a narrow page shows less
 _MOST_PIXELS = 192  # of a side of an image; larger ones are reduced, which keeps pages small
@@ -48,6 +51,26 @@ class PredictedMask:
     def wrong(self) -> NDArray[np.bool_]:
         """Whether a position is labelled and predicted as another class."""
         return np.asarray((self.labels != self.predicted) & (self.labels != IGNORED))
+
+
+def worst_masks(
+    model: Model, evaluation: SegmentationEvaluation, images: LabelledSet, pixels: NDArray[Any]
+) -> list[PredictedMask]:
+    """The images of the lowest pixel accuracy with their masks and predictions.
+
+    Args:
+        model: the model.
+        evaluation: its evaluation on these images.
+        images: images in arrays, with their labels.
+        pixels: the images as the model takes them.
+    """
+    labels, found = np.asarray(images.y), []
+    for row in evaluation.worst_images(_WORST_IMAGES).tolist():
+        predicted = labels_of(model._core, np.asarray(model.predict_proba(pixels[row])))
+        both = (labels[row].reshape(predicted.shape), predicted)
+        own, guess = (each.astype(np.int64) for each in both)
+        found.append(PredictedMask(images.name(row), pixels[row], own, guess))
+    return found
 
 
 def segmentation_page(

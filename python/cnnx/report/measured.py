@@ -24,13 +24,8 @@ from cnnx.evaluation import (
 from cnnx.evaluation.page import evaluation_sections
 from cnnx.evaluation.regression_page import WORST_IMAGES as MOST_WRONG
 from cnnx.evaluation.regression_page import WrongValues, regression_sections
-from cnnx.evaluation.segmentation_page import (
-    WORST_IMAGES,
-    PredictedMask,
-    segmentation_sections,
-)
+from cnnx.evaluation.segmentation_page import segmentation_sections, worst_masks
 from cnnx.model.model import Model
-from cnnx.model.predictions import labels_of
 from cnnx.report.attention import attention
 from cnnx.training.labelled_images import LabelledSet
 
@@ -102,7 +97,7 @@ def measured_outputs(
         return measured_evaluation(evaluation, words=words)
     pixels = model._images(images.x, "write")[0]
     if isinstance(evaluation, SegmentationEvaluation):
-        sections = segmentation_sections(evaluation, _masks(model, evaluation, images, pixels))
+        sections = segmentation_sections(evaluation, worst_masks(model, evaluation, images, pixels))
     else:
         sections = regression_sections(evaluation, _values(evaluation, images, pixels))
     findings = [*check_readable(dict.fromkeys(skipped, "")), *check_model(model, pixels)]
@@ -136,30 +131,13 @@ def _measured(
     )
 
 
-def _masks(
-    model: Model, evaluation: SegmentationEvaluation, images: LabelledSet, pixels: Any
-) -> list[PredictedMask]:
-    """The images of the lowest pixel accuracy with their masks and predictions."""
-    labels, found = np.asarray(images.y), []
-    for row in evaluation.worst_images(WORST_IMAGES).tolist():
-        predicted = labels_of(model._core, np.asarray(model.predict_proba(pixels[row])))
-        both = (labels[row].reshape(predicted.shape), predicted)
-        own, guess = (each.astype(np.int64) for each in both)
-        found.append(PredictedMask(_name(images, row), pixels[row], own, guess))
-    return found
-
-
 def _values(
     evaluation: RegressionEvaluation, images: LabelledSet, pixels: Any
 ) -> list[WrongValues]:
     """The images of the largest errors."""
     errors = np.abs(evaluation.predicted - evaluation.targets).mean(axis=1)
     rows = np.argsort(-errors, kind="stable")[:MOST_WRONG].tolist()
-    return [WrongValues(row, _name(images, row), pixels[row]) for row in rows]
-
-
-def _name(images: LabelledSet, row: int) -> str:
-    return images.names[row] if images.names else f"image {row}"
+    return [WrongValues(row, images.name(row), pixels[row]) for row in rows]
 
 
 def _findings(model: Model, evaluation: Evaluation, skipped: Sequence[str]) -> list[Finding] | None:

@@ -39,6 +39,10 @@ class LabelledSet(NamedTuple):
     sample_weight: ArrayLike | None = None
     names: Sequence[str] = ()
 
+    def name(self, row: int) -> str:
+        """Name of an image: of its file, or its number."""
+        return self.names[row] if self.names else f"image {row}"
+
 
 def training_images(
     x: Any,
