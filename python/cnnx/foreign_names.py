@@ -129,6 +129,7 @@ MODULE: dict[str, str] = {
     "Hardtanh": "cnnx.Clip(-1, 1)",
     "HuberLoss": "cnnx.Huber",
     "L1Loss": "cnnx.L1",
+    "Lambda": "cnnx.layers.Custom(forward, backward, output_shape)",
     "Linear": "cnnx.Dense",
     "MSELoss": "cnnx.MSE",
     "MaxPooling2D": "cnnx.MaxPool2d",

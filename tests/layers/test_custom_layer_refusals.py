@@ -110,6 +110,8 @@ def test_what_no_file_can_hold_is_refused_before_anything_is_lost(tmp_path: Path
         trainer.fit(images(), labels(), epochs=1, callbacks=[best])
     with pytest.raises(ValueError, match=r"^quantize: layer mine is computed by Python functions"):
         cnnx.quantize(network, images())
+    with pytest.raises(ValueError, match=r"layer mine has functions of its own, which read unkno"):
+        network.predict_tiled(np.zeros((64, 64, 2), np.float32))
     assert len(trainer.history) == 0
     assert list(tmp_path.iterdir()) == []
     np.savez(tmp_path / "weights.npz", **network.parameters)

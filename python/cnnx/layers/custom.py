@@ -23,6 +23,8 @@ class Custom(Layer):
     ``forward(x1, x2)`` and ``backward(grad_output, x1, x2)``, which returns a tuple of gradients.
     The arrays are float32 with the batch as their first axis, and copies, so the functions may keep
     and change them. The results depend on the arguments alone: the functions may be called again.
+    They cannot use the model or its trainer, which wait for them. Several threads that predict call
+    them one after the other.
 
     The first backward compares the gradient with differences of the outputs of a few images, in
     float64, along random directions, and refuses one that is wrong.

@@ -63,7 +63,7 @@ def network_of(core: _core.Model, function: str) -> Network:
         function: named in errors.
 
     Raises:
-        ValueError: if a layer is not the same function of nearby pixels everywhere.
+        ValueError: if a layer is not known to be the same function of nearby pixels everywhere.
     """
     fields = {"input": (_PIXEL, _PIXEL)}
     shapes = {"input": tuple(core.input_shape)}
@@ -78,9 +78,12 @@ def network_of(core: _core.Model, function: str) -> Network:
             if before and same_sizes and kind in _FIELDS:
                 own = _FIELDS[kind](settings, shapes[inputs[0]], shapes[name], axis)
             if before is None or own is None:
+                known = {each["name"] for each in _core.layer_kinds()}
+                why = "is not the same function of nearby pixels everywhere"
+                if kind not in known:
+                    why = "has functions of its own, which read unknown pixels"
                 raise ValueError(
-                    f"{function}: layer {name} is not the same function of nearby pixels "
-                    "everywhere, expected a fully convolutional model"
+                    f"{function}: layer {name} {why}, expected a fully convolutional model"
                 )
             along.append(before.followed_by(own))
             grids[axis] = math.lcm(grids[axis], along[axis].stride.numerator)

@@ -33,7 +33,8 @@ class Custom(Loss):
     called once per shard.
 
     The first call compares the gradient with differences of the loss along random directions, and
-    refuses one that is wrong. The arrays are copies, so the function may keep and change them.
+    refuses one that is wrong. The arrays are copies, so the function may keep and change them. It
+    cannot use the trainer or its model, which wait for it.
 
     Not possible with such a loss: `sample_weight`, mixup, checkpoints (a file cannot hold the
     function), and the accuracy in the history.
