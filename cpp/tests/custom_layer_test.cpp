@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "cnnx/layers.h"
+#include "cnnx/operator.h"
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "custom_layers.h"
@@ -151,6 +152,51 @@ void one_call_computes_the_batch() {
   CHECK_EQUAL(backwards, 2);
 }
 
+// A convolution by an Operator, which computes in the threads of the call.
+struct Convolution : CustomLayer {
+  static Layer layer() { return Conv2d(6, 3).padding(1); }
+  Shape output_shape(const std::vector<Shape>& inputs) const override {
+    return {inputs[0][0], inputs[0][1], 6};
+  }
+  std::vector<cnnx::CustomParameter> parameters(const std::vector<Shape>& inputs) const override {
+    const int64_t channels = inputs[0][2];
+    return {{"weight", {3, 3, channels, 6}, 9 * channels}, {"bias", {6}}};
+  }
+  void forward(const ForwardCall& call) const override {
+    const cnnx::Operator op(layer(), call.input_shapes);
+    op.forward({{call.inputs[0]}, {call.parameters[0], call.parameters[1]}, {}, call.output});
+  }
+  void backward(const BackwardCall& call) const override {
+    const cnnx::Operator op(layer(), call.input_shapes);
+    cnnx::Operator::BackwardArrays arrays;
+    arrays.grad_output = call.grad_output;
+    arrays.inputs = {call.inputs[0]};
+    arrays.output = call.output;
+    arrays.parameters = {call.parameters[0], call.parameters[1]};
+    arrays.grad_inputs = {call.grad_inputs[0]};
+    arrays.grad_parameters = {call.grad_parameters[0], call.grad_parameters[1]};
+    op.backward(arrays);
+  }
+};
+
+void a_layer_may_call_an_operator() {
+  const auto build = [](const Layer& convolution) {
+    return Model({Conv2d(4, 3), convolution, ReLU(), Flatten(), Dense(3)}, kImage);
+  };
+  Model model = build(Convolution::layer()), same = build(own<Convolution>());
+  CHECK(same_arrays(model, same));
+  for (const int threads : {1, 3}) {
+    cnnx::set_num_threads(threads);
+    CHECK(same_bits(model.run(kBatch), same.run(kBatch)));
+  }
+  Trainer trainer(model), other(same);
+  for (int step = 0; step < 3; ++step) {
+    const double loss = trainer.step(kBatch, {kLabels.data()});
+    CHECK(std::abs(other.step(kBatch, {kLabels.data()}) - loss) < 1e-4);
+  }
+  cnnx::set_num_threads(2);
+}
+
 // Of a network with running statistics; the second is large, so that updates would follow each
 // layer's backward.
 void an_exception_leaves_the_model_as_it_was(int64_t features) {
@@ -234,6 +280,7 @@ int main() {
   caller = std::this_thread::get_id();
   they_compute_the_bits_of_the_library();
   one_call_computes_the_batch();
+  a_layer_may_call_an_operator();
   an_exception_leaves_the_model_as_it_was(8);
   an_exception_leaves_the_model_as_it_was(60000);
   functions_are_checked();

@@ -46,11 +46,10 @@ constexpr cnnx::SettingInfo kSettings[] = {
 constexpr cnnx::LayerArray kParameters[] = {{"shift"}};
 
 const bool registered = [] {
-  cnnx::register_layer_kind({"shift", "x + shift", kSettings, kParameters},
-                            [](const cnnx::Settings& settings) {
-                              return std::make_shared<Shift>(
-                                  std::get<float>(settings.at("initial")));
-                            });
+  cnnx::register_layer_kind(
+      {"shift", "x + shift", kSettings, kParameters}, [](const cnnx::Settings& settings) {
+        return std::make_shared<Shift>(std::get<float>(settings.at("initial")));
+      });
   return true;
 }();
 
