@@ -12,6 +12,7 @@ from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.metric_kinds import is_validation_metric
+from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training import (
     head_losses,
     loss_sum,
@@ -22,7 +23,9 @@ from cnnx.training import (
 )
 from cnnx.training.checkpoint_metadata import pack, unpack
 from cnnx.training.config import TrainingRecipe
+from cnnx.training.custom_loss import Custom
 from cnnx.training.history import History
+from cnnx.training.loss import Loss
 from cnnx.training.metadata_checks import items, members
 from cnnx.training.run_state import Run
 from cnnx.training.weight_average import WeightAverage
@@ -114,3 +117,22 @@ def _history(plain: object) -> History:
     if len({len(column) for column in columns.values()}) != 1:
         raise ValueError("history has lists of different lengths, expected one value per epoch")
     return History.of(columns)
+
+
+def check_checkpoint(path: str | None, every: int | None, core: _core.Model, loss: Loss) -> None:
+    """Check the arguments of `fit` about checkpoints, before it begins.
+
+    Raises:
+        ValueError: if a file cannot hold the loss or a layer, or there is an interval and no file.
+    """
+    if path is None:
+        if every is not None:
+            raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
+        return
+    beginning = f"fit: checkpoint is {shown(path)}, but"
+    if isinstance(loss, Custom):
+        raise ValueError(
+            f"{beginning} a file cannot hold the function of the Custom loss, expected None; "
+            "model.save writes the weights"
+        )
+    refuse_custom_layers(core, beginning, "None")

@@ -14,13 +14,11 @@ from cnnx.arguments import boolean, path_of, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.distributed.communicator import Communicator
-from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
-from cnnx.training.checkpoint import refusing_metadata, save_checkpoint
+from cnnx.training.checkpoint import check_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe, is_frozen
-from cnnx.training.custom_loss import Custom
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
@@ -310,7 +308,7 @@ class Trainer(SingleSteps):
         else:
             run, path = self._continued_run(unfinished, given), path or self._checkpoint
         is_new = run is not self._run
-        self._check_checkpoint(path, checkpoint_every)
+        check_checkpoint(path, checkpoint_every, self.model._core, self._recipe.loss)
         images, held_out = self._images_of(x, y, sample_weight, validation, run)
         self._check_batches(run, images)
         core, names = self._core, self.model.classes
@@ -374,18 +372,6 @@ class Trainer(SingleSteps):
         if is_frozen(self.model):
             warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
-
-    def _check_checkpoint(self, path: str | None, every: int | None) -> None:
-        if path is not None:
-            beginning = f"fit: checkpoint is {shown(path)}, but"
-            if isinstance(self._recipe.loss, Custom):
-                raise ValueError(
-                    f"{beginning} a file cannot hold the function of the Custom loss, expected "
-                    "None; model.save writes the weights"
-                )
-            refuse_custom_layers(self.model._core, beginning, "None")
-        if path is None and every is not None:
-            raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
 
     def _check_batches(self, run: Run, images: LabelledSet) -> None:
         if images.y is not None:  # batches of an iterable may have any size
