@@ -30,7 +30,7 @@ std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, boo
   pass.height = height;
   pass.width = width;
   pass.channels = channels;
-  pass.foreseen = foreseen;
+  pass.foreseen = pass.by_rows = foreseen;
   pass.source = source.data();
   pass.weight = weight.data();
   pass.tap_row_step = 3 * channels;

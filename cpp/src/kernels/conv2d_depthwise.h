@@ -16,6 +16,7 @@ struct DepthwisePassOf {
   int64_t columns;
   int64_t height, width, channels;  // of the source
   bool foreseen;  // the CPU prefetches rows of the source by itself (see runtime::foresees_rows)
+  bool by_rows;   // also pixels of many channels (see runtime::reads_long_pixels_by_rows)
   const Element* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;

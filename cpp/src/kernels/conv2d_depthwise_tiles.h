@@ -203,10 +203,11 @@ void convolve_columns(const Pass& p, const Tiles& tiles, Outputs outputs, int64_
 
 #if defined(CNNX_32_REGISTERS)
 // Pixels of many channels are so far apart that they share few sets of a first-level cache. Row by
-// row, it would hold neither them nor the weights. If the CPU does not prefetch the rows either, a
-// vector of channels of a few columns is computed down the map instead, with the weights and the
-// sums of three rows in registers, so that every pixel is loaded once. The pixels of the next
-// vectors are prefetched meanwhile. Rows outside the output are summed too, and not stored.
+// row, a cache of few ways would hold neither them nor the weights. If the CPU does not prefetch
+// the rows either, a vector of channels of a few columns is computed down the map instead, with the
+// weights and the sums of three rows in registers, so that every pixel is loaded once. The pixels
+// of the next vectors are prefetched meanwhile. Rows outside the output are summed too, and not
+// stored.
 template <int kCount>
 void convolve_down(const Pass& p, int64_t q, int64_t first, int64_t last) {
   constexpr int64_t kAhead = 4 * kLanes;
@@ -260,7 +261,7 @@ constexpr void (*kDown[])(const Pass&, int64_t, int64_t, int64_t) = {
 
 bool has_long_pixels(const Pass& p) {
   const WindowAxis &v = p.vertical, &h = p.horizontal;
-  return !p.foreseen && p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 &&
+  return !p.by_rows && p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 &&
          h.taps == 3 && v.stride == 1 && h.stride == 1 && v.dilation == 1 &&
          slides(h, p.columns, p.width);
 }

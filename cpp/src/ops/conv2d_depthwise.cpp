@@ -117,6 +117,7 @@ DepthwisePassOf<Element> DepthwiseConvolution<Element>::pass_between(const Phase
   pass.width = source_.width();
   pass.channels = g.target_channels;
   pass.foreseen = runtime::foresees_rows();
+  pass.by_rows = runtime::reads_long_pixels_by_rows();
   pass.tap_row_step = pass.horizontal.taps * pass.channels;
   pass.tap_column_step = pass.channels;
   pass.row_step = g.step.height * g.target_row_floats();

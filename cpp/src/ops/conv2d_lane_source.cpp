@@ -18,7 +18,7 @@ namespace cnnx::ops {
 int64_t LaneSource::find_band_rows() const {
   constexpr int64_t kRowsAtOnce = 4;
   const int64_t phases = static_cast<int64_t>(g_.vertical.size());
-  const bool few = g_.target_channels < kLongPixel || runtime::foresees_rows();
+  const bool few = g_.target_channels < kLongPixel || runtime::reads_long_pixels_by_rows();
   return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostLaneRows;
 }
 
