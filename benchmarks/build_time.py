@@ -93,7 +93,12 @@ def measure(revision: str, folder: Path, *, tests: bool) -> Times:
     launcher.write_text(LAUNCHER, encoding="utf-8")
     launcher.chmod(0o755)
     log.touch()
-    variables = {**os.environ, "CMAKE_CXX_COMPILER_LAUNCHER": f"{launcher};{log}"}
+    variables = {
+        **os.environ,
+        "CMAKE_CXX_COMPILER_LAUNCHER": f"{launcher};{log}",
+        # The WebAssembly module is left out, as on every machine without emscripten.
+        "CMAKE_ARGS": f"{os.environ.get('CMAKE_ARGS', '')} -DCNNX_EMCC=OFF",
+    }
     install = [python, "-m", "pip", "install", "--quiet"]
     cpu, wall = used_cpu(), time.perf_counter()
     subprocess.run([*install, "."], cwd=tree, env=variables, check=True)
