@@ -294,7 +294,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
             >>> model.predict(x).shape
             (64,)
         """
-        compute = functools.partial(checked_outputs, self._core, function="predict")
+        compute = functools.partial(checked_outputs, self._core, "predict")
         outputs, single = self._outputs(compute, x, "predict")
         if self._has_heads:
             return predictions_of_heads(self._core, outputs, single)

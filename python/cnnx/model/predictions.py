@@ -55,7 +55,7 @@ def predictions_of(core: _core.Model, outputs: FloatArray) -> NDArray[Any]:
 
 
 def checked_outputs(
-    core: _core.Model, pixels: NDArray[np.uint8] | FloatArray, integers: bool, function: str
+    core: _core.Model, function: str, pixels: NDArray[np.uint8] | FloatArray, integers: bool
 ) -> FloatArray:
     """Probabilities of a batch, or values after a regression loss, none of which are NaN.
 

@@ -154,7 +154,7 @@ class _Tiling(NamedTuple):
         part = image[row.start : row.start + height, column.start : column.start + width]
         missing = [(0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)]
         pixels, integers, _ = self.model._images(np.pad(part, missing, mode="edge"), function)
-        outputs: FloatArray = checked_outputs(self.model._core, pixels, integers, function)[0]
+        outputs: FloatArray = checked_outputs(self.model._core, function, pixels, integers)[0]
         return outputs[row.begin :, column.begin :][: len(row.weights), : len(column.weights)]
 
 
