@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray
 from cnnx.drawing.colours import RgbPixels, mask_overlay, overlay
-from cnnx.ops import upsample2d
+from cnnx.ops.upsample2d import upsample2d
 
 _SIDE = 256  # pixels of the longer side to which small images are enlarged
 
