@@ -1,4 +1,4 @@
-"""Import time and wheel size of the package; goals: 30 ms above NumPy's import, a wheel of 4.5 MB.
+"""Import time and wheel size of the package; goals: 30 ms above NumPy's import, a wheel of 4.7 MB.
 
     python -m benchmarks.package_size [--wheel cnnx-....whl] [--rounds 21]
 
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 GOAL_MILLISECONDS = 30.0
-GOAL_MEGABYTES = 4.5
+GOAL_MEGABYTES = 4.7
 LIBRARIES = {
     "import numpy": "import numpy",
     "import cnnx": "import cnnx",
