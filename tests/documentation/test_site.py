@@ -62,7 +62,12 @@ def public_names() -> set[str]:
             names = getattr(module, "__all__", None) or [
                 each for each in dir(module) if each[0] != "_"
             ]
-            members |= {f"{name}.{each}": getattr(module, each) for each in names}
+            # What is also a name of the package is described there.
+            members |= {
+                f"{name}.{each}": getattr(module, each)
+                for each in names
+                if getattr(cnnx, each, None) is not getattr(module, each)
+            }
         for path, member in members.items():
             if not (isinstance(member, types.ModuleType) and "." in path):
                 found.add(f"cnnx.{path}")
