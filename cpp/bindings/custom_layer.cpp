@@ -25,13 +25,13 @@ class PythonLayer final : public CustomLayer {
 
   Shape output_shape(const std::vector<Shape>& inputs) const override {
     const AcquireGil gil;
-    return call_method("output_sizes", inputs).cast<Shape>();
+    return call_method(*functions_, "output_sizes", inputs).cast<Shape>();
   }
 
   void forward(const ForwardCall& call) const override {
     const AcquireGil gil;
     const auto output =
-        call_method("forward", call.layer, copies_of(call.inputs, call.input_shapes),
+        call_method(*functions_, "forward", call.layer, copies_of(call.inputs, call.input_shapes),
                     py::tuple(py::cast(call.output_shape)))
             .cast<FloatArray>();
     std::copy_n(output.data(), output.size(), call.output);
@@ -39,10 +39,10 @@ class PythonLayer final : public CustomLayer {
 
   void backward(const BackwardCall& call) const override {
     const AcquireGil gil;
-    const auto gradients =
-        call_method("backward", call.layer, py::array_t<float>(call.output_shape, call.grad_output),
-                    copies_of(call.inputs, call.input_shapes))
-            .cast<std::vector<FloatArray>>();
+    const auto gradients = call_method(*functions_, "backward", call.layer,
+                                       py::array_t<float>(call.output_shape, call.grad_output),
+                                       copies_of(call.inputs, call.input_shapes))
+                               .cast<std::vector<FloatArray>>();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (call.grad_inputs[i])
         std::copy_n(gradients[i].data(), gradients[i].size(), call.grad_inputs[i]);
@@ -50,11 +50,6 @@ class PythonLayer final : public CustomLayer {
   }
 
  private:
-  template <class... Arguments>
-  py::object call_method(const char* name, const Arguments&... arguments) const {
-    return call(functions_->attr(name), py::make_tuple(arguments...));
-  }
-
   std::shared_ptr<py::object> functions_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "bindings.h"
 #include "cnnx/trainer.h"
+#include "python_function.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -21,11 +22,7 @@ py::array_t<float> view_of(float* block, const BlockSegment& segment) {
 
 class PythonExchange final : public ShardExchange {
  public:
-  explicit PythonExchange(py::object target) : target_(std::move(target)) {}
-  ~PythonExchange() override {
-    const py::gil_scoped_acquire acquire;
-    target_ = py::object();
-  }
+  explicit PythonExchange(py::object target) : target_(shared(std::move(target))) {}
 
   void attach(Trainer& trainer, std::vector<Contribution> contributions) {
     segments_ = trainer.segments();
@@ -37,36 +34,36 @@ class PythonExchange final : public ShardExchange {
   }
 
   void begin(int64_t rows) override {
-    const py::gil_scoped_acquire acquire;
-    target_.attr("begin")(rows, view(sums_, {static_cast<py::ssize_t>(floats_)}));
+    const AcquireGil gil;
+    call_method(*target_, "begin", rows, view(sums_, {static_cast<py::ssize_t>(floats_)}));
   }
 
   void send(int64_t round, int64_t number) override {
-    const py::gil_scoped_acquire acquire;
+    const AcquireGil gil;
     py::object values = py::none();
     for (std::size_t i = 0; i < contributions_.size(); ++i)
       if (contributions_[i].round == round)
         values = view_of(blocks_[i], segments_[static_cast<std::size_t>(number)]);
-    target_.attr("send")(round, number, values);
+    call_method(*target_, "send", round, number, values);
   }
 
   void finish() override {
-    const py::gil_scoped_acquire acquire;
-    target_.attr("finish")();
+    const AcquireGil gil;
+    call_method(*target_, "finish");
   }
 
   void share(double* table, int64_t rows, int64_t columns) override {
-    const py::gil_scoped_acquire acquire;
-    target_.attr("share_rows")(view(table, {rows, columns}));
+    const AcquireGil gil;
+    call_method(*target_, "share_rows", view(table, {rows, columns}));
   }
 
   std::string share(const std::string& text, int64_t process) override {
-    const py::gil_scoped_acquire acquire;
-    return target_.attr("share_text")(text, process).cast<std::string>();
+    const AcquireGil gil;
+    return call_method(*target_, "share_text", text, process).cast<std::string>();
   }
 
  private:
-  py::object target_;
+  std::shared_ptr<py::object> target_;
   std::vector<BlockSegment> segments_;
   std::vector<Contribution> contributions_;
   std::vector<float*> blocks_;

@@ -28,4 +28,9 @@ inline py::object call(const py::object& function, const py::tuple& arguments) {
   return py::reinterpret_steal<py::object>(result);
 }
 
+template <class... Arguments>
+py::object call_method(const py::object& object, const char* name, const Arguments&... arguments) {
+  return call(object.attr(name), py::make_tuple(arguments...));
+}
+
 }  // namespace cnnx::bindings

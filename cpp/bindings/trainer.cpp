@@ -7,6 +7,7 @@
 #include "bindings.h"
 #include "checkpoint.h"
 #include "image_batch.h"
+#include "python_function.h"
 #include "training_settings.h"
 
 namespace cnnx::bindings {
@@ -177,9 +178,9 @@ void bind_epochs(TrainerClass& type) {
             const Targets wanted = targets_of(y, w);
             // Refers to the function: a copy would count its owners without the GIL.
             const auto observe = [&observer](const float* outputs, int64_t first, int64_t count) {
-              const py::gil_scoped_acquire gil;
+              const AcquireGil gil;
               const auto& [size, function] = *observer;
-              function(first, py::array_t<float>({count, size}, outputs));
+              call(function, py::make_tuple(first, py::array_t<float>({count, size}, outputs)));
             };
             Metrics metrics;
             {
