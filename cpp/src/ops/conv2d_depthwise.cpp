@@ -267,10 +267,9 @@ void DepthwiseConvolution<Element>::run(const float* source, const float* weight
             }
           }
           for (const Phase& h : g.horizontal) {
+            if (columns == h.count) continue;
             const Pass pass = pass_of(v, h);
-            if (first < last_row && columns < h.count) {
-              convolve(without_columns(pass, columns), first, last_row);
-            }
+            if (first < last_row) convolve(without_columns(pass, columns), first, last_row);
           }
         }
         // Pixels outside every tap are masked too.
