@@ -40,17 +40,22 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def sections_of(tab: chromium.Browser, page: Path, scheme: str, width: int) -> list[str]:
+    """Sections of a page that is shown whole, without requests and messages."""
+    seen = chromium.view(tab, page, width=width, scheme=scheme)
+    assert seen.requests == []
+    assert seen.messages == []
+    assert seen.width == width  # the page does not scroll sideways
+    assert seen.background == PAPERS[scheme]
+    return seen.sections
+
+
 @pytest.mark.parametrize("width", chromium.WIDTHS)
 @pytest.mark.parametrize("scheme", chromium.SCHEMES)
 def test_a_report_is_shown_whole(
     tab: chromium.Browser, page: Path, scheme: str, width: int
 ) -> None:
-    seen = chromium.view(tab, page, width=width, scheme=scheme)
-    assert seen.sections == SECTIONS
-    assert seen.requests == []
-    assert seen.messages == []
-    assert seen.width == width  # the page does not scroll sideways
-    assert seen.background == PAPERS[scheme]
+    assert sections_of(tab, page, scheme, width) == SECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +73,7 @@ def page_of_masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_report_of_masks_is_shown_whole(
     tab: chromium.Browser, page_of_masks: Path, scheme: str, width: int
 ) -> None:
-    seen = chromium.view(tab, page_of_masks, width=width, scheme=scheme)
-    assert "worst-images" in seen.sections
-    assert seen.requests == []
-    assert seen.messages == []
-    assert seen.width == width
-    assert seen.background == PAPERS[scheme]
+    assert "worst-images" in sections_of(tab, page_of_masks, scheme, width)
 
 
 def test_requests_errors_and_wide_pages_are_seen(tab: chromium.Browser, tmp_path: Path) -> None:

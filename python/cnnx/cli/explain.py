@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import UserError
-from cnnx.cli.image_arguments import add_model_and_images, image_arguments
+from cnnx.cli.errors import UserError, complain
+from cnnx.cli.image_arguments import (
+    ImageArgument,
+    add_model_and_images,
+    image_arguments,
+    read_or_complain,
+)
 from cnnx.cli.image_outputs import output_files
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
@@ -87,9 +94,29 @@ def run(arguments: argparse.Namespace) -> int:
     images, failed = image_arguments(arguments.images, "explain")
     files = output_files(images, explainer.endings, arguments)
     for image, outputs in zip(images, files, strict=True):
-        explained = explainer.explain(image, outputs)
+        explained = _explain(explainer, image, outputs)
         failed = failed or not explained
     return 1 if failed else 0
+
+
+def _explain(
+    explainer: ImageExplainer | MaskExplainer, image: ImageArgument, files: Sequence[Path]
+) -> bool:
+    """Write the files of an image and print its line, or name the error on stderr."""
+    from cnnx.data.atomic_file import replace_file
+
+    pixels = read_or_complain(image.path, explainer.model, partial(complain, "explain"))
+    if pixels is None:
+        return False
+    explained = explainer.explain(pixels, image.name)
+    if explained is None:
+        complain("explain", f"{image.path}: the model's outputs are not finite")
+        return False
+    for file, content in zip(files, explained.contents, strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(str(file), [content])
+    print(image.path, explained.label, f"{explained.number:.4f}", *files, sep="\t")
+    return True
 
 
 def _explainer(arguments: argparse.Namespace) -> ImageExplainer | MaskExplainer:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import complain
-from cnnx.cli.image_arguments import ImageArgument, read_or_complain
+from cnnx.cli.explanation import Explanation
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cnnx.cli.classifier import Classifier
 
 
@@ -18,6 +17,7 @@ class ImageExplainer:
     """A classifier of images, whose pages walk through the network.
 
     Attributes:
+        model: the model.
         endings: endings of the two files of an image.
     """
 
@@ -26,38 +26,30 @@ class ImageExplainer:
     ) -> None:
         """Take the model, the method, its layer, and the class to explain if it is given."""
         self._classifier, self._method, self._layer = classifier, method, layer
+        self.model = classifier.model
         self._index = index
         self.endings = (f"-{method}.png", ".html")
 
-    def explain(self, image: ImageArgument, files: Sequence[Path]) -> bool:
-        """Write the files of an image and print its line, or name the error on stderr."""
+    def explain(self, pixels: NDArray[np.uint8], name: str) -> Explanation | None:
+        """The explanation of an image of this name; None if the outputs are not finite."""
         import numpy as np
 
-        from cnnx.data.atomic_file import replace_file
         from cnnx.drawing.png import png
         from cnnx.explain.walkthrough import explained_image
 
         classifier = self._classifier
-        pixels = read_or_complain(image.path, classifier.model, partial(complain, "explain"))
-        if pixels is None:
-            return False
         probabilities = classifier.probabilities(pixels[np.newaxis])[0]
         if not np.isfinite(probabilities).all():
-            complain("explain", f"{image.path}: the model's outputs are not finite")
-            return False
+            return None
         best = int(probabilities.argmax())
         explained = explained_image(
-            classifier.model,
+            self.model,
             pixels,
             classes=best if self._index is None else self._index,
             method=self._method,
             layer=self._layer,
             # An undecodable name has characters that UTF-8 cannot encode.
-            name=image.name.encode("utf-8", "backslashreplace").decode(),
+            name=name.encode("utf-8", "backslashreplace").decode(),
         )
-        overlay, page = files
-        overlay.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(str(overlay), [png(explained.overlay)])
-        replace_file(str(page), [explained.page.encode()])
-        print(image.path, classifier.names[best], f"{probabilities[best]:.4f}", *files, sep="\t")
-        return True
+        contents = png(explained.overlay), explained.page.encode()
+        return Explanation(classifier.names[best], float(probabilities[best]), contents)

@@ -11,16 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, one_of, real_array
 from cnnx.batch_arguments import any_float_range, class_labels, images
+from cnnx.data.dataset_sizes import counted
 from cnnx.doctor.bfloat16_checks import check_bfloat16
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.input_checks import check_input
 from cnnx.doctor.layer_statistics import LayerStatistics, layer_statistics
 from cnnx.doctor.sample import spread
-from cnnx.model import model_argument
 from cnnx.model.compute_dtype import COMPUTE_DTYPES
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_single_model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
 
@@ -82,9 +81,7 @@ def check_model(
         error dead-channels ('relu_2', 'relu_3')
         error constant-outputs ()
     """
-    model_argument.check_model(model, "check_model")
-    refuse_heads(model._core, "check_model")
-    refuse_inputs(model._core, "check_model")
+    check_single_model(model, "check_model")
     array = real_array(x, "check_model", "x")
     pixels, integers, _ = images(array, model.input_shape, "check_model")
     if not len(pixels):
@@ -117,7 +114,7 @@ def _findings(
         yield Finding(
             "error",
             "non-finite-parameters",
-            f"{_counted(len(damaged), 'array')} of parameters hold NaN or infinity",
+            f"{counted(len(damaged), 'array')} of parameters hold NaN or infinity",
             len(damaged),
             tuple(damaged),
             "load an earlier checkpoint and train with a smaller learning rate",
@@ -166,7 +163,7 @@ def _dead_channels(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
         yield Finding(
             "error" if is_severed else "warning",
             "dead-channels",
-            f"most channels of {_counted(len(found), 'layer')} are 0 for every image",
+            f"most channels of {counted(len(found), 'layer')} are 0 for every image",
             sum(each.dead_channels for each in found),
             tuple(each.name for each in found),
             "train again with a smaller learning rate; a dead channel has no gradient",
@@ -185,7 +182,7 @@ def _scales(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
         yield Finding(
             "error",
             "exploding-outputs",
-            f"outputs of {_counted(len(exploded), 'layer')} have a standard deviation above "
+            f"outputs of {counted(len(exploded), 'layer')} have a standard deviation above "
             f"{_EXPLODED:g}",
             len(exploded),
             tuple(each.name for each in exploded),
@@ -202,7 +199,7 @@ def _scales(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
         yield Finding(
             "error",
             "vanishing-outputs",
-            f"outputs of {_counted(len(vanished), 'layer')} have a standard deviation below "
+            f"outputs of {counted(len(vanished), 'layer')} have a standard deviation below "
             f"{_VANISHED:g}",
             len(vanished),
             tuple(each.name for each in vanished),
@@ -254,7 +251,3 @@ def _classifier(
             (name,),
             "train longer, or with class weights or another learning rate",
         )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.arguments import at_least, check_function, real_array, rectangular_array
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.sample import spread
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
-from cnnx.model.model_argument import check_model
+from cnnx.model.model_argument import check_single_model
 from cnnx.spelling import checked_call
 from cnnx.training.config import is_frozen
 from cnnx.training.learning_rate_range import lr_find
@@ -80,9 +78,7 @@ def check_training(
         >>> [finding.check for finding in cnnx.doctor.check_training(model, x, y)]
         ['learning-rate']
     """
-    check_model(model, "check_training")
-    refuse_heads(model._core, "check_training")
-    refuse_inputs(model._core, "check_training")
+    check_single_model(model, "check_training")
     at_least(0, seed, "check_training", "seed")
     check_function(progress, "check_training", "progress", "a function of two numbers of steps")
     images = real_array(x, "check_training", "x")

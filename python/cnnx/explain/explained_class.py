@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, integer, is_integer, shown
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
-from cnnx.model.model_argument import check_model
-from cnnx.model.predictions import outputs_are_values
+from cnnx.model.model_argument import check_single_model
+from cnnx.model.predictions import classes_of, outputs_are_values
 from cnnx.spelling import nearest
 
 if TYPE_CHECKING:
@@ -44,9 +42,7 @@ class ExplainedClass:
     def __init__(
         self, model: Model, x: ImageLike, classes: ClassLike | None, function: str
     ) -> None:
-        check_model(model, function)
-        refuse_heads(model._core, function)
-        refuse_inputs(model._core, function)
+        check_single_model(model, function)
         has_positions = model.task == "segmentation"
         if len(model.output_shape) != 1 and not has_positions:
             raise ValueError(
@@ -94,7 +90,9 @@ def _factors(
     images, count = outputs.shape
     is_pair = count == 1 and not outputs_are_values(model._core)
     if classes is None:
-        indices = _predicted(model, outputs) if is_pair else outputs.argmax(axis=1)
+        indices = (
+            classes_of(outputs, model._core.probability_kind) if is_pair else outputs.argmax(axis=1)
+        )
     else:
         indices = _indices(model, classes, images, 2 if is_pair else count, function)
     if is_pair:
@@ -111,7 +109,7 @@ def _factors_of_positions(
 
     Without `classes` it is that of most positions besides the background, class 0.
     """
-    predicted = _predicted(model, outputs)
+    predicted = classes_of(outputs, model._core.probability_kind)
     count = max(2, outputs.shape[-1])
     if classes is None:
         counts = np.stack([np.bincount(own.ravel(), minlength=count) for own in predicted])
@@ -127,13 +125,6 @@ def _factors_of_positions(
         sign, output = (2 * index - 1, 0) if outputs.shape[-1] == 1 else (1, index)
         own[chosen, output] = sign / np.float32(chosen.sum())
     return indices, factors
-
-
-def _predicted(model: Model, outputs: FloatArray) -> NDArray[np.intp]:
-    """The predicted classes of raw outputs, whose last axis is that of the classes."""
-    middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
-    is_one = outputs.shape[-1] == 1
-    return np.asarray(outputs[..., 0] > middle if is_one else outputs.argmax(axis=-1), np.intp)
 
 
 def _indices(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from cnnx.layers.base import Layer, Symbol
 # names are empty it numbers layers of a kind, and a layer reads the one before.
 LayerTuple: TypeAlias = "tuple[str, dict[str, Any], str, list[str], bool, list[list[LayerTuple]]]"
 Shape: TypeAlias = "tuple[int, int, int]"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class Input(Symbol):
@@ -64,6 +66,11 @@ def input_shape_of(shape: object, function: str, argument: str) -> Shape:
             f"channels first: {argument}={(width, channels, height)}"
         )
     return height, width, channels
+
+
+def is_layer_name(text: str) -> bool:
+    """Whether a layer of a graph may have this name."""
+    return bool(_NAME.fullmatch(text)) and text != "input" and not text.startswith("cnnx.")
 
 
 def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:

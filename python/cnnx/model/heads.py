@@ -15,9 +15,6 @@ from cnnx.layers.merge import Concat
 from cnnx.layers.shape import Flatten
 from cnnx.model.predictions import Task, predicted, task_of_outputs
 
-# Kinds of layers whose outputs are probabilities.
-PROBABILITY_KINDS = ("softmax", "sigmoid")
-
 
 class Head(NamedTuple):
     """One of several outputs of a model.
@@ -104,6 +101,11 @@ def joined_heads(outputs: Mapping[str, Symbol]) -> Symbol:
     return Concat(name="outputs")(*flat)
 
 
+def probabilities_after(kind: str | None) -> str:
+    """How a new head whose layer is of this kind becomes probabilities."""
+    return "outputs" if kind in ("softmax", "sigmoid") else "softmax"
+
+
 def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) -> None:
     """Make the inputs of the last layer, before they are flattened, heads with these names."""
     inputs = {name: sources for _, _, name, sources, _, _ in layers}
@@ -113,8 +115,7 @@ def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) ->
     heads = []
     for name, flat in zip(names, inputs[layers[-1][2]], strict=True):
         (source,) = inputs[flat]
-        own = "outputs" if kinds.get(source) in PROBABILITY_KINDS else "softmax"
-        heads.append((name, list(shapes[source]), own))
+        heads.append((name, list(shapes[source]), probabilities_after(kinds.get(source))))
     core.set_heads(heads)
 
 

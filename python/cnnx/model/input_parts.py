@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from cnnx import _core
 from cnnx.arguments import FloatArray, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images
-from cnnx.layers.graph import Input, LayerTuple, Shape
+from cnnx.layers.graph import Input, LayerTuple, Shape, is_layer_name
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # Layers that rescale floats of any range.
 NORMS = ("batch_norm2d", "layer_norm")
 
@@ -95,7 +93,7 @@ def named_inputs(inputs: Mapping[Any, Any]) -> dict[str, Input]:
     for name, each in inputs.items():
         if not isinstance(name, str):
             raise TypeError(f"Model.from_graph: inputs has the name {shown(name)}, expected text")
-        if not _NAME.fullmatch(name) or name == "input" or name.startswith("cnnx."):
+        if not is_layer_name(name):
             raise ValueError(
                 f"Model.from_graph: inputs has the name {name!r}, expected 1 to 100 letters, "
                 "digits, underscores, hyphens or dots, neither 'input' nor beginning with 'cnnx.'"

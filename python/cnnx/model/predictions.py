@@ -97,10 +97,19 @@ def predicted(
     """
     if kind == "none":
         return outputs[:, 0] if shape == (1,) else outputs
-    if shape[-1] == 1:
-        indices = (outputs[..., 0] > 0.5).astype(np.int64)
-    elif kind == "sigmoid":
+    if kind == "sigmoid" and shape[-1] != 1:
         return outputs > 0.5
-    else:
-        indices = outputs.argmax(axis=-1)
+    indices = classes_of(outputs, "outputs")
     return np.array(classes)[indices] if classes else indices
+
+
+def classes_of(outputs: NDArray[Any], kind: str) -> NDArray[np.int64]:
+    """Indices of the predicted classes; a single output stands for class 0 or 1.
+
+    Args:
+        outputs: raw outputs, of whose last axis each is a class.
+        kind: kind of probabilities that they become; "outputs" are probabilities.
+    """
+    if outputs.shape[-1] != 1:
+        return np.asarray(outputs.argmax(axis=-1))
+    return (outputs[..., 0] > (0.5 if kind == "outputs" else 0.0)).astype(np.int64)

@@ -16,7 +16,7 @@ from cnnx.layers.graph import Shape, input_shape_of
 from cnnx.layers.merge import Concat
 from cnnx.layers.shape import Flatten
 from cnnx.model.foreign_files import refusal_of
-from cnnx.model.heads import PROBABILITY_KINDS
+from cnnx.model.heads import probabilities_after
 from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
 from cnnx.onnx.graph import Graph
@@ -135,9 +135,7 @@ def _with_one_output(
 
 def _set_heads(model: Model, heads: Sequence[ImportedHead]) -> None:
     """Name the ranges of the output that are the outputs of the file."""
-    model._core.set_heads(
-        [(head.name, list(head.shape), head.probabilities or head.own_kind) for head in heads]
-    )
+    model._core.set_heads([(head.name, list(head.shape), head.probabilities) for head in heads])
 
 
 class ImportedHead(NamedTuple):
@@ -146,19 +144,12 @@ class ImportedHead(NamedTuple):
     Attributes:
         name: its name.
         shape: shape of one image's output.
-        probabilities: how it becomes probabilities, as cnnx wrote it, or None.
-        kind: kind of the layer that computes it.
+        probabilities: how it becomes probabilities: as cnnx wrote it, else by its layer.
     """
 
     name: str
     shape: tuple[int, ...]
-    probabilities: str | None
-    kind: str
-
-    @property
-    def own_kind(self) -> str:
-        """How it becomes probabilities if no file says so."""
-        return "outputs" if self.kind in PROBABILITY_KINDS else "softmax"
+    probabilities: str
 
 
 class Imported(NamedTuple):
@@ -194,7 +185,7 @@ def network_of(
         for each, of in zip(conversion.outputs, values, strict=True)
     ]
     heads = [
-        ImportedHead(of.name, each.shape, of.probabilities, _kind(each.symbol))
+        ImportedHead(of.name, each.shape, of.probabilities or _probabilities(each.symbol))
         for each, of in zip(done, values, strict=True)
     ]
     symbol = _joined(conversion.network, [each.symbol for each in done])
@@ -211,8 +202,8 @@ def network_of(
     return Imported(conversion.network, symbol, heads, preprocessing)
 
 
-def _kind(symbol: Symbol) -> str:
-    return "input" if symbol.layer is None else symbol.layer.kind
+def _probabilities(symbol: Symbol) -> str:
+    return probabilities_after("input" if symbol.layer is None else symbol.layer.kind)
 
 
 def _joined(network: Network, symbols: Sequence[Symbol]) -> Symbol:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnx.layers.base import Layer, Symbol
-from cnnx.layers.graph import Input, LayerTuple
+from cnnx.layers.graph import Input, LayerTuple, is_layer_name
 from cnnx.model.build import built
 from cnnx.model.input_parts import flat_inputs
 from cnnx.model.model import Model
@@ -21,7 +20,6 @@ from cnnx.preprocessing import Preprocessing
 BUFFERS = ("running_mean", "running_variance", "weight_scale")
 # Kinds of layers whose output has only values of their input.
 KEEP_VALUES = ("dropout", "flatten", "max_pool2d")
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class Network:
@@ -156,7 +154,7 @@ class Network:
         names: list[str] = []
         for layer in layers:
             wish = self._wished.get(layer, "")
-            good = _NAME.fullmatch(wish) and wish not in taken and not wish.startswith("cnnx.")
+            good = is_layer_name(wish) and wish not in taken
             names.append(wish if good else "")
             taken.add(names[-1])
         ordinals: Counter[str] = Counter()

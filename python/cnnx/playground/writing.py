@@ -13,10 +13,8 @@ from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
 from cnnx.model.compute_dtype import in_float32
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
-from cnnx.model.model_argument import check_model
+from cnnx.model.model_argument import check_model, check_single_model
 from cnnx.model.parameter_sizes import int8_counts
 from cnnx.model.predictions import outputs_are_values
 from cnnx.playground.page import Sample, playground_page
@@ -105,8 +103,7 @@ def check_classifier(model: Model) -> None:
             f"write: {name}.weight is int8, expected a model with float32 weights, which a page "
             "trains: write the page of the model that was quantized"
         )
-    refuse_heads(model._core, "write")
-    refuse_inputs(model._core, "write")
+    check_single_model(model, "write")
     if outputs_are_values(model._core):
         raise ValueError(
             "write: the model predicts values, expected a classifier: trained with "

@@ -8,10 +8,8 @@ from cnnx.data.dataset import Dataset, ImageLike
 from cnnx.data.dataset import LabelledImages as Labelled
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.custom_layers import custom_layer
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
-from cnnx.model.model_argument import check_model
+from cnnx.model.model_argument import check_single_model
 from cnnx.quantization.accuracy import Agreement, LabelledCheck
 from cnnx.quantization.calibrated_network import CalibratedNetwork, calibrated_network
 from cnnx.quantization.calibration_images import compared_images
@@ -130,9 +128,7 @@ def quantize_with_report(
         >>> report.int8_layers
         ('conv2d_1', 'conv2d_2', 'dense_1', 'dense_2')
     """
-    check_model(model, _FUNCTION)
-    refuse_heads(model._core, _FUNCTION)
-    refuse_inputs(model._core, _FUNCTION)
+    check_single_model(model, _FUNCTION)
     one_of(calibration, CALIBRATIONS, _FUNCTION, "calibration")
     most = not_negative(max_accuracy_drop, _FUNCTION, "max_accuracy_drop")
     least = not_negative(min_agreement, _FUNCTION, "min_agreement")

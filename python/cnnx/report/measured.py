@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnx.batch_arguments import IGNORED
 from cnnx.data.dataset import Dataset
+from cnnx.data.dataset_sizes import counted
 from cnnx.doctor import Finding, check_data, check_model
 from cnnx.doctor.file_checks import check_readable
 from cnnx.doctor.finding import by_severity
@@ -60,7 +61,7 @@ def measured_classes(
         words: the images in a few words, such as "of the test set", or nothing.
         skipped: names of files that could not be read and are not in the evaluation.
     """
-    images = _counted(evaluation.count, words)
+    images = _images(evaluation.count, words)
     return Measured(
         f"{evaluation.accuracy:.2%} of {images} are classified correctly",
         evaluation_sections(evaluation, lambda indices: attention(model, evaluation, indices)),
@@ -124,7 +125,7 @@ def _measured(
         error = f"mean absolute error {evaluation.mean_absolute_error:.4g}"
         summary = f"R2 {evaluation.r2:.4f} and {error}"
     return Measured(
-        f"{summary} on {_counted(evaluation.count, words)}",
+        f"{summary} on {_images(evaluation.count, words)}",
         sections,
         findings,
         "The doctor examined the model by its outputs for some of the images.",
@@ -150,5 +151,5 @@ def _findings(model: Model, evaluation: Evaluation, skipped: Sequence[str]) -> l
     return by_severity([*unreadable, *check_data(data), *check_model(model, images, labels)])
 
 
-def _counted(images: int, words: str) -> str:
-    return " ".join(filter(None, (f"{images:,} image{'s' * (images != 1)}", words)))
+def _images(count: int, words: str) -> str:
+    return f"{counted(count, 'image')} {words}".rstrip()

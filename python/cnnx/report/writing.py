@@ -12,10 +12,8 @@ from cnnx.data.atomic_file import replace_file
 from cnnx.data.dataset import LabelledImages
 from cnnx.evaluation import Evaluation, RegressionEvaluation, SegmentationEvaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
-from cnnx.model import model_argument
-from cnnx.model.heads import refuse_heads
-from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_single_model
 from cnnx.report.content import Content, report_page
 from cnnx.report.environment import environment
 from cnnx.report.measured import (
@@ -85,9 +83,7 @@ def write(
         >>> cnnx.report.write("xo.html", model, (x, y), history=history)  # doctest: +SKIP
     """
     name = path_of(path, "write")
-    model_argument.check_model(model, "write")
-    refuse_heads(model._core, "write")
-    refuse_inputs(model._core, "write")
+    check_single_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")
     if settings is not None and not isinstance(settings, Mapping):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray
+from cnnx.model.predictions import classes_of
 
 
 class PositionCounts:
@@ -29,7 +30,7 @@ class PositionCounts:
     def __init__(self, outputs: int, probabilities: str, ignore_index: int | None) -> None:
         classes = max(2, outputs)
         self.matrix: NDArray[Any] = np.zeros((classes, classes), np.int64)
-        self._threshold = 0.5 if probabilities == "outputs" else 0.0
+        self._probabilities = probabilities
         self._ignore_index = ignore_index
 
     def of_images(
@@ -43,9 +44,9 @@ class PositionCounts:
                 outputs.
             weights: weights of the images, or None.
         """
-        predicted = self._classes(outputs, self._threshold)
+        predicted = classes_of(outputs, self._probabilities)
         is_soft = labels.ndim == outputs.ndim
-        own = self._classes(labels, 0.5) if is_soft else labels.astype(np.int64, copy=False)
+        own = classes_of(labels, "outputs") if is_soft else labels.astype(np.int64, copy=False)
         size = len(self.matrix)
         pairs = own * size + predicted
         of_each = None if weights is None else np.broadcast_to(_rows(weights), pairs.shape)
@@ -64,13 +65,6 @@ class PositionCounts:
     def metrics(self) -> dict[str, float]:
         """Mean IoU of the classes that occur among the labels or the predictions, by its name."""
         return {"mean_iou": mean_of_defined(ious_of(self.matrix))}
-
-    @staticmethod
-    def _classes(values: NDArray[Any], threshold: float) -> NDArray[np.int64]:
-        is_one = values.shape[-1] == 1
-        return np.asarray(
-            values[..., 0] > threshold if is_one else values.argmax(axis=-1), np.int64
-        )
 
 
 def _rows(weights: FloatArray) -> NDArray[np.float64]:
