@@ -145,12 +145,23 @@ def with_norms(
     expected, bounds = {}, {}
     for index in range(inputs):
         exact = of_a_step(compute(index, 0.0, 0), skipped)
-        changed = [of_a_step(compute(index, noise, seed), skipped) for seed in range(5)]
+        sizes = {
+            name: within[name != "gradient"] * np.linalg.norm(value)
+            for name, value in exact.items()
+        }
+        changes = dict.fromkeys(exact, 0.0)
+        for seed in range(40):
+            # Five draws tell how errors grow in a smooth network. At kinks the changes are
+            # rare and large, so that it takes more draws to meet them.
+            if seed >= 5 and all(changes[name] <= size for name, size in sizes.items()):
+                break
+            changed = of_a_step(compute(index, noise, seed), skipped)
+            for name, value in exact.items():
+                change = float(np.linalg.norm(changed[name] - value))
+                changes[name] = max(changes[name], change)
         for name, value in exact.items():
-            size = within[name != "gradient"] * np.linalg.norm(value)
-            change = max(np.linalg.norm(each[name] - value) for each in changed)
             expected[f"{index} {name}"] = value
-            bounds[f"{index} {name}"] = max(size, 3 * change) + 1e-30
+            bounds[f"{index} {name}"] = max(sizes[name], 3 * changes[name]) + 1e-30
     return expected, bounds
 
 
