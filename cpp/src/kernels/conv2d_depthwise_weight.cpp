@@ -8,11 +8,14 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Columns of the largest tile. The rest of a line is divided into tiles of nearly equal size. The
-// baseline, for CPUs from before 2013, uses half the sizes.
+// Columns of the largest tile. The rest of a line is divided into tiles of nearly equal size. Every
+// size takes long to compile: half of them are enough for bfloat16, and for the baseline of CPUs
+// from before 2013.
 #if defined(CNNX_HAS_FMA)
-constexpr int kMostColumns = 8;
+template <class Number>
+constexpr int kMostColumns = sizeof(Number) == sizeof(float) ? 8 : 4;
 #else
+template <class Number>
 constexpr int kMostColumns = 4;
 #endif
 
@@ -102,7 +105,7 @@ template <class Number>
 using Tile = void (*)(const Gradient<Number>&, const Outputs&);
 template <class Number>
 struct Tiles {
-  Tile<Number> of[kMostColumns];
+  Tile<Number> of[kMostColumns<Number>];
   Tile<Number> rest;
 
   CNNX_INLINE void add(const Gradient<Number>& g, Outputs outputs, int64_t columns) const {
@@ -118,14 +121,17 @@ constexpr Tile<Number> rest_tile() {
 }
 template <class Number, int kStride, int kHigh>
 constexpr Tiles<Number> tiles() {
-  return {{add_tile<Number, kStride, kHigh, 1>, add_tile<Number, kStride, kHigh, 2>,
-           add_tile<Number, kStride, kHigh, 3>, add_tile<Number, kStride, kHigh, 4>,
-#if defined(CNNX_HAS_FMA)
-           add_tile<Number, kStride, kHigh, 5>, add_tile<Number, kStride, kHigh, 6>,
-           add_tile<Number, kStride, kHigh, 7>, add_tile<Number, kStride, kHigh, 8>
-#endif
-          },
-          rest_tile<Number, kStride, kHigh>()};
+  if constexpr (kMostColumns<Number> == 4) {
+    return {{add_tile<Number, kStride, kHigh, 1>, add_tile<Number, kStride, kHigh, 2>,
+             add_tile<Number, kStride, kHigh, 3>, add_tile<Number, kStride, kHigh, 4>},
+            rest_tile<Number, kStride, kHigh>()};
+  } else {
+    return {{add_tile<Number, kStride, kHigh, 1>, add_tile<Number, kStride, kHigh, 2>,
+             add_tile<Number, kStride, kHigh, 3>, add_tile<Number, kStride, kHigh, 4>,
+             add_tile<Number, kStride, kHigh, 5>, add_tile<Number, kStride, kHigh, 6>,
+             add_tile<Number, kStride, kHigh, 7>, add_tile<Number, kStride, kHigh, 8>},
+            rest_tile<Number, kStride, kHigh>()};
+  }
 }
 // For strides 1 and 2, and for three rows of taps and one.
 template <class Number>
@@ -145,7 +151,7 @@ void add_tiles(const Gradient<Number>& g) {
     const Range taps = taps_inside(g.vertical, row, g.height);
     int64_t columns;
     for (int64_t q = 0; q < g.columns; q += columns) {
-      columns = divide_up(g.columns - q, divide_up(g.columns - q, kMostColumns));
+      columns = divide_up(g.columns - q, divide_up(g.columns - q, kMostColumns<Number>));
       int64_t u = taps.first;
       for (; u + 3 <= taps.last; u += 3) tiles[0].add(g, {row, q, u}, columns);
       for (; u < taps.last; ++u) tiles[1].add(g, {row, q, u}, columns);
@@ -190,7 +196,7 @@ void add_map(const Gradient<Number>& g) {
   constexpr int64_t kAhead = 4 * kLanes;
   const int64_t channels = g.channels, left = g.horizontal.origin;
   const int64_t row_step = g.width * channels, gradient_step = g.columns * channels;
-  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  VectorsOfLongBody::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[9], grads[3][kCount];
     CNNX_UNROLL for (int k = 0; k < 9; ++k) sum[k] = lanes.load(g.sums + k * channels + channel);
     const Number* gradient = g.gradient + g.first * gradient_step + channel;
