@@ -11,7 +11,7 @@ import cnnx
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: install the extra sklearn")
-pytest.importorskip("distributed", reason="needs dask: pip install dask distributed")
+pytest.importorskip("distributed.client", reason="needs dask: pip install dask distributed")
 import distributed
 import joblib
 from searches import SEARCHES, Samples, classifier, failing_network, fitted, results_of_both

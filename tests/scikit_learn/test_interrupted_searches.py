@@ -79,7 +79,7 @@ def becomes_true(condition: Callable[[], bool], seconds: float) -> bool:
 @pytest.mark.parametrize("kind", ["loky", "dask"])
 def test_an_interrupted_search_leaves_no_process(kind: str, tmp_path: Path) -> None:
     if kind == "dask":
-        pytest.importorskip("distributed", reason="needs dask: pip install dask distributed")
+        pytest.importorskip("distributed.client", reason="needs dask: pip install dask distributed")
     program, marker = tmp_path / "program.py", tmp_path / "fitting"
     program.write_text(PROGRAM, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
