@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from c_functions import CALLBACKS, INVALID_ARGUMENT, STRUCTS, UINT8, CApi, Function
+from test_c_api_model_parts import two_inputs_and_outputs
 
 C = CApi()
 
@@ -30,6 +31,8 @@ SAMPLES = STRUCTS["cnnx_samples"](
 )
 
 NAMES = (ctypes.c_char_p * 1)(b"flatten_1")
+HEAD_SHAPE = np.array([3], np.int64)
+HEAD = STRUCTS["cnnx_head"](name=b"a", kind=b"none", shape=HEAD_SHAPE.ctypes.data, axes=1)
 RESUME = CALLBACKS["cnnx_epoch_callback"](lambda *_: 1)
 
 
@@ -42,6 +45,7 @@ class World:
     epoch: ctypes.c_void_p
     checkpoint: ctypes.c_void_p
     restored: ctypes.c_void_p  # a trainer of the checkpoint's model
+    parted: ctypes.c_void_p  # a model with two inputs and two outputs
     folder: Path
     content: bytes  # of a model's file
 
@@ -133,6 +137,18 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_set_probability_kind": (lambda w: [w.model, "softmax"], set()),
     "model_temperature": (lambda w: [w.model, ctypes.byref(ctypes.c_float())], set()),
     "model_set_temperature": (lambda w: [w.model, 1.0], set()),
+    "model_input_part_count": (lambda w: [w.parted, a_number()], set()),
+    "model_input_part": (
+        lambda w: [w.parted, 0, a_text(), *(a_number() for _ in range(4))],
+        {"name", "offset", "height", "width", "channels"},
+    ),
+    "model_head_count": (lambda w: [w.parted, a_number()], set()),
+    "model_head": (
+        lambda w: [w.parted, 0, a_text(), a_text(), a_number()],
+        {"name", "kind", "offset"},
+    ),
+    "model_head_shape": (lambda w: [w.parted, 0, INTEGERS, 8, a_number()], set()),
+    "model_set_heads": (lambda w: [w.parted, ctypes.byref(HEAD), 1], set()),
     "model_predict": (
         lambda w: [w.model, ctypes.byref(IMAGE), a_number(), FLOATS, 32],
         {"index", "probabilities"},
@@ -294,7 +310,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     restored = C.made(C.trainer_create, copy, None, None, "averaging")
     C.model_destroy(copy)
     content = (folder / "model.cnnx").read_bytes()
-    yield World(model, trainer, epoch, checkpoint, restored, folder, content)
+    with C.loaded(two_inputs_and_outputs()) as parted:
+        yield World(model, trainer, epoch, checkpoint, restored, parted, folder, content)
     C.ok(C.use_threads(0))
     C.model_destroy(model)
     C.epoch_destroy(epoch)

@@ -19,6 +19,8 @@ HEADERS = {
 # C functions of other names.
 TWINS = {
     "Model::output_shape": ["model_output_shape", "model_output_count"],
+    "Model::inputs": ["model_input_part_count", "model_input_part"],
+    "Model::heads": ["model_head_count", "model_head", "model_head_shape"],
     "Model::classes": ["model_class_count", "model_class_name"],
     "Model::layer_outputs": ["model_layer_output", "model_layer_outputs"],
     "Model::layer_infos": ["model_layer_count", "model_layer_info", "model_layer_shape"],
@@ -39,14 +41,9 @@ TWINS = {
 }
 
 DISTRIBUTED = "the exchange between processes is a C++ class that the caller derives from"
-SEVERAL_OUTPUTS = "in C a model with several outputs has one, which holds them side by side"
-SEVERAL_INPUTS = "in C a model with several inputs has one, which holds them side by side"
 RESUMING = "cnnx_trainer_save_checkpoint and cnnx_trainer_continue_epoch take the epoch itself"
 WITHOUT_TWIN = {
     "Model::layers": "layers with all settings are C++ structs; C reads names, kinds and shapes",
-    "Model::heads": SEVERAL_OUTPUTS,
-    "Model::set_heads": SEVERAL_OUTPUTS,
-    "Model::inputs": SEVERAL_INPUTS,
     "Trainer::distribute": DISTRIBUTED,
     "Trainer::segments": DISTRIBUTED,
     "Trainer::contribution": DISTRIBUTED,

@@ -109,6 +109,32 @@ def test_a_head_that_ends_in_probabilities_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(some(x)["soft"], model(x)["soft"])
 
 
+# The last has as many inputs of its Concat as heads, of other sizes.
+@pytest.mark.parametrize("last", ["dense", "concat"])
+def test_ranges_of_another_output_are_cut_out_of_it(last: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = Input(SHAPE)
+    values = GlobalAvgPool2d()(Conv2d(4, 3)(image))
+    parts = [Dense(size)(values) for size in ((11,) if last == "dense" else (5, 5, 1))]
+    model = Model.from_graph(image, parts[0] if last == "dense" else cnnx.Concat()(*parts), seed=1)
+    model._core.set_heads(
+        [("class", [3], "softmax"), ("map", [2, 1, 3], "softmax"), ("age", [2], "none")]
+    )
+    x = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8)
+    cnnx.onnx.save(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(
+        tmp_path / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    found = dict(zip(("class", "map", "age"), session.run(None, {"images": x}), strict=True))
+    expected = model.predict_proba(x)
+    np.testing.assert_allclose(found["class"], expected["class"], atol=2e-6)
+    np.testing.assert_allclose(np.moveaxis(found["map"], 1, 3), expected["map"], atol=2e-6)
+    np.testing.assert_allclose(found["age"], expected["age"], atol=2e-6)
+    again = cnnx.onnx.load(tmp_path / "model.onnx")
+    assert again.heads == model.heads
+    np.testing.assert_allclose(again.predict_proba(x)["map"], expected["map"], atol=2e-6)
+
+
 @pytest.mark.parametrize("text", ["[1]", '{"class": "logits"}', "{"])
 def test_damaged_names_of_outputs_are_refused(text: str, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")

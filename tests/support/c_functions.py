@@ -72,7 +72,9 @@ def structs() -> dict[str, type[ctypes.Structure]]:
         fields = []
         for member in filter(None, map(str.strip, members.split(";"))):
             kind, stars, field = _declared(member)
-            fields.append((field, ctypes.c_void_p if stars else NUMBERS[kind]))
+            text = kind == "char" and stars == 1
+            pointer = ctypes.c_char_p if text else ctypes.c_void_p
+            fields.append((field, pointer if stars else NUMBERS[kind]))
         found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
     return found
 

@@ -261,3 +261,27 @@ def test_labels_of_focal_loss_and_of_a_custom_loss() -> None:
         both.append((trainer.compute_gradients(x, own), trainer.gradients.copy()))
     assert both[0][0] == pytest.approx(both[1][0], rel=1e-6)
     np.testing.assert_allclose(both[0][1], both[1][1], atol=1e-6)
+
+
+def ending_in(last: cnnx.Layer) -> Model:
+    """A model whose output "kind" ends in a layer."""
+    image = Input((4, 4, 1))
+    values = GlobalAvgPool2d()(Conv2d(3, 3)(image))
+    return Model.from_graph(image, {"size": Dense(2)(values), "kind": last(Dense(2)(values))})
+
+
+@pytest.mark.parametrize("last", [cnnx.Softmax(), cnnx.Sigmoid()], ids=repr)
+def test_an_output_that_makes_probabilities_itself_is_refused(last: cnnx.Layer) -> None:
+    model = ending_in(last)
+    sentence = f'the output "kind" ends in {last.kind}, but focal takes raw outputs'
+    with pytest.raises(ValueError, match=sentence):
+        cnnx.Trainer(model, loss={"size": cnnx.MSE(), "kind": Focal()})
+    cnnx.Trainer(model, loss={"size": cnnx.CrossEntropy(), "kind": cnnx.MSE()})
+
+
+def test_an_output_in_a_range_of_its_own_is_warned_about() -> None:
+    model = ending_in(ReLU())
+    sentence = "the output 'kind' ends in relu, but CrossEntropy expects raw outputs"
+    with pytest.warns(cnnx.Warning, match=sentence):
+        cnnx.Trainer(model, loss={"size": cnnx.MSE(), "kind": cnnx.CrossEntropy()})
+    cnnx.Trainer(model, loss={"size": cnnx.CrossEntropy(), "kind": cnnx.MSE()})

@@ -197,6 +197,39 @@ CNNX_API cnnx_status cnnx_model_metadata(const cnnx_model* model, int64_t index,
 // Adds or replaces the text of a name; NULL removes it.
 CNNX_API cnnx_status cnnx_model_set_metadata(cnnx_model* model, const char* name, const char* text);
 
+// Several inputs or outputs. ----------------------------------------------------------------------
+
+// A model with several inputs reads each from a range of its flat input, one after the other: an
+// image of a batch then holds the numbers of all. The count is 0 for a model with one input.
+CNNX_API cnnx_status cnnx_model_input_part_count(const cnnx_model* model, int64_t* count);
+// The name of an input, its first number in an image's input, and its shape,
+// 0 <= index < input_part_count. Each may be NULL.
+CNNX_API cnnx_status cnnx_model_input_part(const cnnx_model* model, int64_t index,
+                                           const char** name, int64_t* offset, int64_t* height,
+                                           int64_t* width, int64_t* channels);
+
+// A model with several outputs, its heads, writes each to a range of its output, one after the
+// other. The count is 0 for a model with one output.
+CNNX_API cnnx_status cnnx_model_head_count(const cnnx_model* model, int64_t* count);
+// The name of a head, how its outputs become probabilities, as in cnnx_model_probability_kind, and
+// its first number in an image's output, 0 <= index < head_count. Each may be NULL.
+CNNX_API cnnx_status cnnx_model_head(const cnnx_model* model, int64_t index, const char** name,
+                                     const char** kind, int64_t* offset);
+// The shape of a head, as in cnnx_model_output_shape.
+CNNX_API cnnx_status cnnx_model_head_shape(const cnnx_model* model, int64_t index, int64_t* shape,
+                                           int64_t room, int64_t* axes);
+
+typedef struct cnnx_head {
+  const char* name;
+  const char* kind;  // as in cnnx_model_probability_kind
+  const int64_t* shape;
+  int64_t axes;
+} cnnx_head;
+
+// Divides the output of a model, such as that of a concat of several flattened outputs, into heads.
+// Names differ, and the shapes add up to the output. cnnx_model_predict refuses a model with heads.
+CNNX_API cnnx_status cnnx_model_set_heads(cnnx_model* model, const cnnx_head* heads, int64_t count);
+
 // Predicting. -------------------------------------------------------------------------------------
 
 // Predicts one image. Resizes it, converts grey/RGB and normalises it by the model's preprocessing,

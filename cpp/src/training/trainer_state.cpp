@@ -16,6 +16,7 @@
 #include "runtime/add_time.h"
 #include "runtime/check_settings.h"
 #include "training/not_finite.h"
+#include "training/raw_outputs.h"
 
 namespace cnnx {
 namespace training {
@@ -63,12 +64,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   }
   runtime::check_settings("trainer: ", options);
   check_schedule(schedule);
-  const std::string& last = model->graph.nodes().back().layer.kind;
-  if (loss.main_term().takes_logits() && (last == "softmax" || last == "sigmoid")) {
-    throw std::invalid_argument(
-        "trainer: the model ends in " + last + ", but " + loss.main_term().name() +
-        " takes raw outputs and applies it itself: leave the last layer out");
-  }
+  check_outputs_are_raw(*model, loss);
   for (int i = 0; i < optimizer.slot_count(); ++i) {
     slots.emplace_back(model->graph.parameters().floats());
     slot_pointers.push_back(slots.back().data());

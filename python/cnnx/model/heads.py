@@ -120,16 +120,29 @@ def name_heads(core: _core.Model, layers: list[LayerTuple], names: list[str]) ->
 
 
 def sources_of_heads(core: _core.Model) -> list[str]:
-    """Names of the layers whose outputs the heads are; none if there is one output."""
-    if not core.heads:
+    """Names of the layers whose outputs the heads are.
+
+    None if there is one output, or if the heads are ranges of the output of another layer than a
+    Concat of theirs, which C and C++ can make.
+    """
+    heads = core_heads(core)
+    layers = {name: (kind, sources) for kind, _, name, sources, _ in core.layers}
+    kind, flat = layers[core.layers[-1][2]]
+    if kind != "concat" or len(flat) != len(heads):
         return []
-    inputs = {name: sources for _, _, name, sources, _ in core.layers}
-    return [inputs[flat][0] for flat in inputs[core.layers[-1][2]]]
+    shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
+    shapes["input"] = tuple(core.input_shape)
+    sources = [
+        layers[name][1][0] for name in flat if name in layers and layers[name][0] == "flatten"
+    ]
+    if [shapes.get(source) for source in sources] != [head.shape for head in heads]:
+        return []
+    return sources
 
 
 def layers_that_join_heads(core: _core.Model) -> set[str]:
-    """Names of the layers that only lay the heads side by side."""
-    if not core.heads:
+    """Names of the layers that only lay the outputs of `sources_of_heads` side by side."""
+    if not sources_of_heads(core):
         return set()
     _, _, last, flat, _ = core.layers[-1]
     return {last, *flat}

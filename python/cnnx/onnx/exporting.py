@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -53,11 +54,14 @@ def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph
         value, images[name] = _input(builder, core, own, shape, pixels=pixels)
         inputs.append(value)
     signals = _layers(builder, core, images)
-    sources = sources_of_heads(core)
-    if sources:
+    heads = core_heads(core)
+    if heads:
+        of_heads = [signals[source] for source in sources_of_heads(core)] or [
+            _range_of_head(builder, head, signals[core.layers[-1][2]]) for head in heads
+        ]
         outputs = [
-            _output_of_head(builder, head, signals[source])
-            for head, source in zip(core_heads(core), sources, strict=True)
+            _output_of_head(builder, head, signal)
+            for head, signal in zip(heads, of_heads, strict=True)
         ]
     else:
         outputs = [_output(builder, core, signals[core.layers[-1][2]])]
@@ -164,6 +168,21 @@ def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
         name = builder.rename(last.name, "probabilities" if kind == "outputs" else "values")
     axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
     return Value(name, np.dtype(np.float32), ("batch", *axes))
+
+
+def _range_of_head(builder: GraphBuilder, head: CoreHead, last: Signal) -> Signal:
+    """Cut the range of a head out of the output of the last layer."""
+    end = head.offset + math.prod(head.shape)
+    bounds = [
+        builder.constant(f"{head.name}.{name}", np.array([value], np.int64))
+        for name, value in (("start", head.offset), ("end", end), ("axis", 1))
+    ]
+    name = builder.node("Slice", last.name, *bounds)
+    if len(head.shape) == 3:
+        shape = builder.constant(f"{head.name}.shape", np.array([0, *head.shape], np.int64))
+        name = builder.node("Reshape", name, shape)
+        name = builder.node("Transpose", name, perm=[0, 3, 1, 2])
+    return Signal(name, head.shape)
 
 
 def _output_of_head(builder: GraphBuilder, head: CoreHead, signal: Signal) -> Value:

@@ -9,6 +9,7 @@ from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.metric_kinds import MAIN_METRICS
+from cnnx.model.heads import sources_of_heads
 from cnnx.model.model import Model
 from cnnx.spelling import instance_for
 from cnnx.training.head_losses import HeadLosses
@@ -151,10 +152,23 @@ class TrainingRecipe:
             self.loss.core_settings,
             options,
         )
-        last = model._core.layers[-1][0]
-        if self.loss.takes_logits and last in _NO_LOGITS:
-            warn(
-                f"Trainer: the model ends in {last}, but {type(self.loss).__name__} expects raw "
-                "outputs: leave the last layer out"
-            )
+        for output, kind, loss in self._outputs(model):
+            if loss.takes_logits and kind in _NO_LOGITS:
+                warn(
+                    f"Trainer: {output} ends in {kind}, but {type(loss).__name__} expects raw "
+                    "outputs: leave the last layer out"
+                )
         return core
+
+    def _outputs(self, model: Model) -> list[tuple[str, str, Loss]]:
+        """The name of each output in a sentence, the kind of its layer, and its loss."""
+        if not isinstance(self.loss, HeadLosses):
+            return [("the model", model._core.layers[-1][0], self.loss)]
+        kinds = {name: kind for kind, _, name, _, _ in model._core.layers}
+        losses = [loss for loss, _ in self.loss.terms.values()]
+        return [
+            (f"the output {name!r}", kinds.get(source, "input"), loss)
+            for name, source, loss in zip(
+                self.loss.terms, sources_of_heads(model._core), losses, strict=False
+            )
+        ]
