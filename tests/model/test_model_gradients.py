@@ -217,3 +217,38 @@ def test_refused_gradients(arguments: dict[str, Any], error: type, sentence: str
 def test_refused_names_of_layers(names: Any, error: type, sentence: str) -> None:
     with pytest.raises(error, match=f"^{sentence}"):
         small().layer_outputs(np.zeros((1, 8, 6, 3)), names)
+
+
+def two_outputs() -> cnnx.Model:
+    image = cnnx.Input((4, 3, 2))
+    maps = cnnx.Conv2d(3, 3, padding="same")(image)
+    outputs = {"class": cnnx.Dense(2)(cnnx.Flatten()(maps)), "mask": cnnx.Conv2d(2, 1)(maps)}
+    return cnnx.Model.from_graph(image, outputs, seed=1)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_gradients_of_several_outputs_are_those_of_their_ranges(single: bool) -> None:
+    model = two_outputs()
+    random = np.random.default_rng(0)
+    x = random.random((5, 4, 3, 2), np.float32)
+    factors = {name: random.standard_normal(y.shape) for name, y in model(x).items()}
+    flat = np.concatenate([each.reshape(5, -1) for each in factors.values()], axis=1)
+    if single:
+        x, flat, factors = x[0], flat[0], {name: each[0] for name, each in factors.items()}
+    assert_same_bits(model.gradients(x, factors), model.gradients(x, flat))
+    one = model.gradients(x, {"mask": factors["mask"]}, of="conv2d_1")
+    zero = {**factors, "class": np.zeros_like(factors["class"])}
+    assert_same_bits(one, model.gradients(x, zero, of="conv2d_1"))
+    assert np.abs(one).max() > 0
+
+
+def test_refused_gradients_of_several_outputs() -> None:
+    model, x = two_outputs(), np.zeros((5, 4, 3, 2), np.float32)
+    sentence = "grad_outputs has the name 'box', expected the model's outputs class, mask$"
+    with pytest.raises(ValueError, match=sentence):
+        model.gradients(x, {"box": np.zeros((5, 4))})
+    sentence = r"grad_outputs\['class'\] has shape \(5, 3\), expected that of the output, \(5, 2\)$"
+    with pytest.raises(ValueError, match=sentence):
+        model.gradients(x, {"class": np.zeros((5, 3))})
+    with pytest.raises(TypeError, match="grad_outputs is a dict, expected an array"):
+        model.until("conv2d_1").gradients(x, {"class": np.zeros((5, 2))})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, shown
+from cnnx.arguments import FloatArray, float32_array, shown
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import LayerTuple
 from cnnx.layers.merge import Concat
@@ -52,10 +54,7 @@ class CoreHead(NamedTuple):
 
     def of(self, outputs: FloatArray) -> FloatArray:
         """Its part of a batch of outputs, (batch, *shape)."""
-        size = 1
-        for each in self.shape:
-            size *= each
-        part = outputs[:, self.offset : self.offset + size]
+        part = outputs[:, self.offset : self.offset + math.prod(self.shape)]
         return part.reshape(len(outputs), *self.shape)
 
 
@@ -146,6 +145,45 @@ def layers_that_join_heads(core: _core.Model) -> set[str]:
         return set()
     _, _, last, flat, _ = core.layers[-1]
     return {last, *flat}
+
+
+def joined_factors(
+    core: _core.Model, factors: Mapping[str, ArrayLike], count: int | None
+) -> FloatArray:
+    """Factors of the raw outputs of heads as those of the one output that holds them.
+
+    Args:
+        core: the model.
+        factors: an array for each head, in its shape; a head without one has zeros.
+        count: the number of images, None for one without the axis.
+
+    Raises:
+        TypeError: if the model has one output.
+        ValueError: if a name is not that of a head, or a shape not its own.
+    """
+    heads = {head.name: head for head in core_heads(core)}
+    if not heads:
+        raise TypeError(
+            "gradients: grad_outputs is a dict, expected an array, because the model has one output"
+        )
+    batch = () if count is None else (count,)
+    joined = np.zeros((*batch, *core.output_shape), np.float32)
+    for name, given in factors.items():
+        if name not in heads:
+            raise ValueError(
+                f"gradients: grad_outputs has the name {shown(name)}, expected the model's outputs "
+                f"{', '.join(heads)}"
+            )
+        head = heads[name]
+        array = float32_array(given, "gradients", f"grad_outputs[{name!r}]")
+        if array.shape != (*batch, *head.shape):
+            raise ValueError(
+                f"gradients: grad_outputs[{name!r}] has shape {array.shape}, expected that of the "
+                f"output, {(*batch, *head.shape)}"
+            )
+        end = head.offset + math.prod(head.shape)
+        joined[..., head.offset : end] = array.reshape(*batch, -1)
+    return joined
 
 
 def predictions_of_heads(core: _core.Model, outputs: FloatArray, single: bool) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.model.heads import joined_factors
 from cnnx.model.input_parts import holds_integers
 from cnnx.model.inputs import ModelInputs
 from cnnx.model.layer_names import layer_name, layer_names
@@ -52,7 +53,9 @@ class LayerResults(ModelInputs):
         return {name: array[0] if single else array for name, array in outputs.items()}
 
     @checked_call
-    def gradients(self, x: ImageLike, grad_outputs: ArrayLike, *, of: str = "input") -> FloatArray:
+    def gradients(
+        self, x: ImageLike, grad_outputs: ArrayLike | Mapping[str, ArrayLike], *, of: str = "input"
+    ) -> FloatArray:
         """Compute the gradient of `sum(grad_outputs * model(x))` with respect to images or a layer.
 
         It tells how the outputs change with each pixel, or with each value of a layer's output.
@@ -63,7 +66,8 @@ class LayerResults(ModelInputs):
         Args:
             x: images, as for a call of the model.
             grad_outputs: the factor of each raw output, in the shape of `model(x)`. A row with a 1
-                at one class asks for the gradient of that class's output.
+                at one class asks for the gradient of that class's output. Of several outputs a
+                dict, without those whose factors are 0.
             of: "input", or the name of a layer, as in `Model.layers`; of several inputs the name of
                 one of them.
 
@@ -72,7 +76,8 @@ class LayerResults(ModelInputs):
             output.
 
         Raises:
-            TypeError: if `of` is not text, or the dtype of `grad_outputs` is not real.
+            TypeError: if `of` is not text, the dtype of `grad_outputs` is not real, or it is a dict
+                for one output.
             ValueError: if `x` or `grad_outputs` does not fit the model, or no layer is named `of`.
 
         Example:
@@ -87,7 +92,10 @@ class LayerResults(ModelInputs):
         known = layer_names(self._core, None, "gradients")
         of = layer_name(of, known if self._inputs else ["input", *known], "gradients", "of")
         pixels, integers, single = self._images(x, "gradients")
-        factors = float32_array(grad_outputs, "gradients", "grad_outputs")
+        if isinstance(grad_outputs, Mapping):
+            factors = joined_factors(self._core, grad_outputs, None if single else len(pixels))
+        else:
+            factors = float32_array(grad_outputs, "gradients", "grad_outputs")
         outputs = tuple(self._core.output_shape)
         expected = outputs if single else (len(pixels), *outputs)
         if factors.shape != expected:
