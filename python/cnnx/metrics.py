@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import float32_array, is_integer, rectangular_array, shown
 from cnnx.batch_arguments import class_labels
+from cnnx.spelling import checked_call
 
 __all__ = ["confusion_matrix", "top_k_accuracy"]
 
 
+@checked_call
 def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> float:
     """Fraction of rows whose label is among the k largest outputs; ties go to the lower index.
 
@@ -55,6 +57,7 @@ def label_ranks(scores: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.i
     return np.asarray(better.sum(axis=1), np.int64)
 
 
+@checked_call
 def confusion_matrix(
     labels: ArrayLike, predicted: ArrayLike, *, classes: int | Sequence[str]
 ) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from cnnx import _core
 from cnnx.arguments import integer
+from cnnx.spelling import checked_call
 
 _MOST = 1024  # the core's limit
 
@@ -28,6 +29,7 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
+@checked_call
 def set_num_threads(count: int) -> None:
     """Set the number of threads of all computations. Results do not depend on it.
 
@@ -52,6 +54,7 @@ def _thread_count(count: int, function: str) -> int:
     return number
 
 
+@checked_call
 @contextmanager
 def use_threads(count: int) -> Iterator[None]:
     """Within a `with`, compute with so many threads in the calling thread alone.

@@ -141,3 +141,15 @@ def test_type_checkers_report_every_typo(tmp_path: Path) -> None:
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
     reported = {int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line}
     assert reported == set(range(3, len(TYPOS) + 4)), done.stdout
+
+
+def test_every_public_function_answers_surplus_arguments() -> None:
+    python_sentences = []
+    for name, value in public_objects().items():
+        if not inspect.isfunction(value) or not inspect.signature(value).parameters:
+            continue
+        with pytest.raises(TypeError) as caught:
+            value(*[object()] * 40)
+        if not re.search(r": got .*, expected ", str(caught.value)):
+            python_sentences.append(f"{name}: {caught.value}")
+    assert python_sentences == []

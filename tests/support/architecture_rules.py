@@ -16,8 +16,9 @@ CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io"
 PYTHON_COMPONENTS = (
     ("_core",),
     ("advice", "arguments", "cmake_folder", "foreign_names", "launcher", "mapping", "metric_kinds"),
-    ("batch_arguments", "runtime", "spelling"),
-    ("distributed", "drawing", "preprocessing", "recipe"),
+    ("batch_arguments", "spelling"),
+    ("drawing", "preprocessing", "recipe", "runtime"),
+    ("distributed",),
     ("layers",),
     ("data",),
     ("model",),

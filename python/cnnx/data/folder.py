@@ -22,6 +22,7 @@ from cnnx.data.image_files import (
     nested_image_names,
     subfolders,
 )
+from cnnx.spelling import checked_call
 
 DEFAULT_SIDE = 64  # of images without a small common size
 
@@ -128,6 +129,7 @@ class FolderSet(ImageFileSet):
             raise self._without_images()
 
 
+@checked_call
 def load_folder(
     path: str | os.PathLike[str],
     *,

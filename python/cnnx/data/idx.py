@@ -20,6 +20,7 @@ from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
 from cnnx.data.memory import check_size, checked_limit
 from cnnx.data.regular_file import open_regular
+from cnnx.spelling import checked_call
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 8
@@ -31,6 +32,7 @@ _SET_NAMES = ("train", "t10k")
 _SPELLINGS = ("{set}-{kind}-idx{rank}-ubyte", "{set}-{kind}.idx{rank}-ubyte")
 
 
+@checked_call
 def read_idx(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> NDArray[Any]:
     """Read one IDX file, plain or compressed with gzip, as an array of its type and shape.
 
@@ -165,6 +167,7 @@ def idx_sets(
     return sets
 
 
+@checked_call
 def load_idx(folder: str | os.PathLike[str], *, memory_limit: int | None = None) -> Dataset:
     """Read a folder of IDX files, such as MNIST or Fashion-MNIST.
 

@@ -18,6 +18,7 @@ from cnnx.data.memory import DecodingMemory, checked_limit
 from cnnx.data.pillow import pillow
 from cnnx.data.regular_file import open_descriptor
 from cnnx.data.small_image import MOST_BYTES, SmallImage, small_image
+from cnnx.spelling import checked_call
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,6 +42,7 @@ _LARGEST_SIDE = 1 << 20  # largest side that the core resizes
 _PIXELS_AT_ONCE = 1 << 20  # pixels that are converted at a time
 
 
+@checked_call
 def read_image(
     path: str | os.PathLike[str],
     input_shape: InputShape,

@@ -20,6 +20,7 @@ from cnnx.data.mask_sets import mask_sets
 from cnnx.data.npz import npz_sets
 from cnnx.data.regular_file import kind_of
 from cnnx.data.set_folders import set_folders
+from cnnx.spelling import checked_call
 
 _MOST_CLASSES = 1 << 24  # the most outputs of a dense layer
 
@@ -48,6 +49,7 @@ class Source:
         )
 
 
+@checked_call
 def open_source(
     path: str | os.PathLike[str],
     classes: Classes | Mapping[str, Any] | None = None,
@@ -137,6 +139,7 @@ def array_sets(
     return idx_sets(path, count, decoding.memory_limit) or cifar10_sets(path, classes)
 
 
+@checked_call
 def load(
     path: str | os.PathLike[str],
     *,

@@ -34,6 +34,7 @@ from cnnx.doctor.duplicate_checks import check_duplicates
 from cnnx.doctor.file_checks import check_formats, check_ignored, check_readable
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.folder_survey import SmallReader, survey_folder
+from cnnx.spelling import checked_call
 
 ExaminedData: TypeAlias = "str | os.PathLike[str] | Dataset | tuple[ArrayLike, ArrayLike]"
 _SET_NAMES = ("train", "test")
@@ -52,6 +53,7 @@ class Examination:
     thumbnail: Callable[[str], Pixels | None]
 
 
+@checked_call
 def check_data(data: ExaminedData) -> list[Finding]:
     """Examine a data set and list its defects.
 

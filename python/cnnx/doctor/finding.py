@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from cnnx.arguments import one_of, shown
+from cnnx.spelling import checked_call
 
 # Severity of a `Finding`.
 Severity: TypeAlias = Literal["error", "warning", "note"]
@@ -83,6 +84,7 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
+@checked_call
 def findings_text(findings: Iterable[Finding]) -> str:
     """Findings as aligned lines, errors first.
 

@@ -321,6 +321,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         self._core.save(os.fsencode(file))
 
 
+@checked_call
 def load(path: str | os.PathLike[str]) -> Model:
     """Load a model that `Model.save` wrote.
 

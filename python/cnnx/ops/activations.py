@@ -17,6 +17,7 @@ from cnnx.arguments import (
     real_number,
     same_shapes,
 )
+from cnnx.spelling import checked_call
 
 __all__ = [
     "clip",
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 
+@checked_call
 def relu(x: ArrayLike) -> FloatArray:
     """Rectified linear unit, ``x < 0 ? 0 : x``, elementwise; NaN propagates.
 
@@ -71,6 +73,7 @@ def relu(x: ArrayLike) -> FloatArray:
     return _apply("relu", x)
 
 
+@checked_call
 def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `relu` with respect to its input; 0 where ``x <= 0``.
 
@@ -94,6 +97,7 @@ def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _core.run_op_backward("relu", {}, grad, saved.shape, output=saved)[0]
 
 
+@checked_call
 def relu6(x: ArrayLike) -> FloatArray:
     """Rectified linear unit capped at 6, ``clip(x, 0, 6)``, elementwise; NaN propagates.
 
@@ -116,6 +120,7 @@ def relu6(x: ArrayLike) -> FloatArray:
     return _apply("relu6", x)
 
 
+@checked_call
 def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `relu6` from its output y: `grad_output` where ``0 < y < 6``, 0 elsewhere.
 
@@ -137,6 +142,7 @@ def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _from_output("relu6", grad_output, output)
 
 
+@checked_call
 def clip(x: ArrayLike, minimum: float, maximum: float) -> FloatArray:
     """Limit to a range, ``min(max(x, minimum), maximum)``, elementwise; NaN propagates.
 
@@ -159,6 +165,7 @@ def clip(x: ArrayLike, minimum: float, maximum: float) -> FloatArray:
     return _apply("clip", x, **_limits("clip", minimum, maximum))
 
 
+@checked_call
 def clip_backward(
     grad_output: ArrayLike, output: ArrayLike, minimum: float, maximum: float
 ) -> FloatArray:
@@ -186,6 +193,7 @@ def clip_backward(
     return _from_output("clip", grad_output, output, **limits)
 
 
+@checked_call
 def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
     """Leaky rectified linear unit, ``x < 0 ? negative_slope * x : x``, elementwise.
 
@@ -211,6 +219,7 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
     return _apply("leaky_relu", x, negative_slope=slope)
 
 
+@checked_call
 def leaky_relu_backward(
     grad_output: ArrayLike, x: ArrayLike, *, negative_slope: float = 0.01
 ) -> FloatArray:
@@ -236,6 +245,7 @@ def leaky_relu_backward(
     return _from_input("leaky_relu", grad_output, x, negative_slope=slope)
 
 
+@checked_call
 def elu(x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
     """Exponential linear unit, ``x > 0 ? x : alpha * (exp(x) - 1)``, elementwise.
 
@@ -261,6 +271,7 @@ def elu(x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
     return _apply("elu", x, alpha=real_number(alpha, "elu", "alpha"))
 
 
+@checked_call
 def elu_backward(grad_output: ArrayLike, x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
     """Gradient of `elu` from its input: `grad_output` where ``x > 0``, ``grad_output * alpha *
     exp(x)`` elsewhere.
@@ -284,6 +295,7 @@ def elu_backward(grad_output: ArrayLike, x: ArrayLike, *, alpha: float = 1.0) ->
     return _from_input("elu", grad_output, x, alpha=real_number(alpha, "elu_backward", "alpha"))
 
 
+@checked_call
 def selu(x: ArrayLike) -> FloatArray:
     """Scaled exponential linear unit, ``1.0507 * elu(x, alpha=1.6733)``, elementwise.
 
@@ -306,6 +318,7 @@ def selu(x: ArrayLike) -> FloatArray:
     return _apply("selu", x)
 
 
+@checked_call
 def selu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `selu` from its input: ``1.0507 * grad_output`` where ``x > 0``,
     ``1.7581 * grad_output * exp(x)`` elsewhere.
@@ -328,6 +341,7 @@ def selu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("selu", grad_output, x)
 
 
+@checked_call
 def sigmoid(x: ArrayLike) -> FloatArray:
     """Logistic function, ``1 / (1 + exp(-x))``, elementwise.
 
@@ -347,6 +361,7 @@ def sigmoid(x: ArrayLike) -> FloatArray:
     return _apply("sigmoid", x)
 
 
+@checked_call
 def sigmoid_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `sigmoid` from its output y: ``grad_output * y * (1 - y)``.
 
@@ -368,6 +383,7 @@ def sigmoid_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _from_output("sigmoid", grad_output, output)
 
 
+@checked_call
 def tanh(x: ArrayLike) -> FloatArray:
     """Hyperbolic tangent, elementwise.
 
@@ -387,6 +403,7 @@ def tanh(x: ArrayLike) -> FloatArray:
     return _apply("tanh", x)
 
 
+@checked_call
 def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `tanh` from its output y: ``grad_output * (1 - y * y)``.
 
@@ -408,6 +425,7 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _from_output("tanh", grad_output, output)
 
 
+@checked_call
 def softsign(x: ArrayLike) -> FloatArray:
     """Softsign, ``x / (1 + abs(x))``, elementwise.
 
@@ -430,6 +448,7 @@ def softsign(x: ArrayLike) -> FloatArray:
     return _apply("softsign", x)
 
 
+@checked_call
 def softsign_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `softsign` from its input: ``grad_output / (1 + abs(x))**2``.
 
@@ -451,6 +470,7 @@ def softsign_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("softsign", grad_output, x)
 
 
+@checked_call
 def gelu(x: ArrayLike, *, approximate: GeluApproximation = "none") -> FloatArray:
     """Gaussian error linear unit, ``x * Phi(x)``, elementwise; Phi is the standard normal
     distribution.
@@ -477,6 +497,7 @@ def gelu(x: ArrayLike, *, approximate: GeluApproximation = "none") -> FloatArray
     return _apply("gelu", x, approximate=_gelu_form("gelu", approximate))
 
 
+@checked_call
 def gelu_backward(
     grad_output: ArrayLike, x: ArrayLike, *, approximate: GeluApproximation = "none"
 ) -> FloatArray:
@@ -503,6 +524,7 @@ def gelu_backward(
     return _from_input("gelu", grad_output, x, approximate=form)
 
 
+@checked_call
 def silu(x: ArrayLike) -> FloatArray:
     """Sigmoid linear unit or swish, ``x / (1 + exp(-x))``, elementwise.
 
@@ -526,6 +548,7 @@ def silu(x: ArrayLike) -> FloatArray:
     return _apply("silu", x)
 
 
+@checked_call
 def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `silu` from its input, with ``s = sigmoid(x)``: ``grad_output * (s + x * s *
     (1 - s))``.
@@ -548,6 +571,7 @@ def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("silu", grad_output, x)
 
 
+@checked_call
 def mish(x: ArrayLike) -> FloatArray:
     """Mish, ``x * tanh(log(1 + exp(x)))``, elementwise, without overflow.
 
@@ -570,6 +594,7 @@ def mish(x: ArrayLike) -> FloatArray:
     return _apply("mish", x)
 
 
+@checked_call
 def mish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `mish` from its input, with ``t = tanh(log(1 + exp(x)))``: ``grad_output * (t +
     x * sigmoid(x) * (1 - t**2))``.
@@ -592,6 +617,7 @@ def mish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("mish", grad_output, x)
 
 
+@checked_call
 def hard_swish(x: ArrayLike) -> FloatArray:
     """Hard swish, ``x * clip(x + 3, 0, 6) / 6``, elementwise: a piecewise approximation of `silu`.
 
@@ -614,6 +640,7 @@ def hard_swish(x: ArrayLike) -> FloatArray:
     return _apply("hard_swish", x)
 
 
+@checked_call
 def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `hard_swish` from its input: 0 where ``x <= -3``, `grad_output` where ``x >= 3``,
     ``grad_output * (x / 3 + 1 / 2)`` between.
@@ -636,6 +663,7 @@ def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("hard_swish", grad_output, x)
 
 
+@checked_call
 def hard_sigmoid(x: ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5) -> FloatArray:
     """Hard sigmoid, ``clip(slope * x + offset, 0, 1)``, elementwise: a piecewise linear `sigmoid`.
 
@@ -661,6 +689,7 @@ def hard_sigmoid(x: ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5) -> 
     return _apply("hard_sigmoid", x, **_line("hard_sigmoid", slope, offset))
 
 
+@checked_call
 def hard_sigmoid_backward(
     grad_output: ArrayLike, x: ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5
 ) -> FloatArray:
@@ -688,6 +717,7 @@ def hard_sigmoid_backward(
     return _from_input("hard_sigmoid", grad_output, x, **line)
 
 
+@checked_call
 def softplus(x: ArrayLike) -> FloatArray:
     """Softplus, ``log(1 + exp(x))``, elementwise: a smooth `relu`, without overflow.
 
@@ -711,6 +741,7 @@ def softplus(x: ArrayLike) -> FloatArray:
     return _apply("softplus", x)
 
 
+@checked_call
 def softplus_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `softplus` from its input: ``grad_output * sigmoid(x)``.
 

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, PairLike, float32_array, image_shape, pair
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
     """2-D average pooling to a fixed output size.
 
@@ -35,6 +37,7 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
     return _core.run_op(name, {"output_size": pair(output_size, name, "output_size")}, x)
 
 
+@checked_call
 def adaptive_avg_pool2d_backward(
     grad_output: ArrayLike, x: ArrayLike, output_size: PairLike
 ) -> FloatArray:
@@ -63,6 +66,7 @@ def adaptive_avg_pool2d_backward(
     return _core.run_op_backward("adaptive_avg_pool2d", settings, grad, image_shape(x, name))[0]
 
 
+@checked_call
 def global_avg_pool2d(x: ArrayLike) -> FloatArray:
     """Global average pooling: the mean of every channel over the image.
 
@@ -87,6 +91,7 @@ def global_avg_pool2d(x: ArrayLike) -> FloatArray:
     return _core.run_op(name, {}, float32_array(x, name, "x", ndim=4))
 
 
+@checked_call
 def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `global_avg_pool2d` with respect to its input.
 

@@ -14,8 +14,10 @@ from cnnx.arguments import (
     image_shape,
     pool_settings,
 )
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def avg_pool2d(
     x: ArrayLike,
     kernel_size: PairLike,
@@ -56,6 +58,7 @@ def avg_pool2d(
     return _core.run_op("avg_pool2d", settings, x)
 
 
+@checked_call
 def avg_pool2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

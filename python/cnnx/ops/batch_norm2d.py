@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, real_number, shown
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def batch_norm2d(
     x: ArrayLike,
     weight: ArrayLike | None,
@@ -56,6 +58,7 @@ def batch_norm2d(
     )
 
 
+@checked_call
 def batch_norm2d_training(
     x: ArrayLike,
     weight: ArrayLike | None = None,
@@ -97,6 +100,7 @@ def batch_norm2d_training(
     )
 
 
+@checked_call
 def batch_norm2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

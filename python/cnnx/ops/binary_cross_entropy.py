@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, same_shapes
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float:
     """Binary cross-entropy of logits, averaged over all elements.
 
@@ -30,6 +32,7 @@ def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float:
     return _core.binary_cross_entropy(z, target)
 
 
+@checked_call
 def binary_cross_entropy_backward(logits: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Gradient of `binary_cross_entropy` with respect to the logits.
 

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, image_shape, integer
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def channel_shuffle(x: ArrayLike, groups: int) -> FloatArray:
     """Interleaving of the channels of groups along the last axis.
 
@@ -36,6 +38,7 @@ def channel_shuffle(x: ArrayLike, groups: int) -> FloatArray:
     return _core.run_op(name, settings, float32_array(x, name, "x"))
 
 
+@checked_call
 def channel_shuffle_backward(grad_output: ArrayLike, x: ArrayLike, groups: int) -> FloatArray:
     """Gradient of `channel_shuffle` with respect to its input: the channels put back.
 

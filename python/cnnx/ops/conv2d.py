@@ -19,8 +19,10 @@ from cnnx.arguments import (
     padding_sides,
     pair,
 )
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def conv2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -86,6 +88,7 @@ def conv2d(
     return _core.run_op(name, settings, x, parameters)
 
 
+@checked_call
 def conv2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

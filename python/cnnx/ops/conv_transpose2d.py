@@ -23,8 +23,10 @@ from cnnx.arguments import (
     padding_sides,
     pair,
 )
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def conv_transpose2d(
     x: ArrayLike,
     weight: ArrayLike,
@@ -93,6 +95,7 @@ def conv_transpose2d(
     return _core.run_op(name, settings, x, parameters)
 
 
+@checked_call
 def conv_transpose2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, real_array
+from cnnx.spelling import checked_call
 from cnnx.training.losses import check_label_smoothing
 
 
+@checked_call
 def label_array(value: ArrayLike, function: str) -> NDArray[np.int64]:
     """Labels as contiguous int64, from integers of any width or whole-number floats.
 
@@ -47,6 +49,7 @@ def _weights(value: ArrayLike | None, function: str) -> FloatArray | None:
     return None if value is None else float32_array(value, function, "class_weights")
 
 
+@checked_call
 def cross_entropy(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -93,6 +96,7 @@ def cross_entropy(
     )
 
 
+@checked_call
 def cross_entropy_backward(
     logits: ArrayLike,
     labels: ArrayLike,

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
     """Fully connected layer, ``x @ weight + bias``.
 
@@ -40,6 +42,7 @@ def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Flo
     return _core.run_op(name, settings, x, parameters)
 
 
+@checked_call
 def dense_backward(
     grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import BLOCK_MODES, FloatArray, float32_array, image_shape, integer, one_of
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def depth_to_space(x: ArrayLike, block_size: int, *, mode: str = "DCR") -> FloatArray:
     """Channels of NHWC images as blocks of pixels, also called pixel shuffle.
 
@@ -40,6 +42,7 @@ def depth_to_space(x: ArrayLike, block_size: int, *, mode: str = "DCR") -> Float
     return _forward("depth_to_space", x, block_size, mode)
 
 
+@checked_call
 def depth_to_space_backward(
     grad_output: ArrayLike, x: ArrayLike, block_size: int, *, mode: str = "DCR"
 ) -> FloatArray:
@@ -66,6 +69,7 @@ def depth_to_space_backward(
     return _backward("depth_to_space", grad_output, x, block_size, mode)
 
 
+@checked_call
 def space_to_depth(x: ArrayLike, block_size: int, *, mode: str = "DCR") -> FloatArray:
     """Blocks of pixels of NHWC images as channels: the inverse of `depth_to_space`.
 
@@ -91,6 +95,7 @@ def space_to_depth(x: ArrayLike, block_size: int, *, mode: str = "DCR") -> Float
     return _forward("space_to_depth", x, block_size, mode)
 
 
+@checked_call
 def space_to_depth_backward(
     grad_output: ArrayLike, x: ArrayLike, block_size: int, *, mode: str = "DCR"
 ) -> FloatArray:

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, integer, real_number
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def group_norm(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, groups: int, *, epsilon: float = 1e-5
 ) -> FloatArray:
@@ -48,6 +50,7 @@ def group_norm(
     return _forward(name, settings, x, weight, bias)
 
 
+@checked_call
 def group_norm_backward(
     grad_output: ArrayLike,
     x: ArrayLike,
@@ -85,6 +88,7 @@ def group_norm_backward(
     return _backward("group_norm", settings, grad_output, x, weight)
 
 
+@checked_call
 def layer_norm(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, *, epsilon: float = 1e-5
 ) -> FloatArray:
@@ -118,6 +122,7 @@ def layer_norm(
     return _forward(name, settings, x, weight, bias)
 
 
+@checked_call
 def layer_norm_backward(
     grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike, *, epsilon: float = 1e-5
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

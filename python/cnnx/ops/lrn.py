@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, integer, real_number, same_shapes
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def lrn(
     x: ArrayLike, size: int, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> FloatArray:
@@ -44,6 +46,7 @@ def lrn(
     return _core.run_op("lrn", settings, float32_array(x, "lrn", "x"))
 
 
+@checked_call
 def lrn_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, PaddingLike, PairLike, float32_array, pool_settings
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def max_pool2d(
     x: ArrayLike,
     kernel_size: PairLike,
@@ -52,6 +54,7 @@ def max_pool2d(
     return _core.run_op(name, settings, x)
 
 
+@checked_call
 def max_pool2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

@@ -16,8 +16,10 @@ from cnnx.arguments import (
     image_shape,
     one_of,
 )
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def pad2d(x: ArrayLike, padding: PaddingLike, *, mode: str = "reflect") -> FloatArray:
     """2-D padding of NHWC images with their own pixels.
 
@@ -48,6 +50,7 @@ def pad2d(x: ArrayLike, padding: PaddingLike, *, mode: str = "reflect") -> Float
     return _core.run_op(name, _settings(name, padding, mode), x)
 
 
+@checked_call
 def pad2d_backward(
     grad_output: ArrayLike, x: ArrayLike, padding: PaddingLike, *, mode: str = "reflect"
 ) -> FloatArray:

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
     """Parametric rectified linear unit, ``x < 0 ? weight * x : x``; NaN propagates.
 
@@ -36,6 +38,7 @@ def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
     return _core.run_op(name, {}, float32_array(x, name, "x"), [slopes])
 
 
+@checked_call
 def prelu_backward(
     grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:

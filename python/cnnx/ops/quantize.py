@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, integer, real_number
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def quantize(x: ArrayLike, scale: float, zero_point: int = 0) -> FloatArray:
     """The nearest of 256 values.
 
@@ -40,6 +42,7 @@ def quantize(x: ArrayLike, scale: float, zero_point: int = 0) -> FloatArray:
     return _core.run_op("quantize", settings, float32_array(x, "quantize", "x"))
 
 
+@checked_call
 def quantize_backward(
     grad_output: ArrayLike, x: ArrayLike, scale: float, zero_point: int = 0
 ) -> FloatArray:

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, above_zero, same_shapes
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:
     """Mean squared error: the mean of ``(prediction - target)**2`` over all elements.
 
@@ -27,6 +29,7 @@ def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:
     return _core.mean_squared_error(output, expected)
 
 
+@checked_call
 def mean_squared_error_backward(prediction: ArrayLike, target: ArrayLike) -> FloatArray:
     """Gradient of `mean_squared_error` with respect to the prediction.
 
@@ -52,6 +55,7 @@ def mean_squared_error_backward(prediction: ArrayLike, target: ArrayLike) -> Flo
     return _core.mean_squared_error_backward(output, expected)
 
 
+@checked_call
 def mean_absolute_error(prediction: ArrayLike, target: ArrayLike) -> float:
     """Mean absolute error: the mean of ``abs(prediction - target)`` over all elements.
 
@@ -73,6 +77,7 @@ def mean_absolute_error(prediction: ArrayLike, target: ArrayLike) -> float:
     return _core.mean_absolute_error(output, expected)
 
 
+@checked_call
 def mean_absolute_error_backward(prediction: ArrayLike, target: ArrayLike) -> FloatArray:
     """Gradient of `mean_absolute_error` with respect to the prediction.
 
@@ -98,6 +103,7 @@ def mean_absolute_error_backward(prediction: ArrayLike, target: ArrayLike) -> Fl
     return _core.mean_absolute_error_backward(output, expected)
 
 
+@checked_call
 def huber(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> float:
     """Huber loss: the mean over all elements of a function of ``d = prediction - target``.
 
@@ -123,6 +129,7 @@ def huber(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> fl
     return _core.huber(output, expected, above_zero(delta, "huber", "delta"))
 
 
+@checked_call
 def huber_backward(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> FloatArray:
     """Gradient of `huber` with respect to the prediction.
 

@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def scale2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
     """Scale and shift of every channel, ``x * weight + bias``.
 
@@ -36,6 +38,7 @@ def scale2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> F
     return _core.run_op(name, settings, float32_array(x, name, "x"), parameters)
 
 
+@checked_call
 def scale2d_backward(
     grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, image_shape, integer
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def slice_channels(x: ArrayLike, start: int, stop: int) -> FloatArray:
     """Some successive channels, ``x[..., start:stop]``.
 
@@ -33,6 +35,7 @@ def slice_channels(x: ArrayLike, start: int, stop: int) -> FloatArray:
     return _core.run_op(name, _settings(name, start, stop), float32_array(x, name, "x"))
 
 
+@checked_call
 def slice_channels_backward(
     grad_output: ArrayLike, x: ArrayLike, start: int, stop: int
 ) -> FloatArray:

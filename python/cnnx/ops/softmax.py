@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, same_shapes
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def softmax(x: ArrayLike) -> FloatArray:
     """Softmax over the last axis, ``exp(x - max) / sum(exp(x - max))``.
 
@@ -30,6 +32,7 @@ def softmax(x: ArrayLike) -> FloatArray:
     return _core.run_op("softmax", {}, float32_array(x, "softmax", "x"))
 
 
+@checked_call
 def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `softmax` from its output y: ``y * (grad_output - sum(grad_output * y))``.
 
@@ -52,6 +55,7 @@ def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _core.run_op_backward("softmax", {}, grad, saved.shape, output=saved)[0]
 
 
+@checked_call
 def log_softmax(x: ArrayLike) -> FloatArray:
     """Logarithm of `softmax`, ``x - max - log(sum(exp(x - max)))``, over the last axis.
 
@@ -75,6 +79,7 @@ def log_softmax(x: ArrayLike) -> FloatArray:
     return _core.run_op("log_softmax", {}, float32_array(x, "log_softmax", "x"))
 
 
+@checked_call
 def log_softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `log_softmax` from its output y: ``grad_output - exp(y) * sum(grad_output)``.
 

@@ -17,8 +17,10 @@ from cnnx.arguments import (
     one_of,
     pair,
 )
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def upsample2d(
     x: ArrayLike,
     scale_factor: PairLike = 1,
@@ -63,6 +65,7 @@ def upsample2d(
     return _core.run_op(name, _settings(name, scale_factor, size, mode, align_corners), x)
 
 
+@checked_call
 def upsample2d_backward(
     grad_output: ArrayLike,
     x: ArrayLike,

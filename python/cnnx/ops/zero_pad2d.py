@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, PaddingLike, explicit_sides, float32_array, image_shape
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
     """2-D zero padding of NHWC images.
 
@@ -33,6 +35,7 @@ def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
     return _core.run_op(name, {"padding": explicit_sides(padding, name)}, x)
 
 
+@checked_call
 def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLike) -> FloatArray:
     """Gradient of `zero_pad2d` with respect to its input: `grad_output` without the padding.
 
