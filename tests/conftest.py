@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,13 @@ hypothesis.settings.register_profile(
     "cnnx", deadline=None, derandomize=True, database=None, max_examples=25
 )
 hypothesis.settings.load_profile("cnnx")
+
+
+# A shell that starts these tests in the background, or nohup, lets every program inherit that it
+# ignores Ctrl-C or a hangup.
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

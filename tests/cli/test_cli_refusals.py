@@ -189,11 +189,7 @@ def test_a_signal_keeps_the_model_trained_so_far(
     if existing:
         (tmp_path / "model.cnnx").write_text("precious")
     overwrite = ["--overwrite"] if existing else []
-    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
-    try:
-        process = start("train", idx, "--epochs", 100_000, *overwrite, cwd=tmp_path)
-    finally:
-        signal.signal(signal.SIGHUP, hangup)
+    process = start("train", idx, "--epochs", 100_000, *overwrite, cwd=tmp_path)
     assert process.stderr is not None
     first = process.stderr.readline()
     assert first.startswith("epoch 1/100000:"), first
@@ -218,11 +214,11 @@ def test_a_signal_keeps_the_model_trained_so_far(
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX signal")
 def test_an_ignored_hangup_stays_ignored(idx: Path, tmp_path: Path) -> None:
     """As under nohup."""
-    hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         process = start("train", idx, "--epochs", 4, cwd=tmp_path)
     finally:
-        signal.signal(signal.SIGHUP, hangup)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     assert process.stderr is not None
     process.stderr.readline()
     process.send_signal(signal.SIGHUP)
