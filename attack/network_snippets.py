@@ -135,12 +135,15 @@ def with_norms(
     skipped: list[str],
     noise: float,
     within: tuple[float, float],
+    draws: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Expected results of every input, and bounds of the norms of their errors.
 
     A bound is a fraction of the norm, or three times the change by relative errors of `noise` in
     everything that the network computes with where that is more. `within` has the fractions for the
     whole gradient and for a single array, which a few elements at the kink of a ReLU may change.
+    Five draws of errors tell how they grow in a smooth network; at kinks the changes are rare and
+    large, so that it takes up to `draws` to meet them.
     """
     expected, bounds = {}, {}
     for index in range(inputs):
@@ -150,9 +153,7 @@ def with_norms(
             for name, value in exact.items()
         }
         changes = dict.fromkeys(exact, 0.0)
-        for seed in range(40):
-            # Five draws tell how errors grow in a smooth network. At kinks the changes are
-            # rare and large, so that it takes more draws to meet them.
+        for seed in range(draws):
             if seed >= 5 and all(changes[name] <= size for name, size in sizes.items()):
                 break
             changed = of_a_step(compute(index, noise, seed), skipped)
