@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,18 @@ TEST_NAMES = sorted(path.stem for path in (ROOT / "cpp" / "tests").glob("*_test.
 STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 
+# A program that a thread starts must not read the environment of this process, which tests change
+# meanwhile: its start could fail with "Bad address".
+_ENVIRONMENT = dict(os.environ)
+
+
 def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
     """The output of a command; a failing command fails the test with its output."""
+    is_main = threading.current_thread() is threading.main_thread()
     finished = subprocess.run(
         command,
         cwd=cwd,
+        env=None if is_main else _ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
