@@ -68,8 +68,8 @@ def _misfit(
     by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     if len(args) > len(by_position):
         more = ", ".join(map(shown, args[len(by_position) :]))
-        *first, last = by_position or [""]
-        after = f" after {', '.join(first)}{' and ' if first else ''}{last}" if last else ""
+        before = " and ".join(", ".join(by_position).rsplit(", ", 1))
+        after = before and f" after {before}"
         by_name = ", ".join(f"{each}=" for each in parameters if each not in by_position)
         layers = ", ".join(f"{type(each).__name__}(...)" for each in args)
         names = f"the rest go by name: {by_name}" if by_name else ""

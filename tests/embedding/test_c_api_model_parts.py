@@ -6,26 +6,13 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
-import cnnx
 import numpy as np
 import pytest
 from c_functions import FLOAT32, INVALID_ARGUMENT, STRUCTS, CApi
+from small_models import two_inputs_and_outputs
 
 C = CApi()
 LAYERS = "flatten\n dense out_features=5"
-
-
-def two_inputs_and_outputs() -> cnnx.Model:
-    """A model of an image and a depth, with a class and a count."""
-    image, depth = cnnx.Input((4, 3, 3)), cnnx.Input((2, 2, 1))
-    values = cnnx.Concat()(*(cnnx.GlobalAvgPool2d()(each) for each in (image, depth)))
-    outputs: dict[str, Any] = {
-        "class": cnnx.Dense(2)(values),
-        "count": cnnx.Dense(1)(values),
-    }
-    model = cnnx.Model.from_graph({"image": image, "depth": depth}, outputs)
-    cnnx.Trainer(model, loss={"class": cnnx.CrossEntropy(), "count": cnnx.L1()})
-    return model
 
 
 @pytest.fixture

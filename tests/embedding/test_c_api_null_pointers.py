@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from c_functions import CALLBACKS, INVALID_ARGUMENT, STRUCTS, UINT8, CApi, Function
-from test_c_api_model_parts import two_inputs_and_outputs
+from small_models import two_inputs_and_outputs
 
 C = CApi()
 

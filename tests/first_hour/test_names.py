@@ -178,6 +178,13 @@ ARGUMENTS = [
         "epochs=10, batch_size=64)",
     ),
     Case(
+        "convolution positional",
+        lambda: anything.ops.conv2d(X, X, None, 2),
+        TypeError,
+        "conv2d: got 2 after x, weight and bias, expected nothing there; the rest go by name: "
+        "stride=, padding=, dilation=, groups=, algorithm=",
+    ),
+    Case(
         "optimizer text",
         lambda: anything.Trainer(MODEL, optimizer="adam"),
         TypeError,

@@ -1,4 +1,4 @@
-"""The small network on odd image sizes that the tests of Model build, run and break."""
+"""Small networks on odd image sizes that the tests of Model build, run and break."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ def small(classes: list[str] | None = None, seed: int = 0) -> cnnx.Model:
         classes=classes,
         seed=seed,
     )
+
+
+def two_inputs_and_outputs() -> cnnx.Model:
+    """A model of an image and a depth, with a class and a count."""
+    image, depth = cnnx.Input((4, 3, 3)), cnnx.Input((2, 2, 1))
+    values = cnnx.Concat()(*(cnnx.GlobalAvgPool2d()(each) for each in (image, depth)))
+    outputs: dict[str, Any] = {
+        "class": cnnx.Dense(2)(values),
+        "count": cnnx.Dense(1)(values),
+    }
+    model = cnnx.Model.from_graph({"image": image, "depth": depth}, outputs)
+    cnnx.Trainer(model, loss={"class": cnnx.CrossEntropy(), "count": cnnx.L1()})
+    return model

@@ -31,12 +31,12 @@ std::string kind_of_head(const graph::Graph& graph, const std::vector<Head>& hea
 
 void check_outputs_are_raw(const graph::ModelState& model, const LossFunction& loss) {
   const std::vector<const LossTerm*> terms = loss.head_terms();
+  const bool has_heads = loss.has_heads();
   for (std::size_t i = 0; i < terms.size(); ++i) {
-    const bool is_head = loss.has_heads();
-    const std::string kind =
-        is_head ? kind_of_head(model.graph, model.heads, i) : model.graph.nodes().back().layer.kind;
+    const std::string kind = has_heads ? kind_of_head(model.graph, model.heads, i)
+                                       : model.graph.nodes().back().layer.kind;
     if (!terms[i]->takes_logits() || (kind != "softmax" && kind != "sigmoid")) continue;
-    const std::string output = is_head ? "output \"" + model.heads[i].name + "\"" : "model";
+    const std::string output = has_heads ? "output \"" + model.heads[i].name + "\"" : "model";
     throw std::invalid_argument("trainer: the " + output + " ends in " + kind + ", but " +
                                 terms[i]->name() +
                                 " takes raw outputs and applies it itself: leave the last layer "

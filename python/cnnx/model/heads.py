@@ -52,9 +52,14 @@ class CoreHead(NamedTuple):
         """What it predicts."""
         return task_of_outputs(self.shape, self.probabilities)
 
+    @property
+    def end(self) -> int:
+        """The place behind its last number in an image's output."""
+        return self.offset + math.prod(self.shape)
+
     def of(self, outputs: FloatArray) -> FloatArray:
         """Its part of a batch of outputs, (batch, *shape)."""
-        part = outputs[:, self.offset : self.offset + math.prod(self.shape)]
+        part = outputs[:, self.offset : self.end]
         return part.reshape(len(outputs), *self.shape)
 
 
@@ -181,8 +186,7 @@ def joined_factors(
                 f"gradients: grad_outputs[{name!r}] has shape {array.shape}, expected that of the "
                 f"output, {(*batch, *head.shape)}"
             )
-        end = head.offset + math.prod(head.shape)
-        joined[..., head.offset : end] = array.reshape(*batch, -1)
+        joined[..., head.offset : head.end] = array.reshape(*batch, -1)
     return joined
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -172,10 +171,9 @@ def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
 
 def _range_of_head(builder: GraphBuilder, head: CoreHead, last: Signal) -> Signal:
     """Cut the range of a head out of the output of the last layer."""
-    end = head.offset + math.prod(head.shape)
     bounds = [
         builder.constant(f"{head.name}.{name}", np.array([value], np.int64))
-        for name, value in (("start", head.offset), ("end", end), ("axis", 1))
+        for name, value in (("start", head.offset), ("end", head.end), ("axis", 1))
     ]
     name = builder.node("Slice", last.name, *bounds)
     if len(head.shape) == 3:
