@@ -40,10 +40,10 @@ def train():
     return found
 """
 COMPUTE = """
-def compute(values):
+def compute(values, rounded=None):
     parameters = dict(values)
     gradients = parameters.pop("gradients")
-    return trained(updates, gradients, parameters, FACTORS, SETTINGS)
+    return trained(updates, gradients, parameters, FACTORS, SETTINGS, rounded)
 """
 
 

@@ -50,12 +50,18 @@ def schedule_factors(
 
 
 def trained(
-    updates: Any, gradients: Any, parameters: dict[str, Any], factors: Any, settings: dict[str, Any]
+    updates: Any,
+    gradients: Any,
+    parameters: dict[str, Any],
+    factors: Any,
+    settings: dict[str, Any],
+    rounded: Any = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parameters and averages after all steps, and the largest value and change of each element.
 
-    `updates` makes an object whose `step` takes the gradients by name and the factor of the
-    learning rate, and returns the parameters.
+    `updates` makes an object whose `step` takes parameters and gradients by name and the factor of
+    the learning rate, and returns the new parameters. `rounded` adds rounding errors, if given, to
+    parameters whose terms are of a given size.
     """
     values = dict(parameters)
     largest = {name: np.abs(value) for name, value in values.items()}
@@ -70,10 +76,12 @@ def trained(
             norm = np.sqrt(sum((g**2).sum() for g in used))
             scale = min(1.0, settings["clip_norm"] / (norm + 1e-6))
             parts = {name: g * scale for name, g in parts.items()}
-        before, values = values, updating.step(parts, factor)
+        before, values = values, updating.step(values, parts, factor)
         for name, value in values.items():
-            change = np.maximum(np.abs(value), np.abs(value - before[name]))
-            largest[name] = np.maximum(largest[name], change)
+            size = np.maximum(np.abs(value), np.abs(value - before[name]))
+            largest[name] = np.maximum(largest[name], size)
+            if rounded:
+                values[name] = rounded(value, size)
         if settings["averaging"] and (step + 1) % settings["averaging"][1] == 0:
             decay = min(settings["averaging"][0], count / (count + 9))
             count += 1
@@ -92,16 +100,21 @@ def training_bounds(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Expected parameters, and bounds of their rounding errors.
 
-    Each step rounds a parameter, its change and its slots a few times. The condition of the update
-    is measured with gradients and parameters off by a few epsilon.
+    Each step rounds a parameter, its change and its slots a few times. How the following steps
+    amplify such errors is measured with gradients, and parameters after each step, off by a few
+    epsilon.
     """
     exact = {name: array.astype(np.float64) for name, array in arrays.items()}
     rng = np.random.default_rng(0)
+
+    def rounded(value: Any, size: Any) -> Any:
+        return value + 2.0**-21 * size * rng.uniform(-1, 1, value.shape)
+
     expected, largest = compute(exact)
     bounds = {name: 2.0**-23 * (8 + 4 * steps) * each + 1e-30 for name, each in largest.items()}
     for _ in range(2):
-        noisy = {n: a * (1 + 2.0**-21 * rng.uniform(-1, 1, a.shape)) for n, a in exact.items()}
-        for name, value in compute(noisy)[0].items():
+        noisy = {name: rounded(value, value) for name, value in exact.items()}
+        for name, value in compute(noisy, rounded)[0].items():
             bounds[name] = bounds[name] + 4 * np.abs(value - expected[name]).max()
     return expected, bounds
 
@@ -110,15 +123,16 @@ class NumpyUpdates:
     """Updates by the functions of `reference_training`."""
 
     def __init__(self, values: dict[str, Any], update: Any, settings: dict[str, Any]) -> None:
-        self.values = values
         self.update = update
         self.settings = settings
         self.states: dict[str, dict[str, Any]] = {name: {} for name in values}
 
-    def step(self, gradients: dict[str, Any], factor: float) -> dict[str, Any]:
+    def step(
+        self, values: dict[str, Any], gradients: dict[str, Any], factor: float
+    ) -> dict[str, Any]:
         """The parameters after a step."""
         found = {}
-        for name, value in self.values.items():
+        for name, value in values.items():
             rate = self.settings["rates"][name]
             found[name] = value
             if rate > 0:
@@ -131,7 +145,6 @@ class NumpyUpdates:
                     value.reshape(shape), gradients[name].reshape(shape), self.states[name]
                 )
                 found[name] = moved.reshape(value.shape)
-        self.values = found
         return found
 
 
@@ -151,11 +164,14 @@ class TorchUpdates:
                     groups[-1]["weight_decay"] = settings["decays"][name]
         self.optimizer = optimizer(groups, **settings["torch"]) if groups else None
 
-    def step(self, gradients: dict[str, Any], factor: float) -> dict[str, Any]:
+    def step(
+        self, values: dict[str, Any], gradients: dict[str, Any], factor: float
+    ) -> dict[str, Any]:
         """The parameters after a step."""
         import torch
 
         for name, gradient in gradients.items():
+            self.tensors[name].data = torch.tensor(values[name])
             self.tensors[name].grad = torch.tensor(gradient)
         for group in self.optimizer.param_groups if self.optimizer else ():
             group["lr"] = factor * self.settings["rates"][group["name"]]
