@@ -82,6 +82,8 @@ CASES: dict[str, Case] = {
     "doubles, kernel 2": Case((3, 7, 5, 33), 17, (2, 2), 2),
     "doubles, kernel 3": Case((1, 7, 5, 16), 16, (3, 3), 2, 1, 1),
     "pointwise": Case((2, 7, 13, 6), 20, (1, 1)),
+    "pointwise, moved by its padding": Case((2, 6, 7, 9), 12, (1, 1), 1, 1, 2, 3),
+    "pointwise, moved down": Case((3, 4, 5, 8), 6, (1, 1), 1, (1, 0), (2, 0), 3),
     "pointwise, stride 3": Case((2, 4, 5, 6), 20, (1, 1), 3, 0, 2),
     "same": Case((1, 7, 6, 5), 7, padding="same"),
     "same, even kernel": Case((1, 7, 6, 5), 7, (4, 2), padding="same"),

@@ -288,12 +288,6 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
                 part_count(threads, clears || epilogue.relu_output), scratch, convolve_share);
 }
 
-bool is_pointwise(const Conv2dGeometry& g) {
-  const Pair &kernel = g.kernel_size, &stride = g.stride;
-  return kernel.height == 1 && kernel.width == 1 && stride.height == 1 && stride.width == 1 &&
-         g.top == 0 && g.left == 0 && g.out_height == g.in_height && g.out_width == g.in_width;
-}
-
 Conv2dGeometry as_column(Conv2dGeometry g) {
   g.in_height = g.out_height = g.in_height * g.in_width;
   g.in_width = g.out_width = 1;

@@ -36,9 +36,7 @@ bool reads_pixels(const WindowAxis& axis, int64_t windows, int64_t size) {
 
 // A batch whose pixels are all windows, one after another, is one image of that height.
 Conv2dGeometry joined_images(Conv2dGeometry g) {
-  const bool every_row = g.stride.height == 1 && g.out_height == g.in_height;
-  const bool every_column = g.stride.width == 1 && g.out_width == g.in_width;
-  if (g.kernel_size.height * g.kernel_size.width == 1 && every_row && every_column && g.batch > 0) {
+  if (is_pointwise(g) && g.batch > 0) {
     g.in_height = g.out_height = g.batch * g.in_height;
     g.batch = 1;
   }

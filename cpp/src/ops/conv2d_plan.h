@@ -82,6 +82,14 @@ struct Conv2dPlan {
   std::unique_ptr<const Conv2dWeightGradient> weight_gradient;
 };
 
+// Whether output pixel (i, j) depends on input pixel (i, j) alone. A padding may move a 1x1 kernel
+// over an output of the input's size.
+inline bool is_pointwise(const Conv2dGeometry& g) {
+  const Pair &kernel = g.kernel_size, &stride = g.stride;
+  return kernel.height == 1 && kernel.width == 1 && stride.height == 1 && stride.width == 1 &&
+         g.top == 0 && g.left == 0 && g.out_height == g.in_height && g.out_width == g.in_width;
+}
+
 // Whether each channel has a filter of its own.
 inline bool is_depthwise(const Conv2dGeometry& g) {
   return g.groups == g.in_channels && g.in_channels == g.out_channels;

@@ -25,9 +25,7 @@ class BoundQuantizedConvolution final : public InferenceOp {
       : g_(geometry),
         copy_(geometry),
         layer_(layer),
-        reads_in_place_(g_.kernel_size.height == 1 && g_.kernel_size.width == 1 &&
-                        g_.stride.height == 1 && g_.stride.width == 1 &&
-                        g_.in_height == g_.out_height && g_.in_width == g_.out_width),
+        reads_in_place_(is_pointwise(g_)),
         runs_(g_.dilation.width == 1 ? g_.kernel_size.height
                                      : g_.kernel_size.height * g_.kernel_size.width),
         run_bytes_(weight_rows() / runs_) {}
