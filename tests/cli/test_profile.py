@@ -32,7 +32,9 @@ def test_train_prints_the_layers(run: Run, idx: Path) -> None:
     assert outcome.status == 0
     assert re.search(r"conv2d_1 \+ relu_1 \+ max_pool2d_1 +[\d,]+ +[\d,]+ +\d+\.\d%\n", outcome.out)
     percentages = [float(value) for value in re.findall(r" (\d+\.\d)%\n", outcome.out)]
-    assert 85 < sum(percentages) <= 101
+    assert len(percentages) == 6  # four rows of layers, the loss and the update
+    # Time that other processes take between two layers counts for neither.
+    assert 50 < sum(percentages) <= 101
     assert "% of the time outside the train step" in outcome.out
 
 
