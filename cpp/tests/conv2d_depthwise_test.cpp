@@ -20,7 +20,8 @@ std::vector<float> waves(int64_t count, float speed) {
 }
 
 // 3x3 windows with stride 1, padded to preserve the map size.
-std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, bool foreseen) {
+std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, bool by_rows,
+                            bool fetches = false) {
   const std::vector<float> source = waves(height * width * channels, 0.7f);
   const std::vector<float> weight = waves(9 * channels, 1.3f), bias = waves(channels, 0.1f);
   std::vector<float> target(source.size(), -1.0f);
@@ -30,7 +31,8 @@ std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, boo
   pass.height = height;
   pass.width = width;
   pass.channels = channels;
-  pass.foreseen = pass.by_rows = foreseen;
+  pass.by_rows = by_rows;
+  pass.fetches = fetches;
   pass.source = source.data();
   pass.weight = weight.data();
   pass.tap_row_step = 3 * channels;
@@ -46,10 +48,12 @@ std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, boo
 }
 
 // Short and long pixels, whole vectors and not; maps of a tile's columns and of more.
-void both_ways_give_the_same_bits() {
+void every_way_gives_the_same_bits() {
   for (const int64_t channels : {17, 32, 256, 300, 512}) {
     for (const int64_t width : {3, 5, 7, 9, 14, 17}) {
-      CHECK(convolve(6, width, channels, false) == convolve(6, width, channels, true));
+      const std::vector<float> by_rows = convolve(6, width, channels, true);
+      CHECK(convolve(6, width, channels, false) == by_rows);
+      CHECK(convolve(6, width, channels, true, true) == by_rows);
     }
   }
 }
@@ -57,6 +61,6 @@ void both_ways_give_the_same_bits() {
 }  // namespace
 
 int main() {
-  both_ways_give_the_same_bits();
+  every_way_gives_the_same_bits();
   return cnnx::test::finish("conv2d_depthwise_test");
 }

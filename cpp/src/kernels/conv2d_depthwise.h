@@ -15,8 +15,8 @@ struct DepthwisePassOf {
   WindowAxis vertical, horizontal;
   int64_t columns;
   int64_t height, width, channels;  // of the source
-  bool foreseen;  // the CPU prefetches rows of the source by itself (see runtime::foresees_rows)
-  bool by_rows;   // also pixels of many channels (see runtime::reads_long_pixels_by_rows)
+  bool fetches;  // prefetch instructions for the source's rows below those that a tile reads
+  bool by_rows;  // pixels of many channels too (see runtime::reads_long_pixels_by_rows)
   const Element* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;

@@ -55,11 +55,6 @@ void convolve_any(const Pass& p, const Outputs& outputs) {
   });
 }
 
-// Whether the CPU prefetches the rows by itself, or other phases read them too.
-CNNX_INLINE bool source_is_foreseen(const Pass& p) {
-  return p.foreseen || p.channels >= kLongPixel || p.column_step > p.channels;
-}
-
 // Prefetches pixels of some rows, a vector of channels. Not inlined: compilers would split the
 // following loop in two.
 __attribute__((noinline)) void fetch_pixels(const Element* first, int64_t rows,
@@ -79,13 +74,13 @@ void convolve_sliding(const Pass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
-  const bool foreseen = source_is_foreseen(p);
+  const bool fetches = p.fetches && p.column_step <= p.channels;  // other phases read the same rows
   // The pixels that the tile below reads first.
   const Element* const below = places.source + outputs.source_rows.last * places.source_row;
   Vectors::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kRows][kCount];
     fetch_target<kRows, kCount>(places, channel);
-    if (!foreseen) {
+    if (fetches) {
       fetch_pixels(below + channel, kRows * p.vertical.stride, places.source_row, kSpan,
                    places.channels);
     }

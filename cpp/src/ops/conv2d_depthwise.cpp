@@ -33,7 +33,8 @@ template <class Element>
 class DepthwiseConvolution final : public Conv2dPass {
  public:
   DepthwiseConvolution(const Conv2dGeometry& geometry, PassDirection direction)
-      : source_(pass_geometry(geometry, direction)) {}
+      : source_(pass_geometry(geometry, direction)),
+        fetches_(!runtime::foresees_rows() && exceeds_caches()) {}
 
   // Otherwise the kernel reads the weights unpacked.
   int64_t packed_floats() const override {
@@ -57,6 +58,7 @@ class DepthwiseConvolution final : public Conv2dPass {
   using Pass = DepthwisePassOf<Element>;
 
   const PassGeometry& geometry() const { return source_.geometry(); }
+  bool exceeds_caches() const;
   bool transposes() const { return geometry().flipped && source_.spreads(); }
   Pass pass_between(const Phase& v, const Phase& h) const;
   const Element* lanes(const Element* image, int64_t first, int64_t last,
@@ -72,7 +74,20 @@ class DepthwiseConvolution final : public Conv2dPass {
                      float* scratch, const Body& body) const;
 
   LaneSource source_;
+  bool fetches_;
 };
+
+// Whether prefetch instructions for the batch's source gain more than they cost: it and the target
+// exceed a second-level cache, or, where the CPU prefetches along pixels of many channels, half of
+// a third-level cache.
+template <class Element>
+bool DepthwiseConvolution<Element>::exceeds_caches() const {
+  constexpr int64_t kCachedBytes = kCachedFloats * sizeof(float), kManyBytes = 16 * kCachedBytes;
+  const PassGeometry& g = geometry();
+  const int64_t elements = g.batch * (g.source_floats() + g.target_floats());
+  return elements * static_cast<int64_t>(sizeof(Element)) >
+         (g.target_channels < kLongPixel ? kCachedBytes : kManyBytes);
+}
 
 // The kernel's taps in the order of the pass's, of all pairs of phases: taps (v, h), in each the
 // inputs of a group, in each all outputs.
@@ -116,7 +131,6 @@ DepthwisePassOf<Element> DepthwiseConvolution<Element>::pass_between(const Phase
   pass.height = g.source_height;
   pass.width = source_.width();
   pass.channels = g.target_channels;
-  pass.foreseen = runtime::foresees_rows();
   pass.by_rows = runtime::reads_long_pixels_by_rows();
   pass.tap_row_step = pass.horizontal.taps * pass.channels;
   pass.tap_column_step = pass.channels;
@@ -249,6 +263,7 @@ void DepthwiseConvolution<Element>::run(const float* source, const float* weight
           pass.relu = epilogue.relu;
           pass.ceiling = epilogue.ceiling;
           pass.source = lanes;
+          pass.fetches = fetches_ && !source_.copies(epilogue.normalisation);
           const int64_t place = v.first * row_floats + h.first * g.target_channels;
           pass.target = rows + place;
           if (addend_rows) pass.addend = addend_rows + place;
