@@ -142,6 +142,8 @@ def layer_ops() -> Iterator[Row]:
     yield Row("sigmoid", lambda: ops.sigmoid(x), 2 * large)
     yield Row("tanh", lambda: ops.tanh(x), 2 * large)
     yield Row("softmax", lambda: ops.softmax(logits), 2 * large)
+    few = x.reshape(-1, 4)
+    yield Row("softmax of 4 classes", lambda: ops.softmax(few), 2 * large)
     for kind, pool, pool_backward, reads in (
         ("max_pool2d", ops.max_pool2d, ops.max_pool2d_backward, small + large),
         ("avg_pool2d", ops.avg_pool2d, ops.avg_pool2d_backward, small),

@@ -35,6 +35,7 @@ SHAPES = [
     (5, 24),
     (3, 1000),
     (257, 4),
+    (40, 16),
 ]
 
 
@@ -151,6 +152,27 @@ def test_the_mean_is_over_the_rows_given(rng: np.random.Generator) -> None:
     logits, labels = gaussians(rng, 7, 5), rng.integers(0, 5, 7)
     rows = [ops.cross_entropy(logits[i : i + 1], labels[i : i + 1]) for i in range(7)]
     assert ops.cross_entropy(logits, labels) == pytest.approx(np.mean(rows), rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 4, 5, 8, 10, 16, 17])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_at_once_have_the_bits_of_single_rows(
+    classes: int, label_smoothing: float, weighted: bool, rng: np.random.Generator
+) -> None:
+    """Sixteen rows of at most sixteen classes are processed at once."""
+    weights = np.full(classes, 0.5) if weighted else None
+    settings = {"label_smoothing": label_smoothing, "class_weights": weights}
+    logits, labels = 5 * gaussians(rng, 64, classes), rng.integers(0, classes, 64)
+    logits[3, 0], logits[20, classes - 1], logits[30] = np.nan, -np.inf, -0.0
+    rows = [
+        ops.cross_entropy_backward(logits[i : i + 1], labels[i : i + 1], **settings)
+        for i in range(64)
+    ]
+    # The mean divides by a power of two.
+    assert_same_bits(
+        ops.cross_entropy_backward(logits, labels, **settings), np.concatenate(rows) / 64
+    )
 
 
 def test_nan_reaches_the_loss_and_only_its_row_of_the_gradient(

@@ -148,6 +148,15 @@ def test_a_row_gives_the_same_bits_alone_and_in_any_batch(
         assert_same_bits(backward(ops, name, grad_output[rows], output[rows]), grad_input[rows])
 
 
+@pytest.mark.parametrize("classes", [1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17])
+def test_rows_at_once_have_the_bits_of_single_rows(classes: int, rng: np.random.Generator) -> None:
+    """Sixteen rows of at most sixteen classes are processed at once."""
+    x = 5 * gaussians(rng, 39, classes)
+    x[3, 0], x[20, classes - 1], x[22, 0], x[24] = np.nan, np.inf, -np.inf, -0.0
+    rows = [ops.softmax(x[i : i + 1]) for i in range(len(x))]
+    assert_same_bits(ops.softmax(x), np.concatenate(rows))
+
+
 @both
 def test_gradient_of_the_reference_by_finite_differences(
     name: str, rng: np.random.Generator

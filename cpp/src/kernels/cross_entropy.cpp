@@ -1,13 +1,54 @@
 // Cross-entropy, row by row.
 #include "kernels/cross_entropy.h"
 
+#include "kernels/few_classes.h"
 #include "kernels/ignored_row.h"
 #include "kernels/label_is_first_maximum.h"
-#include "kernels/softmax_row.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
 namespace {
+
+struct RowSums {
+  float maximum, sum;
+};
+
+// Of one row, or of sixteen of few classes; and their exponentials, unless `exponentials` is null.
+// Out of line, as the loops of all kinds of targets share it: exponentials take kilobytes.
+[[gnu::noinline]] void find_sums(const float* x, int64_t rows, int64_t classes, float* exponentials,
+                                 RowSums* found) {
+  if (rows == 1) {
+    const float maximum = row_maximum(x, classes);
+    *found = {maximum, row_exponentials(x, classes, maximum, exponentials).total()};
+    return;
+  }
+  float maximum[kRowsAtOnce], sum[kRowsAtOnce];
+  FewClasses values(x, classes);
+  values.take_exponentials(maximum, sum);
+  if (exponentials) values.write(exponentials);
+  for (int64_t row = 0; row < kRowsAtOnce; ++row) found[row] = {maximum[row], sum[row]};
+}
+
+// The sums of one row after the other. They write its exponentials to the gradient, unless that
+// accumulates.
+class SumsOfRows {
+ public:
+  RowSums of(const LossRows& all, int64_t row) {
+    if (row >= last_) {
+      const bool few = all.columns <= kFewClasses && row + kRowsAtOnce <= all.rows;
+      const bool keeps = all.gradient && !all.accumulate;
+      first_ = row;
+      last_ = few ? row + kRowsAtOnce : row + 1;
+      find_sums(all.outputs + row * all.columns, last_ - first_, all.columns,
+                keeps ? all.gradient + row * all.columns : nullptr, found_);
+    }
+    return found_[row - first_];
+  }
+
+ private:
+  RowSums found_[kRowsAtOnce];
+  int64_t first_ = 0, last_ = 0;
+};
 
 float sum_of_differences(const float* x, int64_t count, float maximum) {
   SixteenSums sums;
@@ -40,10 +81,56 @@ void row_gradient(const LossRows& all, int64_t row, int64_t label, float maximum
   grad[label] = before + (exp_below(x[label], maximum) / sum - here) / divisor;
 }
 
+// Sixteen rows of few classes without smoothing, none of them ignored. Returns how many are
+// correct.
+int64_t rows_of_few_classes(const LossRows& all, int64_t first, const int64_t* labels) {
+  const int64_t classes = all.columns;
+  const float* x = all.outputs + first * classes;
+  float maximum[kRowsAtOnce], sum[kRowsAtOnce];
+  FewClasses values(x, classes);
+  values.take_exponentials(maximum, sum);
+  int64_t correct = 0;
+  float chosen[kRowsAtOnce];
+  for (int64_t row = 0; row < kRowsAtOnce; ++row) {
+    chosen[row] = x[row * classes + labels[row]];
+    correct += label_is_first_maximum(x + row * classes, classes, labels[row]);
+  }
+  float* const losses = all.row_losses + first;
+  for (int64_t row = 0; row < kRowsAtOnce; ++row)
+    losses[row] = log_f32(sum[row]) - (chosen[row] - maximum[row]);
+  if (!all.gradient) return correct;
+  values.divide_by(sum);
+  float divisor[kRowsAtOnce];
+  for (int64_t row = 0; row < kRowsAtOnce; ++row) {
+    divisor[row] = all.divisor;
+    chosen[row] = values[labels[row]][row] - 1.0f;
+  }
+  values.divide_by(divisor);
+  float* const gradient = all.gradient + first * classes;
+  values.write(gradient);
+  for (int64_t row = 0; row < kRowsAtOnce; ++row)
+    gradient[row * classes + labels[row]] = 0.0f + chosen[row] / divisor[row];
+  return correct;
+}
+
+// Whether any of the next sixteen rows is ignored.
+bool contains(const int64_t* labels, int64_t ignored) {
+  bool found = false;
+  for (int64_t row = 0; row < kRowsAtOnce; ++row) found |= labels[row] == ignored;
+  return found;
+}
+
 int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored, float label_smoothing) {
   const int64_t classes = all.columns;
+  SumsOfRows sums;
+  const bool at_once = classes <= kFewClasses && !(label_smoothing > 0.0f) && !all.accumulate;
   int64_t correct = 0;
   for (int64_t row = 0; row < all.rows; ++row) {
+    if (at_once && row + kRowsAtOnce <= all.rows && !contains(labels + row, ignored)) {
+      correct += rows_of_few_classes(all, row, labels + row);
+      row += kRowsAtOnce - 1;
+      continue;
+    }
     const float* x = all.outputs + row * classes;
     float* grad = all.gradient ? all.gradient + row * classes : nullptr;
     const int64_t label = labels[row];
@@ -51,9 +138,7 @@ int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored, float 
       ignore_row(all, row);
       continue;
     }
-    const float maximum = row_maximum(x, classes);
-    const float sum =
-        row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad).total();
+    const auto [maximum, sum] = sums.of(all, row);
     // -log softmax(x)[j] = log(sum) - (x[j] - maximum), weighted by a target that adds up to 1.
     float loss = log_f32(sum) - (1.0f - label_smoothing) * (x[label] - maximum);
     if (label_smoothing > 0.0f) {
@@ -135,25 +220,16 @@ float row_counts(const float* x, const Target& target, const ClassWeights& class
   return counts.total();
 }
 
-struct RowSums {
-  float maximum, sum;
-};
-
-// Out of line, as the loops of both kinds of targets share it: exponentials take kilobytes.
-[[gnu::noinline]] RowSums sums_of_row(const float* x, int64_t classes, float* exponentials) {
-  const float maximum = row_maximum(x, classes);
-  return {maximum, row_exponentials(x, classes, maximum, exponentials).total()};
-}
-
 template <class Target>
 bool weighted_row(const LossRows& all, int64_t row, const Target& target,
-                  const ClassWeights& class_weights, const Smoothing& smoothing) {
+                  const ClassWeights& class_weights, const Smoothing& smoothing,
+                  SumsOfRows& all_sums) {
   const int64_t classes = all.columns;
   const float divisor = all.divisor;
   const bool accumulate = all.accumulate;
   const float* x = all.outputs + row * classes;
   float* __restrict grad = all.gradient ? all.gradient + row * classes : nullptr;
-  const auto [maximum, sum] = sums_of_row(x, classes, accumulate ? nullptr : grad);
+  const auto [maximum, sum] = all_sums.of(all, row);
   float weighted;
   const float counts = row_counts(x, target, class_weights, classes, maximum, smoothing, &weighted);
   all.row_losses[row] = counts * log_f32(sum) - weighted;
@@ -177,14 +253,15 @@ int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float
                                label_smoothing / static_cast<float>(classes)};
   const ClassWeights weights = {targets.class_weights};
   int64_t correct = 0;
+  SumsOfRows sums;
   for (int64_t row = 0; row < all.rows; ++row) {
     if (targets.labels && targets.labels[row] == targets.ignored) {
       ignore_row(all, row);
     } else if (targets.labels) {
-      correct += weighted_row(all, row, LabelTarget{targets.labels[row]}, weights, smoothing);
+      correct += weighted_row(all, row, LabelTarget{targets.labels[row]}, weights, smoothing, sums);
     } else {
       const SoftTarget target{targets.soft_labels + row * classes};
-      correct += weighted_row(all, row, target, weights, smoothing);
+      correct += weighted_row(all, row, target, weights, smoothing, sums);
     }
   }
   return correct;

@@ -1,16 +1,23 @@
 // Softmax and its logarithm, row by row.
 #include "kernels/softmax.h"
 
-#include "kernels/softmax_row.h"
+#include "kernels/few_classes.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
 void forward(const float* x, int64_t rows, int64_t classes, float* output) {
-  for (int64_t row = 0; row < rows; ++row, x += classes, output += classes) {
-    const float sum = row_exponentials(x, classes, row_maximum(x, classes), output).total();
-    for (int64_t j = 0; j < classes; ++j) output[j] /= sum;
+  int64_t row = 0;
+  if (classes <= kFewClasses) {
+    for (; row + kRowsAtOnce <= rows; row += kRowsAtOnce) {
+      write_softmax_of_few_classes(x, classes, output);
+      x += kRowsAtOnce * classes;
+      output += kRowsAtOnce * classes;
+    }
+  }
+  for (; row < rows; ++row, x += classes, output += classes) {
+    write_softmax_of_row(x, classes, output);
   }
 }
 

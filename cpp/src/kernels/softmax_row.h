@@ -95,4 +95,9 @@ CNNX_INLINE CarefulSums row_exponentials(const float* x, int64_t count, float ma
   return sums;
 }
 
+CNNX_INLINE void write_softmax_of_row(const float* x, int64_t classes, float* output) {
+  const float sum = row_exponentials(x, classes, row_maximum(x, classes), output).total();
+  for (int64_t j = 0; j < classes; ++j) output[j] /= sum;
+}
+
 }  // namespace

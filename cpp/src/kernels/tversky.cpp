@@ -1,8 +1,8 @@
 // The Tversky index of one image: a pass for its sums, and one for the gradient.
 #include "kernels/tversky.h"
 
+#include "kernels/few_classes.h"
 #include "kernels/label_is_first_maximum.h"
-#include "kernels/softmax_row.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -40,15 +40,17 @@ struct ShareTarget {
   }
 };
 
-// Out of line, as the loops of both kinds of targets share it: exponentials take kilobytes.
-[[gnu::noinline]] void write_probabilities(const float* x, int64_t columns, float* output) {
+// Of one position, or of sixteen of few columns. Out of line, as the loops of both kinds of targets
+// share it: exponentials take kilobytes.
+[[gnu::noinline]] void write_probabilities(const float* x, int64_t positions, int64_t columns,
+                                           float* output) {
   if (columns == 1) {
-    output[0] = sigmoid_f32(x[0]);
-    return;
+    for (int64_t i = 0; i < positions; ++i) output[i] = sigmoid_f32(x[i]);
+  } else if (positions == kRowsAtOnce) {
+    write_softmax_of_few_classes(x, columns, output);
+  } else {
+    write_softmax_of_row(x, columns, output);
   }
-  const float maximum = row_maximum(x, columns);
-  const float sum = row_exponentials(x, columns, maximum, output).total();
-  for (int64_t j = 0; j < columns; ++j) output[j] /= sum;
 }
 
 template <class Target>
@@ -59,11 +61,21 @@ TverskyResult image_of(const TverskyImage& all, const Target& target) {
   double* const wanted = predicted + columns;
   for (int64_t j = 0; j < 3 * columns; ++j) all.sums[j] = 0;
   TverskyResult result = {0, 0, 0};
-  for (int64_t i = 0; i < all.positions; ++i) {
-    if (!target.counts(i)) continue;
+  float of_few_columns[kRowsAtOnce * kFewClasses];
+  const float* p = nullptr;
+  int64_t written = 0;  // positions whose probabilities were written
+  for (int64_t i = 0; i < all.positions; ++i, p += columns) {
     const float* x = all.outputs + i * columns;
-    float* const p = all.gradient ? all.gradient + i * columns : all.probabilities;
-    write_probabilities(x, columns, p);
+    if (i == written) {
+      const bool few = columns <= kFewClasses && i + kRowsAtOnce <= all.positions;
+      float* const output = all.gradient ? all.gradient + i * columns
+                            : few        ? of_few_columns
+                                         : all.probabilities;
+      written += few ? kRowsAtOnce : 1;
+      write_probabilities(x, written - i, columns, output);
+      p = output;
+    }
+    if (!target.counts(i)) continue;
     for (int64_t j = 0; j < columns; ++j) {
       const double value = static_cast<double>(p[j]);
       const double share = static_cast<double>(target.of(i, j));
