@@ -13,41 +13,41 @@ struct RowSums {
   float maximum, sum;
 };
 
-// Of one row, or of sixteen of few classes; and their exponentials, unless `exponentials` is null.
-// Out of line, as the loops of all kinds of targets share it: exponentials take kilobytes.
-[[gnu::noinline]] void find_sums(const float* x, int64_t rows, int64_t classes, float* exponentials,
-                                 RowSums* found) {
-  if (rows == 1) {
-    const float maximum = row_maximum(x, classes);
-    *found = {maximum, row_exponentials(x, classes, maximum, exponentials).total()};
-    return;
-  }
-  float maximum[kRowsAtOnce], sum[kRowsAtOnce];
-  FewClasses values(x, classes);
-  values.take_exponentials(maximum, sum);
-  if (exponentials) values.write(exponentials);
-  for (int64_t row = 0; row < kRowsAtOnce; ++row) found[row] = {maximum[row], sum[row]};
+// Of one row. Its exponentials are written too, unless `exponentials` is null.
+CNNX_INLINE RowSums sums_of_row(const float* x, int64_t classes, float* exponentials) {
+  const float maximum = row_maximum(x, classes);
+  return {maximum, row_exponentials(x, classes, maximum, exponentials).total()};
 }
 
-// The sums of one row after the other. They write its exponentials to the gradient, unless that
-// accumulates.
+// Where the exponentials of a row go: to its gradient, unless that accumulates.
+CNNX_INLINE float* place_of_exponentials(const LossRows& all, int64_t row) {
+  return all.gradient && !all.accumulate ? all.gradient + row * all.columns : nullptr;
+}
+
+// The sums of one row after the other, of few classes sixteen at once.
 class SumsOfRows {
  public:
-  RowSums of(const LossRows& all, int64_t row) {
-    if (row >= last_) {
-      const bool few = all.columns <= kFewClasses && row + kRowsAtOnce <= all.rows;
-      const bool keeps = all.gradient && !all.accumulate;
-      first_ = row;
-      last_ = few ? row + kRowsAtOnce : row + 1;
-      find_sums(all.outputs + row * all.columns, last_ - first_, all.columns,
-                keeps ? all.gradient + row * all.columns : nullptr, found_);
+  // Out of line, as the loops of all kinds of targets share it: exponentials take kilobytes.
+  [[gnu::noinline]] RowSums of(const LossRows& all, int64_t row) {
+    if (row < end_) return found_[kRowsAtOnce - (end_ - row)];
+    const int64_t classes = all.columns;
+    const float* x = all.outputs + row * classes;
+    float* exponentials = place_of_exponentials(all, row);
+    if (classes > kFewClasses || row + kRowsAtOnce > all.rows) {
+      return sums_of_row(x, classes, exponentials);
     }
-    return found_[row - first_];
+    float maximum[kRowsAtOnce], sum[kRowsAtOnce];
+    FewClasses values(x, classes);
+    values.take_exponentials(maximum, sum);
+    if (exponentials) values.write(exponentials);
+    for (int64_t i = 0; i < kRowsAtOnce; ++i) found_[i] = {maximum[i], sum[i]};
+    end_ = row + kRowsAtOnce;
+    return found_[0];
   }
 
  private:
   RowSums found_[kRowsAtOnce];
-  int64_t first_ = 0, last_ = 0;
+  int64_t end_ = 0;  // the row after those found
 };
 
 float sum_of_differences(const float* x, int64_t count, float maximum) {
@@ -82,8 +82,9 @@ void row_gradient(const LossRows& all, int64_t row, int64_t label, float maximum
 }
 
 // Sixteen rows of few classes without smoothing, none of them ignored. Returns how many are
-// correct.
-int64_t rows_of_few_classes(const LossRows& all, int64_t first, const int64_t* labels) {
+// correct. Out of line, so that its arrays are not on the stack of other rows.
+[[gnu::noinline]] int64_t rows_of_few_classes(const LossRows& all, int64_t first,
+                                              const int64_t* labels) {
   const int64_t classes = all.columns;
   const float* x = all.outputs + first * classes;
   float maximum[kRowsAtOnce], sum[kRowsAtOnce];
@@ -138,7 +139,10 @@ int64_t rows(const LossRows& all, const int64_t* labels, int64_t ignored, float 
       ignore_row(all, row);
       continue;
     }
-    const auto [maximum, sum] = sums.of(all, row);
+    // Inlined for many classes, so that constants stay in registers from row to row.
+    const auto [maximum, sum] = classes > kFewClasses
+                                    ? sums_of_row(x, classes, place_of_exponentials(all, row))
+                                    : sums.of(all, row);
     // -log softmax(x)[j] = log(sum) - (x[j] - maximum), weighted by a target that adds up to 1.
     float loss = log_f32(sum) - (1.0f - label_smoothing) * (x[label] - maximum);
     if (label_smoothing > 0.0f) {
