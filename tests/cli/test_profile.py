@@ -28,14 +28,20 @@ def test_no_step_no_table() -> None:
 
 
 def test_train_prints_the_layers(run: Run, idx: Path) -> None:
-    outcome = run("train", idx, "--epochs", 3, "--profile")
-    assert outcome.status == 0
-    assert re.search(r"conv2d_1 \+ relu_1 \+ max_pool2d_1 +[\d,]+ +[\d,]+ +\d+\.\d%\n", outcome.out)
-    percentages = [float(value) for value in re.findall(r" (\d+\.\d)%\n", outcome.out)]
-    assert len(percentages) == 6  # four rows of layers, the loss and the update
-    # Time that other processes take between two layers counts for neither.
-    assert 50 < sum(percentages) <= 101
-    assert "% of the time outside the train step" in outcome.out
+    sums = []
+    for _ in range(5):  # time that other processes take between two layers counts for neither
+        outcome = run("train", idx, "--epochs", 3, "--profile")
+        assert outcome.status == 0
+        row = r"conv2d_1 \+ relu_1 \+ max_pool2d_1 +[\d,]+ +[\d,]+ +\d+\.\d%\n"
+        assert re.search(row, outcome.out)
+        percentages = [float(value) for value in re.findall(r" (\d+\.\d)%\n", outcome.out)]
+        assert len(percentages) == 6  # four rows of layers, the loss and the update
+        assert sum(percentages) <= 101
+        assert "% of the time outside the train step" in outcome.out
+        sums.append(sum(percentages))
+        if sums[-1] > 85:
+            break
+    assert max(sums) > 85
 
 
 def test_a_profile_restarts() -> None:
