@@ -6,12 +6,14 @@ prerequisites.
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cnnx
@@ -98,32 +100,59 @@ def test_elementary_functions_have_the_bits_of_linux(
     assert digests_in(printed(build, wine, ELEMENTARY_DIGESTS, "baseline")) == here
 
 
-def test_a_project_uses_the_installed_dll(wine: str, object_cache: Path, tmp_path: Path) -> None:
-    """With the DLLs of the compiler that docs/cpp.md names beside the program."""
+@pytest.fixture(scope="module")
+def consumer(wine: str, object_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a program of the installed DLL, with the DLLs of the compiler that docs/cpp.md
+    names beside it, and xo.cnnx, a model for it.
+    """
+    folder = tmp_path_factory.mktemp("installed")
     shared = ("-DBUILD_SHARED_LIBS=ON", "-DCNNX_BUILD_TESTS=OFF")
-    cross_build("mingw", tmp_path / "library", *shared, launcher(object_cache))
-    run([cmake(), "--install", tmp_path / "library", "--prefix", tmp_path / "prefix"])
+    cross_build("mingw", folder / "library", *shared, launcher(object_cache))
+    run([cmake(), "--install", folder / "library", "--prefix", folder / "prefix"])
     configure(
         ROOT / "tests" / "embedding" / "consumer",
-        tmp_path / "build",
+        folder / "build",
         f"-DCMAKE_TOOLCHAIN_FILE={TOOLCHAIN}",
-        f"-Dcnnx_DIR={tmp_path / 'prefix' / 'lib' / 'cmake' / 'cnnx'}",
+        f"-Dcnnx_DIR={folder / 'prefix' / 'lib' / 'cmake' / 'cnnx'}",
     )
-    run([cmake(), "--build", tmp_path / "build"])
+    run([cmake(), "--build", folder / "build"])
     page = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
-    program = tmp_path / "program"
+    program = folder / "program"
     program.mkdir()
-    shutil.copy(tmp_path / "build" / "consumer.exe", program)
-    shutil.copy(tmp_path / "prefix" / "bin" / "libcnnx.dll", program)
+    shutil.copy(folder / "build" / "consumer.exe", program)
+    shutil.copy(folder / "prefix" / "bin" / "libcnnx.dll", program)
     for name in re.findall(r"`(\S+\.dll)`", page):
         shutil.copy(run([COMPILER, f"-print-file-name={name}"]).strip(), program)
-    model = cnnx.models.small((32, 32, 1), ["X", "O"])
-    model.save(program / "xo.cnnx")
+    cnnx.models.small((32, 32, 1), ["X", "O"]).save(program / "xo.cnnx")
+    return program
+
+
+def test_a_project_uses_the_installed_dll(wine: str, consumer: Path) -> None:
     command = [wine, "consumer.exe", "xo.cnnx", "20", "7"]
-    done = subprocess.run(command, cwd=program, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=consumer, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     words = [line.split() for line in done.stdout.splitlines()]
     images, _ = cnnx.data.xo(20, seed=7)
+    model = cnnx.load(consumer / "xo.cnnx")
     assert [label for label, _ in words] == list(model.predict(images))
     probabilities = [float.fromhex(probability) for _, probability in words]
     assert probabilities == list(model.predict_proba(images).max(axis=1))
+
+
+def test_a_program_ends_while_its_threads_start(wine: str, consumer: Path) -> None:
+    """Of a library that did not wait for their start, one process in a hundred did not end."""
+
+    def ends(seed: int) -> bool:
+        command = [wine, "consumer.exe", "xo.cnnx", "1", str(seed)]
+        environment = {**os.environ, "CNNX_NUM_THREADS": "16"}
+        with subprocess.Popen(
+            command, cwd=consumer, env=environment, stdout=subprocess.DEVNULL
+        ) as process:
+            try:
+                return process.wait(60) == 0
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return False
+
+    with ThreadPoolExecutor(6) as executor:
+        assert all(list(executor.map(ends, range(400))))

@@ -56,6 +56,15 @@ bool spin_until(const Ready& ready) {
   }
 }
 
+// The winpthreads library holds a lock of the whole process while a thread starts. If the process
+// ended meanwhile, Windows would end that thread with the lock, for which the destructors of
+// libstdc++ would wait for ever.
+#ifdef __MINGW32__
+constexpr bool kAwaitsStarts = true;
+#else
+constexpr bool kAwaitsStarts = false;
+#endif
+
 // The thread that sets it leads.
 std::atomic_flag led = ATOMIC_FLAG_INIT;
 
@@ -100,10 +109,12 @@ void Team::grow(int threads) {
   if (threads <= first) return;
   threads_ = threads;
   std::vector<std::thread> started;
+  std::atomic<std::size_t> runs{0};
   try {
     started.reserve(static_cast<std::size_t>(threads - first));
     for (int slot = first; slot < threads; ++slot) {
-      started.emplace_back([this, slot, threads] {
+      started.emplace_back([this, slot, threads, &runs] {
+        if (kAwaitsStarts) runs.fetch_add(1);
         place_thread(slot, threads);
         stand_by(slot);
       });
@@ -112,6 +123,7 @@ void Team::grow(int threads) {
     threads_ = kUnlimited;
     dismiss(first + static_cast<int>(started.size() / 2));
   }
+  while (kAwaitsStarts && runs.load() < started.size()) std::this_thread::yield();
   int slot = first;
   for (std::thread& thread : started) slot++ < members_ ? thread.detach() : thread.join();
 }
