@@ -90,6 +90,12 @@ inline bool is_pointwise(const Conv2dGeometry& g) {
          g.top == 0 && g.left == 0 && g.out_height == g.in_height && g.out_width == g.in_width;
 }
 
+// Of the inputs and outputs of a batch.
+inline int64_t elements_in_and_out(const Conv2dGeometry& g) {
+  return g.batch *
+         (g.in_height * g.in_width * g.in_channels + g.out_height * g.out_width * g.out_channels);
+}
+
 // Whether each channel has a filter of its own.
 inline bool is_depthwise(const Conv2dGeometry& g) {
   return g.groups == g.in_channels && g.in_channels == g.out_channels;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/quantized_depthwise.h"
+#include "ops/conv2d_plan.h"
 #include "ops/quantization.h"
 #include "ops/quantized_rows.h"
 #include "ops/shares.h"
@@ -68,11 +69,7 @@ class BoundQuantizedDepthwise final : public InferenceOp {
     return CNNX_INTEGER_KERNELS(quantized_depthwise_kernels);
   }
   // Whether the input and output of the batch exceed a second-level cache.
-  bool exceeds_cache() const {
-    const int64_t bytes = g_.in_height * g_.in_width * g_.in_channels +
-                          g_.out_height * g_.out_width * g_.out_channels;
-    return g_.batch * bytes > kCachedFloats * kBytesOfFloat;
-  }
+  bool exceeds_cache() const { return elements_in_and_out(g_) > kCachedFloats * kBytesOfFloat; }
   QuantizedDepthwiseShape shape() const {
     QuantizedDepthwiseShape shape = {};
     shape.row_count = g_.kernel_size.height;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "ops/conv2d_plan.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
@@ -43,11 +44,7 @@ constexpr int64_t kPlanesFloats = 768 * 1024;
 
 }  // namespace
 
-bool leaves_cache(const Conv2dGeometry& g) {
-  return g.batch * (g.in_height * g.in_width * g.in_channels +
-                    g.out_height * g.out_width * g.out_channels) >
-         kCachedFloats;
-}
+bool leaves_cache(const Conv2dGeometry& g) { return elements_in_and_out(g) > kCachedFloats; }
 
 WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs) {
   if (tile.stride == 2) {
