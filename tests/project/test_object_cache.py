@@ -41,7 +41,7 @@ def compilations(
     folder = next(each for each in library.parents if (each / "g++").exists())
     (folder / "object.o").unlink(missing_ok=True)
     path = library / source
-    launcher = [sys.executable, object_cache.__file__, folder / "objects"]
+    launcher = [sys.executable, "-IS", object_cache.__file__, folder / "objects"]
     command = [*launcher, folder / name, *flags, "-o", "object.o", "-c", path]
     subprocess.run(command, cwd=folder, check=True)
     assert (folder / "object.o").read_text() == path.read_text()

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,13 @@ class Symbol:
     section: str
 
 
-def symbols(path: Path) -> Iterator[Symbol]:
-    for line in run(["nm", "--format=sysv", path]).splitlines():
-        fields = [field.strip() for field in line.split("|")]
-        if len(fields) == 7 and fields[0] != "Name":
-            yield Symbol(fields[0], fields[2], fields[6])
+@cache  # two tests read all kernel objects
+def symbols(path: Path) -> tuple[Symbol, ...]:
+    lines = run(["nm", "--format=sysv", path]).splitlines()
+    rows = [[field.strip() for field in line.split("|")] for line in lines]
+    return tuple(
+        Symbol(row[0], row[2], row[6]) for row in rows if len(row) == 7 and row[0] != "Name"
+    )
 
 
 def violations(path: Path, level: str) -> Iterator[str]:

@@ -160,7 +160,7 @@ def launcher(cache: Path) -> str:
     session. Objects to compile go to the compiler launcher if one is set.
     """
     name = "CMAKE_CXX_COMPILER_LAUNCHER"
-    words = [sys.executable, Path(__file__).parent / "object_cache.py", cache]
+    words = [sys.executable, "-IS", Path(__file__).parent / "object_cache.py", cache]
     if os.environ.get(name):
         words.append(os.environ[name])
     return f"-D{name}={';'.join(map(str, words))}"

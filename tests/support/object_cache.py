@@ -1,30 +1,46 @@
 """A compiler launcher that compiles each source of the library once per set of flags.
 
-    python object_cache.py FOLDER COMPILER ARGUMENTS...
+    python -IS object_cache.py FOLDER COMPILER ARGUMENTS...
 
 Copies of the sources, such as those of the source distribution, share their objects with the
-originals as long as all sources and headers are the same. It is not a ccache.
+originals as long as all sources and headers are the same. It is not a ccache. It starts for every
+object of every build, so it imports few modules, and -IS spares it those of the environment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 # Flags, with an argument, that name locations.
 PLACES = {"-o", "-MF", "-MT", "-MQ", "-I", "-isystem", "-c"}
 
 
-def key(command: list[str], source: Path, library: Path) -> str:
+def library_of(source: str) -> str | None:
+    """The folder "cpp" of a source below its "src"."""
+    folder = os.path.dirname(source)
+    while os.path.basename(folder) not in ("cpp", ""):
+        folder = os.path.dirname(folder)
+    return folder if folder and source.startswith(os.path.join(folder, "src", "")) else None
+
+
+def files_in(folder: str) -> Iterator[str]:
+    """All files below a folder, in an order that does not depend on where it lies."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from files_in(entry.path)
+        else:
+            yield entry.path
+
+
+def key(command: list[str], source: str, library: str) -> str:
     """The cache key: the compiler, the name of the source, every flag except locations and
     warnings, and the content of all sources and headers.
     """
     # pip may call g++ what CMake calls c++.
-    relevant = [os.path.realpath(command[0]), source.relative_to(library).as_posix()]
+    relevant = [os.path.realpath(command[0]), os.path.relpath(source, library)]
     arguments = iter(command[1:])
     for argument in arguments:
         if argument in PLACES:
@@ -33,32 +49,44 @@ def key(command: list[str], source: Path, library: Path) -> str:
             relevant.append(argument)
     content = hashlib.sha256("\0".join(relevant).encode())
     for folder in ("include", "src"):
-        for path in sorted((library / folder).rglob("*.*")):
-            content.update(f"\0{path.relative_to(library).as_posix()}\0".encode())
-            content.update(path.read_bytes())
+        for path in files_in(os.path.join(library, folder)):
+            content.update(f"\0{os.path.relpath(path, library)}\0".encode())
+            with open(path, "rb") as file:
+                content.update(file.read())
     return content.hexdigest()
 
 
-def main(folder: Path, command: list[str]) -> int:
+def copy(source: str, target: str) -> None:
+    with open(source, "rb") as read, open(target, "wb") as written:
+        written.write(read.read())
+
+
+def main(folder: str, command: list[str]) -> int:
     """Compile, or copy an earlier object."""
-    source = Path(command[command.index("-c") + 1]) if "-c" in command else Path()
-    library = next((each for each in source.parents if each.name == "cpp"), None)
-    if library is None or library / "src" not in source.parents:
-        return subprocess.call(command)
-    target = Path(command[command.index("-o") + 1])
-    cached = folder / key(command, source, library)
-    if cached.exists():
-        shutil.copyfile(cached, target)
+    source = command[command.index("-c") + 1] if "-c" in command else ""
+    library = library_of(source)
+    if library is None:
+        os.execvp(command[0], command)
+    target = command[command.index("-o") + 1]
+    cached = os.path.join(folder, key(command, source, library))
+    if os.path.exists(cached):
+        copy(cached, target)
         return 0
-    code = subprocess.call(command)
+    code = run(command)
     if code == 0:
         # Atomic, because another build may look for the file at the same time.
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f"{cached.name}.{os.getpid()}"
-        shutil.copyfile(target, unfinished)
-        unfinished.replace(cached)
+        os.makedirs(folder, exist_ok=True)
+        unfinished = f"{cached}.{os.getpid()}"
+        copy(target, unfinished)
+        os.replace(unfinished, cached)
     return code
 
 
+def run(command: list[str]) -> int:
+    """Its exit status, without the import of subprocess."""
+    child = os.posix_spawnp(command[0], command, os.environ)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
