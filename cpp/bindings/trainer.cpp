@@ -190,7 +190,10 @@ void bind_epochs(TrainerClass& type) {
             }
             std::vector<std::tuple<double, double, double, double>> heads;
             for (const Metrics& head : metrics.heads) heads.push_back(tuple_of(head));
-            return std::make_pair(tuple_of(metrics), heads);
+            std::vector<std::pair<double, double>> terms;
+            for (const LossTermMean& term : metrics.terms)
+              terms.emplace_back(term.loss, term.divisor);
+            return std::make_tuple(tuple_of(metrics), heads, terms);
           },
           pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false,
           py::arg("observer") = py::none())

@@ -252,7 +252,11 @@ class Trainer(metaclass=_Class):
         rows: Sequence[int],
         averaged: bool = False,
         observer: tuple[int, Callable[[int, _Floats], object]] | None = None,
-    ) -> tuple[tuple[float, float, float, float], list[tuple[float, float, float, float]]]: ...
+    ) -> tuple[
+        tuple[float, float, float, float],
+        list[tuple[float, float, float, float]],
+        list[tuple[float, float]],
+    ]: ...
     def split_order(self, count: int) -> list[int]: ...
     def save_checkpoint(
         self, path: str | bytes, text: str, arrays: Mapping[str, NDArray[Any]]

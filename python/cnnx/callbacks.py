@@ -212,8 +212,16 @@ class BestModel(_Best):
 
         Raises:
             ValueError: if the model has a `layers.Custom`.
+            OSError: if the folder of the file does not exist, or the path is that of a folder.
         """
         super().on_fit_begin(trainer)
+        path = Path(self.path)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(
+                f"BestModel: path is {self.path!r}, but there is no folder {str(path.parent)!r}"
+            )
+        if path.is_dir():
+            raise IsADirectoryError(f"BestModel: path is the folder {self.path!r}, expected a file")
         refuse_custom_layers(
             trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
         )

@@ -36,6 +36,14 @@ def wrong(input_shape, classes):
 
 def nothing(input_shape, classes):
     pass
+
+def custom(input_shape, classes):
+    square = cnnx.layers.Custom(lambda x: x * x, lambda g, x: 2 * g * x, lambda shape: shape)
+    layers = [square, Flatten(), Dense(len(classes))]
+    return cnnx.Model(layers, input_shape=input_shape, classes=classes)
+
+def small(input_shape, classes):
+    return network((9, 9, input_shape[2]), classes)
 """
 
 
@@ -57,6 +65,10 @@ def test_train_a_custom_network(run: Run, idx: Path, classes: Path) -> None:
         ("mine.py:wrong", r"mine\.py, line 14: TypeError: unsupported operand"),
         ("mine.py:nothing", "returned NoneType, expected a cnnx.Model"),
         ("mine.py:nameless", "pass the function's second argument on"),
+        (
+            "mine.py:custom",
+            r"--model mine\.py:custom: a file cannot hold .* functions of layer custom_1",
+        ),
         ("broken.py:network", r"broken\.py, line 2: SyntaxError"),
     ],
 )
@@ -70,6 +82,12 @@ def test_train_says_what_is_wrong_with_a_network(
     Path("broken.py").write_text("\ndef network(:\n")
     run("train", classes, "--model", choice).refused(sentence)
     assert not Path("model.cnnx").exists()
+
+
+def test_train_refuses_a_network_of_another_size(run: Run, classes: Path) -> None:
+    Path("mine.py").write_text(NETWORK)
+    sentence = r"--size is 32 32, but --model mine\.py:small returned a model of 9 x 9"
+    run("train", classes, "--size", 32, "--model", "mine.py:small").refused(sentence)
 
 
 # --- data, files, packages

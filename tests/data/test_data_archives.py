@@ -130,6 +130,15 @@ def test_npz_refusals(tmp_path: Path, arrays: dict[str, Any], message: str) -> N
         data.load(tmp_path / "x.npz")
 
 
+def test_arrays_of_a_set_that_is_not_read_are_warned_about(
+    tmp_path: Path, images: tuple[Any, Any]
+) -> None:
+    x, y = images
+    np.savez(tmp_path / "x.npz", x_train=x, y_train=y, x_val=x, y_val=y, scale=1.0)
+    with pytest.warns(cnnx.Warning, match=r"x\.npz: does not use x_val, y_val, expected x_train"):
+        data.load(tmp_path / "x.npz")
+
+
 def test_labels_of_other_classes_than_a_model_has_are_refused(tmp_path: Path) -> None:
     x, y = data.xo(8, size=32, seed=1)
     model = cnnx.models.small((32, 32, 1), ["X", "O"])

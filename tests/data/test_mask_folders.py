@@ -69,6 +69,15 @@ def test_a_file_per_class(tmp_path: Path) -> None:
     assert loaded.class_counts["dog"] == 5
 
 
+@pytest.mark.parametrize("names", [("image", "mask"), ("img", "label"), ("Imgs", "Annotation")])
+def test_names_of_folders(tmp_path: Path, names: tuple[str, str]) -> None:
+    masks = random_masks(4)
+    write_masks(tmp_path / "set", masks)
+    for name, other in zip(("images", "masks"), names, strict=True):
+        (tmp_path / "set" / name).rename(tmp_path / "set" / other)
+    assert_array_equal(data.load(tmp_path / "set").y, masks)
+
+
 def test_black_and_white_are_two_classes(tmp_path: Path) -> None:
     masks = random_masks(4, classes=2)
     for form, draw in (

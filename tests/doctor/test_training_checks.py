@@ -8,6 +8,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from cnnx import Conv2d, Dense, Flatten, MaxPool2d, ReLU
 from cnnx.doctor import Finding, check_training, suspect_labels
 
 X, Y = cnnx.data.xo(128, seed=1)
@@ -64,6 +65,26 @@ def test_equal_images_of_different_classes_cannot_be_learned() -> None:
     images = np.repeat(X[:1], 64, axis=0)
     findings = check_training(model(), images, np.arange(64) % 2)
     assert only(findings, "one-batch").severity == "error"
+
+
+def test_a_loss_that_falls_at_every_rate_gets_a_rate() -> None:
+    """Three lights that shine in an image, whose loss has its minimum above the rates of Adam."""
+    random = np.random.default_rng(0)
+    x = random.integers(0, 60, (200, 16, 16, 3), dtype=np.uint8)
+    y = random.integers(0, 2, (200, 3))
+    for image, lights in zip(x, y, strict=True):
+        for channel in np.flatnonzero(lights):
+            row, column = random.integers(0, 11, 2)
+            image[row : row + 5, column : column + 5, channel] = 255
+    layers = [Conv2d(8, 3), ReLU(), MaxPool2d(2), Flatten(), Dense(3)]
+    loss = cnnx.BinaryCrossEntropy()
+    trained = cnnx.Model(layers, input_shape=(16, 16, 3), seed=0)
+    found = only(check_training(trained, x, y, loss=loss), "learning-rate")
+    assert found.severity == "note"
+    rate = float(found.message.rpartition(" ")[2])
+    assert rate <= 0.1
+    trainer = cnnx.Trainer(trained, optimizer=cnnx.Adam(rate), loss=loss)
+    assert trainer.fit(x, y, epochs=8).loss[-1] < 0.3
 
 
 def test_a_severed_network_has_no_gradients_and_learns_nothing() -> None:

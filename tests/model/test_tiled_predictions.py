@@ -38,6 +38,7 @@ from cnnx.model.receptive_field import _FIELDS, network_of
 from graph_networks import with_random_values
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 
 Floats = NDArray[np.float32]
 
@@ -155,6 +156,28 @@ def test_images_that_are_mapped_integers_grey_or_a_batch(tmp_path: Path) -> None
     whole = grey.resized((40, 50)).predict_proba(x)
     assert_allclose(grey.predict_proba_tiled(x, tile=16), whole, atol=1e-5)
     assert_allclose(grey.predict_proba_tiled(x[0], tile=16), whole[0], atol=1e-5)
+
+
+def test_images_of_files_and_of_pillow_are_those_of_predict(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "image.png")
+    modes = [image.convert(mode) for mode in ("RGB", "RGBA", "L", "P", "1")]
+    for channels in (1, 3):
+        model = Model([Conv2d(2, 3, padding="same")], input_shape=(24, 32, channels))
+        for each in (*modes, str(tmp_path / "image.png"), tmp_path / "image.png"):
+            assert_array_equal(model.predict_proba_tiled(each), model.predict_proba(each))
+            assert_array_equal(model.predict_tiled(each), model.predict(each))
+        with pytest.raises(TypeError, match="x is a list of image files or images of Pillow"):
+            model.predict_tiled([image, image])
+        with pytest.raises(ValueError, match="x is the folder"):
+            model.predict_tiled(tmp_path)
+    grey = Model([Conv2d(2, 3, padding="same")], input_shape=(24, 32, 1))
+    with pytest.raises(ValueError, match=r"looks like one image of 3 channels, expected \(height"):
+        grey.predict_tiled(pixels)
+    deep = Model([Conv2d(2, 3, padding="same")], input_shape=(24, 32, 4))
+    with pytest.raises(ValueError, match=r"the model has 4 channels, expected an array \(height"):
+        deep.predict_tiled(image)
 
 
 def test_labels_of_each_kind_of_output() -> None:

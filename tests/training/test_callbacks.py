@@ -176,6 +176,15 @@ def test_the_best_model_is_in_its_file(tmp_path: Path) -> None:
     assert cnnx.load(tmp_path / "best.cnnx").parameters["dense_1.bias"][0] == -1.0
 
 
+def test_a_best_model_without_a_place_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    for path, error in (("gone/best.cnnx", FileNotFoundError), ("", IsADirectoryError)):
+        trainer = trainer_of()
+        before = trainer.model.parameters["dense_1.bias"].copy()
+        with pytest.raises(error, match="BestModel: path is"):
+            trainer.fit(x, y, epochs=1, validation=(x, y), callbacks=[BestModel(tmp_path / path)])
+        assert np.array_equal(trainer.model.parameters["dense_1.bias"], before)
+
+
 @pytest.mark.parametrize("stop_after", range(1, 10))
 def test_a_run_with_callbacks_resumes_to_the_same_bits(stop_after: int, tmp_path: Path) -> None:
     def callbacks(name: str) -> list[Callback]:

@@ -115,6 +115,12 @@ def test_a_loss_with_kinks_passes_the_check() -> None:
         (1.0, r"returned 1.0, expected \(loss, gradient\)"),
         ((np.zeros(3), np.zeros((COUNT, CLASSES))), "the loss of function is .*expected one"),
         ((0.0, np.zeros(3)), r"gradient of function has shape \(3,\)"),
+        ((0.0, None), "gradient of function is None of dtype object, expected an array"),
+        (
+            (0.0, np.zeros((COUNT, CLASSES), complex)),
+            "gradient of function is .* of dtype complex128, expected an array of numbers",
+        ),
+        ((1.0, np.full((COUNT, CLASSES), np.nan)), "gradient of function holds NaN or infinity"),
     ],
 )
 def test_wrong_results_are_refused(result: Any, message: str) -> None:
@@ -124,6 +130,18 @@ def test_wrong_results_are_refused(result: Any, message: str) -> None:
     trainer = cnnx.Trainer(model(), loss=Custom(function))
     with pytest.raises((TypeError, ValueError), match=message):
         trainer.step(images(), np.ones((COUNT, CLASSES), np.float32))
+
+
+def test_a_gradient_may_be_a_list() -> None:
+    def mean_square(outputs: Any, targets: Any) -> Any:
+        difference = outputs - targets
+        return np.square(difference).mean(), (2 * difference / difference.size).tolist()
+
+    y = np.ones((COUNT, CLASSES), np.float32)
+    listed = cnnx.Trainer(model(), loss=Custom(mean_square))
+    assert listed.step(images(), y) == pytest.approx(
+        cnnx.Trainer(model(), loss=cnnx.MSE()).step(images(), y)
+    )
 
 
 def test_an_error_inside_leaves_the_model_unchanged() -> None:

@@ -108,6 +108,27 @@ def test_metrics_are_those_of_each_output() -> None:
     assert found["accuracy"] == found["class_accuracy"]
 
 
+def test_metrics_of_batches_are_those_of_all_images() -> None:
+    """Each output divides its sums once, by its own weights, which vary between batches."""
+    x, y = samples()
+    trainer = trainer_of(model_of(*NAMES), *NAMES)
+    parts = [slice(0, 3), slice(3, 10), slice(10, COUNT)]
+    batches = [(x[part], {name: each[part] for name, each in y.items()}) for part in parts]
+    assert trainer.evaluate(batches) == pytest.approx(trainer.evaluate(x, y), rel=1e-6)
+
+
+def test_mixup_refuses_labels_of_one_output() -> None:
+    x, y = samples()
+    blend = cnnx.data.Augmentation(mixup=0.2)
+    names = ("class", "box")
+    trainer = trainer_of(model_of(*names), *names)
+    with pytest.raises(ValueError, match="cross_entropy of output 'class' does not take, expected"):
+        trainer.fit(x, {name: y[name] for name in names}, epochs=1, augmentation=blend)
+    trainer_of(model_of("box", "edge"), "box", "edge").fit(
+        x, {name: y[name] for name in ("box", "edge")}, epochs=1, augmentation=blend
+    )
+
+
 def test_an_output_whose_labels_are_all_ignored_leaves_the_others() -> None:
     x, y = samples()
     names = ("mask", "box")

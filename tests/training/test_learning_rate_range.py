@@ -145,3 +145,9 @@ def test_refusals(error: type[Exception], settings: dict[str, Any], sentence: st
     arguments: dict[str, Any] = {"trainer": make_trainer(), "x": X, "y": Y, **settings}
     with pytest.raises(error, match=f"^lr_find: {sentence}"):
         cnnx.lr_find(**arguments)
+
+
+def test_images_that_are_not_finite_are_named() -> None:
+    images = np.full((4, 32, 32, 1), np.nan, np.float32)
+    with pytest.raises(ValueError, match=r"lr_find: the first loss is not finite.*finite images"):
+        cnnx.lr_find(make_trainer(), images, [0, 1, 0, 1])

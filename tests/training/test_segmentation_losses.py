@@ -239,6 +239,36 @@ def test_an_image_of_ignored_positions_costs_nothing() -> None:
             trainer.evaluate(x, y)
 
 
+def test_labels_of_classes_without_weight_cost_nothing() -> None:
+    """Also if smoothing adds losses of the other classes."""
+    x = np.random.default_rng(0).random((COUNT, HEIGHT, WIDTH, CHANNELS), np.float32)
+    y = np.zeros((COUNT, HEIGHT, WIDTH), np.int64)
+    smoothed = CrossEntropy(label_smoothing=0.1, class_weights=[0, *[1] * (CLASSES - 1)])
+    trainer = cnnx.Trainer(linear_model(CLASSES), loss=smoothed)
+    assert trainer.compute_gradients(x, y) == trainer.evaluate(x, y)["loss"] == 0
+    assert not trainer.gradients.any()
+    alone = cnnx.Trainer(linear_model(CLASSES), loss=Dice())
+    both = cnnx.Trainer(linear_model(CLASSES), loss=Sum([smoothed, Dice()]))
+    assert both.compute_gradients(x, y) == pytest.approx(alone.compute_gradients(x, y))
+    np.testing.assert_array_equal(both.gradients, alone.gradients)
+
+
+def test_a_sum_over_batches_is_that_over_all_images() -> None:
+    """Each term divides its sum once, by its own weights, which vary between batches."""
+    random = np.random.default_rng(0)
+    x = random.random((9, HEIGHT, WIDTH, CHANNELS), np.float32)
+    y = np.repeat(np.arange(9) % CLASSES, HEIGHT * WIDTH).reshape(9, HEIGHT, WIDTH)
+    y[random.random(y.shape) < 0.3] = IGNORED
+    weights = tuple(np.linspace(0.1, 3, CLASSES))
+    terms: list[Any] = [
+        (CrossEntropy(class_weights=weights, ignore_index=IGNORED), 2.0),
+        Focal(ignore_index=IGNORED),
+    ]
+    trainer = cnnx.Trainer(linear_model(CLASSES), loss=Sum(terms))
+    batches = [(x[:2], y[:2]), (x[2:3], y[2:3]), (x[3:], y[3:])]
+    assert trainer.evaluate(batches) == pytest.approx(trainer.evaluate(x, y), rel=1e-6)
+
+
 @pytest.mark.parametrize("loss", [CrossEntropy(ignore_index=-100), Focal(ignore_index=-100)])
 def test_an_ignored_label_of_an_image(loss: Loss) -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(3)], input_shape=(4, 4, 1))
@@ -289,6 +319,7 @@ def test_refused_settings_and_models() -> None:
     for model, loss, message in (
         (per_image, Dice(), "dice compares positions, but the model's output has shape \\(3,\\)"),
         (per_position, Dice(class_weights=[0, 0, 0]), "dice: class_weights has only zeros"),
+        (per_position, Focal(class_weights=[0, 0, 0]), "focal: class_weights has only zeros"),
         (per_position, Focal(class_weights=[1]), "class_weights has 1 numbers"),
         (single, Dice(ignore_index=255), "dice has ignore_index, but the model has a single"),
         (per_position, Sum([CrossEntropy(), cnnx.MSE()]), "take different targets"),

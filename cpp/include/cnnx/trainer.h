@@ -22,6 +22,11 @@
 
 namespace cnnx {
 
+// A term of a loss of several: its mean times its weight in the loss, and the divisor of the mean.
+struct LossTermMean {
+  double loss = 0, divisor = 0;
+};
+
 // Means over rows, weighted by Targets::weights, the loss by class weights too.
 struct Metrics {
   double loss = 0;
@@ -30,6 +35,8 @@ struct Metrics {
   // the loss times those of the classes.
   double weight = 0, row_weight = 0;
   std::vector<Metrics> heads;  // of each output, if the model has several
+  // Of a loss of several terms: by Trainer::evaluate, which sums each over all rows.
+  std::vector<LossTermMean> terms;
 };
 
 // An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)

@@ -134,9 +134,12 @@ bool LossFunction::weighs_targets() const {
 
 void LossFunction::check_blends() const {
   for (const Term& term : terms_) {
-    if (term.loss.takes_blends()) continue;
+    // The targets of heads are values, so labels among them cannot become shares of classes.
+    const bool has_labels = has_heads_ && term.loss.takes_classes();
+    if (term.loss.takes_blends() && !has_labels) continue;
     throw std::invalid_argument("augmentation: mixup blends targets, which " + term.loss.name() +
                                 (term.loss.ignore_index() ? " with ignore_index" : "") +
+                                (has_labels ? " of output '" + term.part.name() + "'" : "") +
                                 " does not take, expected mixup 0");
   }
 }
@@ -159,13 +162,15 @@ void LossFunction::check(const Targets& targets, int64_t images) const {
 }
 
 LossDivisor LossFunction::divisor(const Targets& targets, int64_t images) const {
-  const auto or_one = [](double weight) { return weight > 0 ? weight : 1; };
+  // Of no weights at all it is infinite: a smoothed label adds losses of classes that have weight.
   const auto weight_of = [&](const Term& term) {
     HeadPart::TargetStorage storage;
-    return or_one(term.loss.weight(targets_of(term, targets, images, storage), images));
+    const double weight = term.loss.weight(targets_of(term, targets, images, storage), images);
+    return weight > 0 ? weight : std::numeric_limits<double>::infinity();
   };
   if (terms_.size() == 1 && !has_heads_) return {weight_of(terms_.front()), {}};
-  LossDivisor divisor{or_one(ops::total_row_weight({}, images, targets.weights)), {}};
+  const double of_images = ops::total_row_weight({}, images, targets.weights);
+  LossDivisor divisor{of_images > 0 ? of_images : 1, {}};
   for (const Term& term : terms_) divisor.terms.push_back(weight_of(term) / divisor.total);
   return divisor;
 }
@@ -240,8 +245,12 @@ Metrics LossFunction::metrics(const std::vector<LossSum>& totals, double image_w
   all.weight = image_weight;
   for (std::size_t k = 0; has_heads_ && k < terms_.size(); ++k)
     all.heads.push_back(metrics_of(terms_[k].loss, totals[k]));
-  for (std::size_t k = 0; k < terms_.size(); ++k)
-    if (totals[k].weight > 0) all.loss += terms_[k].weight * totals[k].sum / totals[k].weight;
+  for (std::size_t k = 0; k < terms_.size(); ++k) {
+    const LossSum& total = totals[k];
+    const double loss = total.weight > 0 ? terms_[k].weight * total.sum / total.weight : 0;
+    all.terms.push_back({loss, total.weight});
+    all.loss += loss;
+  }
   return all;
 }
 

@@ -43,7 +43,7 @@ class LossFunction {
   void check_blends() const;
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t images) const;
-  // Of no weights at all it is 1. Targets must have passed check(); without weights they are not
+  // Infinite where no target has a weight: loss and gradients are then 0. Targets must have passed check(); without weights they are not
   // read unless weighs_targets().
   LossDivisor divisor(const Targets& targets, int64_t images) const;
   // The gradient is that of sum / divisor; null if it is not needed.

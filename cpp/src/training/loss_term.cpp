@@ -67,7 +67,7 @@ void LossTerm::check_class_weights(const Shape& output_shape) const {
                                 to_string(output_shape) + ", expected one per class");
   }
   ops::check_class_weights(name().c_str(), weights.data(), classes);
-  if (is_tversky() && *std::max_element(weights.begin(), weights.end()) == 0.0f) {
+  if (*std::max_element(weights.begin(), weights.end()) == 0.0f) {
     throw std::invalid_argument(name() +
                                 ": class_weights has only zeros, expected a number above 0");
   }

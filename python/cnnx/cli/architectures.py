@@ -40,6 +40,8 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
         UserError: if there is no such network or function, or if the function fails or does not
             return a model for these classes.
     """
+    from cnnx.model.custom_layers import custom_layer
+
     networks = built_in_networks()
     name = _SHORT.get(choice, choice.replace("-", "_"))
     if name in networks:
@@ -58,6 +60,12 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
         )
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
     model = _call(Path(file), function, input_shape, names)
+    layer = custom_layer(model._core)
+    if layer is not None:
+        raise UserError(
+            f"--model {choice}: a file cannot hold the Python functions of layer {layer}; train "
+            "such a model from Python, with cnnx.Trainer"
+        )
     if model.classes is None and isinstance(classes, int):
         return model
     if model.classes is None or tuple(model.classes) != names:

@@ -53,6 +53,11 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         shape = default_shape(task, shape)
     arguments.model = arguments.model or default_network(task)
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
+    if arguments.size is not None and model.input_shape != shape:
+        raise UserError(
+            f"--size is {shape[0]} {shape[1]}, but --model {arguments.model} returned a model of "
+            f"{model.input_shape[0]} x {model.input_shape[1]}, expected one of its first argument"
+        )
     check_outputs(model, task, f"--model {arguments.model}")
     _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, arguments.model)

@@ -15,7 +15,7 @@ from cnnx._core import FormatError, get_num_threads
 from cnnx.arguments import path_of, shown
 from cnnx.data.dataset import ImageLike, InputShape, Pixels
 from cnnx.data.decoding import MOST_THREADS, in_threads
-from cnnx.data.image import ImageReader
+from cnnx.data.image import ImageReader, image_shape, upright_shape
 from cnnx.data.image_files import nested_image_names
 from cnnx.data.memory import DecodingMemory
 
@@ -57,6 +57,39 @@ def array_of(value: ImageLike, input_shape: InputShape, resize: str, function: s
             "images of Pillow alone, or arrays alone"
         )
     return [_as_numpy(each, function) for each in found]
+
+
+def image_at_its_size(value: Any, channels: int, function: str) -> Any:
+    """An image file or an image of Pillow as uint8 pixels of its own size; anything else as it is.
+
+    Args:
+        value: what a caller passed as x.
+        channels: 1 or 3, those of a model.
+        function: named in errors.
+
+    Raises:
+        TypeError: if it is a list of image files or images of Pillow.
+        FormatError: if the image cannot be read.
+        ValueError: if a path is a folder, or the model has other numbers of channels.
+        OSError: if a file cannot be opened.
+        ImportError: if there is a file and Pillow is not installed.
+    """
+    if holds_images(value):
+        raise TypeError(
+            f"{function}: x is a list of image files or images of Pillow, expected one, because "
+            f"each has its own size: [model.{function}(each) for each in x]"
+        )
+    if not _is_image(value):
+        return value
+    if channels not in (1, 3):
+        raise ValueError(
+            f"{function}: x is an image, but the model has {channels} channels, expected an array "
+            f"(height, width, {channels})"
+        )
+    begin = f"{function}: x is"
+    is_file = isinstance(value, (str, os.PathLike))
+    shape = image_shape(_file_of(value, begin)) if is_file else upright_shape(value)
+    return _decoded([value], (*shape[:2], channels), "stretch", begin)[0]
 
 
 def holds_images(value: object) -> bool:
@@ -107,10 +140,7 @@ def _decoded(images: Sequence[Any], shape: InputShape, resize: str, begin: str) 
                 return reader.convert(image)
             except FormatError as error:
                 raise FormatError(f"{begin} an image of Pillow that {error}") from error.__cause__
-        path = path_of(image, begin.partition(":")[0], "x")
-        if Path(path).is_dir():
-            raise ValueError(f"{begin} the folder {path!r}, {_instead_of(path)}")
-        return reader.read(path)
+        return reader.read(_file_of(image, begin))
 
     # Images of Pillow may share a file, which one thread at a time may read.
     are_files = all(isinstance(each, (str, os.PathLike)) for each in images)
@@ -119,6 +149,14 @@ def _decoded(images: Sequence[Any], shape: InputShape, resize: str, begin: str) 
     for row, image in enumerate(in_threads(read, images, threads)):
         pixels[row] = image
     return pixels
+
+
+def _file_of(image: Any, begin: str) -> str:
+    """The path of an image file, which is no folder."""
+    path = path_of(image, begin.partition(":")[0], "x")
+    if Path(path).is_dir():
+        raise ValueError(f"{begin} the folder {path!r}, {_instead_of(path)}")
+    return path
 
 
 def _instead_of(folder: str) -> str:

@@ -17,8 +17,11 @@ from cnnx.data.image_files import (
 )
 
 # Names of the folders, in any case; those of PASCAL VOC and of tools that write its form.
-_IMAGE_FOLDERS = ("images", "imgs", "jpegimages")
-_MASK_FOLDERS = ("masks", "labels", "annotations", "segmentationclass", "segmentationclasspng")
+_IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
+_MASK_FOLDERS = (
+    *("masks", "mask", "labels", "label", "annotations", "annotation"),
+    *("segmentationclass", "segmentationclasspng"),
+)
 # What names of masks may have after the name of the image.
 _ENDINGS = ("", "_mask", "_L", "_P")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import textwrap
 from collections.abc import Iterator, Set
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
+from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.data.arrays import ArraySet, chosen_classes
 from cnnx.data.dataset import Classes, Labels, Masks, Pixels
@@ -89,6 +91,7 @@ def npz_arrays(
         if pairs[0] is None:
             found = ", ".join(sorted(names)) or "nothing"
             raise FormatError(f"{path}: holds {found}, expected the arrays x and y")
+        _warn_of_unread(names - {"classes", *itertools.chain(*filter(None, pairs))}, path)
         arrays = [
             LabelledArray(
                 pair,
@@ -102,6 +105,16 @@ def npz_arrays(
         if "classes" in names:
             classes = _class_names(_array(archive, "classes", path, memory_limit), path)
     return arrays, classes
+
+
+def _warn_of_unread(names: set[str], path: Path) -> None:
+    """Warn of arrays that look like another set."""
+    found = sorted(name for name in names if name.lower().startswith(("x_", "y_")))
+    if found:
+        warn(
+            f"{path}: does not use {', '.join(found)}, expected x_train, y_train, x_test and "
+            "y_test; fit(validation=(x, y)) takes images for validation"
+        )
 
 
 @contextmanager

@@ -28,6 +28,7 @@ _RANGE_IMAGES, _RANGE_STEPS = 1024, 60  # of the search for a learning rate
 _ATTEMPTS = ((1e-3, 100), (1e-2, 100), (3e-4, 300))
 _ALL_STEPS = sum(steps for _, steps in _ATTEMPTS)
 _HIGHEST_RATE = 0.1  # that Adam can train with
+_FALLEN = 0.95  # of the first loss of the search for a learning rate
 # Of the loss before the first step, or of equal probabilities.
 _LEARNED, _HARDLY_LEARNED = 0.1, 0.5
 # Of the loss of equal probabilities, which outputs near 0 have.
@@ -234,4 +235,11 @@ class _TrainingChecks:
             found = lr_find(self._trainer(), images, targets, steps=_RANGE_STEPS, batch_size=batch)
         except ValueError:  # the arguments are checked, so no rate lowers the loss
             return math.inf
-        return found.suggestion
+        if found.suggestion <= _HIGHEST_RATE:
+            return found.suggestion
+        # The loss falls up to a rate above those of Adam: only the part before it counts.
+        pairs = zip(found.rates, found.losses, strict=True)
+        losses = [loss for rate, loss in pairs if rate <= _HIGHEST_RATE]
+        best = losses.index(min(losses))
+        fallen = losses[best] < _FALLEN * losses[0]
+        return found.suggestion * found.rates[best] / max(found.rates) if fallen else math.inf

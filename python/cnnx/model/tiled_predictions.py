@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, PairLike, one_of, pair, real_array
+from cnnx.data.dataset import ImageLike
+from cnnx.data.image_like import image_at_its_size
 from cnnx.mapping import check_mapping
 from cnnx.model.input_parts import refuse_inputs
 from cnnx.model.inputs import ModelInputs
@@ -31,7 +33,7 @@ class TiledPredictions(ModelInputs, ModelVariants):
     @checked_call
     def predict_tiled(
         self,
-        x: ArrayLike,
+        x: ImageLike,
         *,
         tile: PairLike | None = None,
         overlap: PairLike | None = None,
@@ -50,7 +52,8 @@ class TiledPredictions(ModelInputs, ModelVariants):
 
         Args:
             x: an image (height, width, channels), or images with a batch axis; the channel axis may
-                be omitted when there is one channel. Integers are divided by 255.
+                be omitted when there is one channel. Integers are divided by 255. Or one image
+                file or image of Pillow, which keeps its size.
             tile: height and width of the tiles in pixels, an integer or (height, width). A side is
                 reduced to the next one that fits the network's strides. None is 256, or three times
                 the receptive field if that is more.
@@ -90,7 +93,7 @@ class TiledPredictions(ModelInputs, ModelVariants):
     @checked_call
     def predict_proba_tiled(
         self,
-        x: ArrayLike,
+        x: ImageLike,
         *,
         tile: PairLike | None = None,
         overlap: PairLike | None = None,
@@ -160,7 +163,7 @@ class _Tiling(NamedTuple):
 
 def _predicted(
     model: TiledPredictions,
-    x: ArrayLike,
+    x: ImageLike,
     tile: PairLike | None,
     overlap: PairLike | None,
     blend: str,
@@ -290,11 +293,16 @@ def _pair_or_none(value: PairLike | None, function: str, argument: str) -> list[
     return None if value is None else pair(value, function, argument)
 
 
-def _images_of(x: ArrayLike, channels: int, function: str) -> tuple[NDArray[Any], bool]:
+def _images_of(x: ImageLike, channels: int, function: str) -> tuple[NDArray[Any], bool]:
     """`x` with axes of batch and channels, and whether it was a single image."""
-    array = real_array(x, function, "x")
+    array = real_array(image_at_its_size(x, channels, function), function, "x")
     check_mapping(array, f"{function}: x")
     shape = array.shape
+    if channels == 1 and array.ndim == 3 and shape[-1] in (3, 4):
+        raise ValueError(
+            f"{function}: x has shape {shape}, which looks like one image of {shape[-1]} channels, "
+            "expected (height, width), (batch, height, width) or (batch, height, width, 1)"
+        )
     if channels == 1 and array.ndim in (2, 3) and shape[-1] != 1:
         array = array[..., np.newaxis]
     is_single = array.ndim == 3

@@ -140,13 +140,18 @@ class _Call:
         loss, gradient = self._result(self._function(shaped, wanted))
         if not wants_gradient:
             return loss, None
-        array = np.ascontiguousarray(gradient, dtype=np.float32)
+        array = self._array(gradient)
         if array.shape != shaped.shape:
             raise ValueError(
                 f"Custom: the gradient of {self._name} has shape {array.shape}, expected that of "
                 f"the outputs, {shaped.shape}"
             )
         if originals:
+            if math.isfinite(loss) and not np.isfinite(array).all():
+                raise ValueError(
+                    f"Custom: the gradient of {self._name} holds NaN or infinity for a loss of "
+                    f"{loss:.4g}, expected finite numbers"
+                )
             self._check(*originals)
             self._is_checked = True
         return loss, array
@@ -169,11 +174,22 @@ class _Call:
             )
         return float(number.reshape(())), gradient
 
+    def _array(self, gradient: Any) -> NDArray[Any]:
+        """The gradient as an array of float32."""
+        array = np.asarray(gradient)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(
+                f"Custom: the gradient of {self._name} is {shown(gradient)} of dtype "
+                f"{array.dtype}, expected an array of numbers such as float32"
+            )
+        return np.ascontiguousarray(array, dtype=np.float32)
+
     def _check(self, outputs: FloatArray, targets: NDArray[Any]) -> None:
         """Compare the gradient with differences of the loss."""
 
-        def call(point: list[Any]) -> tuple[float, Any]:
-            return self._result(self._function(point[0], targets.copy()))
+        def call(point: list[Any]) -> tuple[float, NDArray[Any]]:
+            loss, gradient = self._result(self._function(point[0], targets.copy()))
+            return loss, self._array(gradient)
 
         found = disagreement(
             lambda point: call(point)[0], lambda _, point: [call(point)[1]], [outputs]

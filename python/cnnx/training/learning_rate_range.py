@@ -117,7 +117,11 @@ def lr_find(
         try:
             batch = next(batches)
             loss = copy.step(batch.x, batch.y, sample_weight=batch.sample_weight)
-        except FloatingPointError:
+        except FloatingPointError as error:
+            if not losses:
+                raise ValueError(
+                    f"lr_find: the first loss is not finite, before any step: {error}"
+                ) from error
             break
         # Correct the bias of a running mean that starts at zero.
         mean = keep * mean + (1 - keep) * loss

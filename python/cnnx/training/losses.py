@@ -35,8 +35,8 @@ class CrossEntropy(ClassLoss):
 
     Args:
         label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
-        class_weights: one number >= 0 per class, in order, or by index or name in a mapping of all
-            classes; None for equal weights.
+        class_weights: one number >= 0 per class, not all 0, in order, or by index or name in a
+            mapping of all classes; None for equal weights.
         ignore_index: label of images or positions that count for nothing: their loss and gradient
             are 0, and no mean divides by them; None for none. A mask of PASCAL VOC has 255.
 

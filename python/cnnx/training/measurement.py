@@ -178,12 +178,13 @@ class Measurement:
 
         size = sum(output.size for output in self._outputs)
         observer = (size, observe) if self._sums else None
-        whole, heads = self._core.evaluate(*arrays, list(rows), self._averaged, observer)
+        whole, heads, terms = self._core.evaluate(*arrays, list(rows), self._averaged, observer)
         if self._communicator is not None and self._sums:
             for of_process in self._communicator.in_each(lambda: parts):
                 self._add(of_process)
         count = len(rows) or len(pixels)
-        return BatchMetrics(*whole, count, tuple(BatchMetrics(*each, count) for each in heads))
+        of_heads = tuple(BatchMetrics(*each, count) for each in heads)
+        return BatchMetrics(*whole, count, of_heads, tuple(terms))
 
     def _add(self, parts: list[list[Any]]) -> None:
         """Add parts in the order of their images, and forget them."""

@@ -21,6 +21,7 @@ class BatchMetrics(NamedTuple):
         row_weight: divisor of the accuracy, the sum of the weights of the images.
         images: number of images.
         heads: metrics of each of several outputs.
+        terms: mean loss, by its weight in the sum, and its divisor of each of several terms.
     """
 
     loss: float
@@ -29,6 +30,7 @@ class BatchMetrics(NamedTuple):
     row_weight: float
     images: int
     heads: tuple[BatchMetrics, ...] = ()
+    terms: tuple[tuple[float, float], ...] = ()
 
     @property
     def means(self) -> tuple[float, float]:
@@ -61,6 +63,7 @@ class MetricSums:
         row_weight: divisor of the accuracy.
         images: number of images.
         heads: sums of each of several outputs.
+        terms: sum of the losses and its divisor of each of several terms of the loss.
     """
 
     loss: float = 0.0
@@ -69,6 +72,7 @@ class MetricSums:
     row_weight: float = 0.0
     images: int = 0
     heads: list[MetricSums] = field(default_factory=list)
+    terms: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, batch: BatchMetrics) -> None:
         """Add a batch."""
@@ -80,11 +84,18 @@ class MetricSums:
         self.heads += [MetricSums() for _ in batch.heads[len(self.heads) :]]
         for own, of_head in zip(self.heads, batch.heads, strict=True):
             own.add(of_head)
+        sums = self.terms or [(0.0, 0.0)] * len(batch.terms)
+        self.terms = [
+            (total + loss * divisor, divisors + divisor)
+            for (total, divisors), (loss, divisor) in zip(sums, batch.terms, strict=True)
+        ]
 
     @property
     def means(self) -> tuple[float, float]:
-        """Mean loss and accuracy."""
-        return self.loss / (self.weight or 1.0), self.accuracy / (self.row_weight or 1.0)
+        """Mean loss and accuracy. Each term of a loss has a mean of its own."""
+        sums = self.terms or [(self.loss, self.weight)]
+        loss = sum(total / (divisor or 1.0) for total, divisor in sums)
+        return loss, self.accuracy / (self.row_weight or 1.0)
 
 
 Means: TypeAlias = BatchMetrics | MetricSums

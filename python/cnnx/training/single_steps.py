@@ -162,10 +162,14 @@ class SingleSteps(NamedAttributes):
             x: images.
             y: labels or targets.
             sample_weight: weight of each image, as for `step`.
-            divisor: divisor of the sum over the images. None is their number, or the sum of their
-                weights, each the product of its sample weight and the class weight of its label.
-                Parts of a batch with the divisor of the whole batch add up to it: the gradients
-                and losses of 5 images and of 3 images, both with divisor 8, sum to those of all 8.
+            divisor: divisor of the sum of the losses. None is that of their mean: the number of
+                images, or the sum of their weights, each the product of its sample weight and the
+                class weight of its label. `CrossEntropy` and `Focal` of a model with a class for
+                each position count positions with a label instead. Parts of a batch with the
+                divisor of the whole batch add up to it: the gradients and losses of 5 images and
+                of 3 images, both with divisor 8 (of maps of 6x6: 8 * 36), sum to those of all 8.
+                Of a `Sum` and of several outputs the divisor counts images, and each part weighs
+                classes and ignored labels as on its own.
 
         Returns:
             The loss of the batch.
