@@ -180,6 +180,10 @@ def test_refusals_that_need_an_image() -> None:
     wrong = "crop_padding is 8, expected less than the sides of the images, 8 x 16"
     with pytest.raises(ValueError, match=wrong):
         augmentation.apply(x[:, :8])
+    wrong = "cutout is 16, expected less than the longer side of the images, 8 x 16"
+    with pytest.raises(ValueError, match=wrong):
+        Augmentation(cutout=16).apply(x[:, :8])
+    assert Augmentation(cutout=15).apply(x[:, :8]).any()
     with pytest.raises(ValueError, match="apply: x has shape"):
         augmentation.apply(x[0])
     for shape in ((2, 0, 3, 1), (2, 3, 0, 1), (2, 3, 3, 0)):

@@ -45,6 +45,8 @@ def test_a_model_is_measured_in_batches_and_as_a_whole() -> None:
     assert evaluate_regression(model, batches).to_dict() == whole.to_dict()
     with pytest.raises(ValueError, match=r"y has shape \(31,\), expected the outputs' shape"):
         evaluate_regression(model, x, brightness[1:])
+    with pytest.raises(ValueError, match="there are no images, expected at least one"):
+        evaluate_regression(model, x[:0], brightness[:0])
 
 
 def test_wrong_arrays_are_refused() -> None:

@@ -52,6 +52,15 @@ def test_the_first_images_of_many_are_examined() -> None:
     assert not exceeds_two(many)
 
 
+@pytest.mark.parametrize("most", [1, 16])
+def test_integers_on_a_small_scale_are_warned_about(most: int) -> None:
+    x, y = cnnx.data.xo(8, seed=1)
+    trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+    with pytest.warns(cnnx.Warning, match=rf"0 to {most}, .* nearly black, .* / {most}$"):
+        trainer.fit((x // 255 * most).astype(np.int32), y, epochs=1)
+    trainer.fit(x // 15, y, epochs=1)  # up to 17: dark images
+
+
 def test_the_warning_points_at_the_callers_line() -> None:
     with pytest.warns(cnnx.Warning) as caught:
         cnnx.Trainer(MODEL.clone()).fit(FLOATS / 2, Y, epochs=1)

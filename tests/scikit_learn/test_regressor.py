@@ -92,6 +92,16 @@ def test_other_losses_are_refused(loss: Any, x: np.ndarray, y: np.ndarray) -> No
         regressor(loss=loss).fit(x, y)
 
 
+def test_targets_far_from_zero_for_their_range_are_warned_about(
+    x: np.ndarray, y: np.ndarray
+) -> None:
+    with pytest.warns(
+        cnnx.Warning, match=r"y varies by .* around 1.*e\+08, .*expected y - y\.mean"
+    ):
+        regressor().fit(x, y + 1e8)
+    regressor().fit(x, np.full(64, 1e8))
+
+
 def test_weights_of_zero_are_as_left_out(x: np.ndarray, y: np.ndarray) -> None:
     weights = np.where(np.arange(64) < 40, 1.0, 0.0)
     weighted = regressor().fit(x, y, sample_weight=weights).predict(x)

@@ -46,13 +46,15 @@ void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
     throw std::invalid_argument("augmentation: the images have shape " + to_string(shape) +
                                 ", expected sides and channels of at least 1");
   }
-  const int64_t side = std::min(shape[0], shape[1]);
-  if (augmentation.crop_padding >= side) {
-    runtime::refuse_setting("augmentation: ", "crop_padding",
-                            runtime::in_words(augmentation.crop_padding),
-                            "less than the sides of the images, " + std::to_string(shape[0]) +
-                                " x " + std::to_string(shape[1]));
-  }
+  const auto check_below = [&](const char* name, int64_t value, int64_t limit, const char* sides) {
+    if (value < limit) return;
+    runtime::refuse_setting("augmentation: ", name, runtime::in_words(value),
+                            "less than the " + std::string(sides) + " of the images, " +
+                                std::to_string(shape[0]) + " x " + std::to_string(shape[1]));
+  };
+  const auto [shorter, longer] = std::minmax(shape[0], shape[1]);
+  check_below("crop_padding", augmentation.crop_padding, shorter, "sides");
+  check_below("cutout", augmentation.cutout, longer, "longer side");  // most images would be blank
 }
 
 ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,

@@ -139,7 +139,8 @@ class Augmentation(Recipe):
 
         Raises:
             TypeError: if preprocessing is no `Preprocessing`.
-            ValueError: if x has another shape, or crop_padding is not below its sides.
+            ValueError: if x has another shape, or crop_padding is not below its sides, or cutout
+                not below the longer one.
         """
         for name, value in (("epoch", epoch), ("seed", seed)):
             at_least(0, value, "apply", name)

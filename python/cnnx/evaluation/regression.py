@@ -163,6 +163,8 @@ def evaluate_regression(
     targets: list[FloatArray] = []
     for batch in batches_of(found, "evaluate_regression"):
         values = np.asarray(model.predict(batch.x))
+        if len(values) == 0:
+            continue
         wanted = float32_array(batch.y, "evaluate_regression", "y")
         if values.size != wanted.size or len(values) != len(wanted):
             raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
+from cnnx.advice import warn
 from cnnx.callbacks import Callback
 from cnnx.data.augmentation import Augmentation
 from cnnx.model.model import Model
@@ -24,6 +25,9 @@ from cnnx.sklearn.settings import RegressionLoss, regression_loss_of
 from cnnx.spelling import checked_call
 from cnnx.training.optimizers import Optimizer
 from cnnx.training.schedules import Schedule
+
+# Of the range of y: a mean above it leaves predictions in float32 less than a thousandth of that.
+_MOST_RANGES = 1e4
 
 
 @checked_call
@@ -195,6 +199,14 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         if self._layer is not None:
             mean, std = channel_statistics(targets[:, np.newaxis, np.newaxis])
             self._mean, self._std = np.array(mean), np.array(std)
+            ranges = np.ptp(targets, axis=0)
+            lost = (ranges > 0) & (np.abs(self._mean) > _MOST_RANGES * ranges)
+            if lost.any():
+                column = int(np.argmax(lost))
+                warn(
+                    f"{self._name}: y varies by {ranges[column]:.4g} around {mean[column]:.4g}, of "
+                    "which predictions in float32 hold few digits, expected y - y.mean()"
+                )
             if outputs_are_values(model._core):  # a model that was trained in the unit of y
                 self._rescale(model, 1 / self._std, -self._mean / self._std)
         return model

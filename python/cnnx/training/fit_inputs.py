@@ -11,7 +11,7 @@ import numpy as np
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import shown
-from cnnx.batch_arguments import all_finite
+from cnnx.batch_arguments import all_finite, warn_of_black_images
 from cnnx.data.dataset import Labels
 from cnnx.data.image_like import holds_images
 from cnnx.data.split import split
@@ -88,6 +88,8 @@ def fit_data(
     arrays = check(images.x, images.y, images.sample_weight, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
+    if arrays[1]:
+        warn_of_black_images(arrays[0], "fit")
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []
     if fraction is not None:

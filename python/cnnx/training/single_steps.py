@@ -202,7 +202,7 @@ class SingleSteps(NamedAttributes):
             model that predicts a class for each position also its "mean_iou", and of one that
             predicts values "r2" and "mean_absolute_error". All are weighted by `sample_weight`. Of
             a model with several outputs also those of each, such as "box_loss", and the accuracy is
-            that of the first output with labels.
+            that of the first output with labels. It is NaN if the loss compares values.
 
         Raises:
             TypeError: if the images are in none of the forms.
