@@ -7,8 +7,10 @@ from __future__ import annotations
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "alpha": ("negative_slope", "mixup"),
     "batch": ("batch_size",),
-    "beta_1": ("betas",),
-    "beta_2": ("betas",),
+    "beta1": ("betas=(0.9, 0.999)",),
+    "beta2": ("betas=(0.9, 0.999)",),
+    "beta_1": ("betas=(0.9, 0.999)",),
+    "beta_2": ("betas=(0.9, 0.999)",),
     "class_weight": ("class_weights",),
     "accumulate_grad_batches": ("shards",),
     "decay": ("weight_decay",),
@@ -41,6 +43,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "restore_best_weights": ("restore_best",),
     "rho": ("alpha",),
     "sample_weights": ("sample_weight",),
+    "size": ("input_shape=(height, width, channels)",),
     "step_size": ("every",),
     "strides": ("stride",),
     "units": ("out_features",),
@@ -50,6 +53,13 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "validation_split": ("validation",),
     "weight": ("class_weights", "sample_weight"),
     "weights": ("sample_weight",),
+}
+
+# Values of such keywords -> those of cnnx.
+VALUES: dict[object, str] = {
+    "val_acc": "validation_accuracy",
+    "val_accuracy": "validation_accuracy",
+    "val_loss": "validation_loss",
 }
 
 # Keyword without a counterpart -> what to write instead.
@@ -74,6 +84,7 @@ REMEDIES: dict[str, str] = {
     "num_features": "nothing: the model infers the channels",
     "num_workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
     "optimizer": "Trainer(model, optimizer=cnnx.Adam())",
+    "padding_mode": "a layer of its own before it, such as Pad2d(1, mode='reflect')",
     "reduction": "nothing: the loss is the mean over images, weighted by sample_weight of fit",
     "sample_weight": "Trainer(model).fit(x, y, sample_weight=...)",
     "steps_per_epoch": "batch_size=",

@@ -18,6 +18,7 @@ from cnnx.foreign_names import (
     POSITIONAL,
     READ_ONLY,
     REMEDIES,
+    VALUES,
 )
 
 _CATCH_ALL = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
@@ -89,7 +90,7 @@ def _keyword(name: str, value: object, known: Iterable[str]) -> str:
     own = own or ([] if name in REMEDIES else nearest(name, known))
     if own and "=" not in own[0]:
         plain = isinstance(value, (bool, int, float, str))
-        return f"{own[0]}={repr(value) if plain else '...'}"
+        return f"{own[0]}={repr(VALUES.get(value, value)) if plain else '...'}"
     return own[0] if own else REMEDIES.get(name) or f"one of {', '.join(known)}"
 
 

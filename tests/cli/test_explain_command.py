@@ -111,6 +111,7 @@ def test_existing_files_are_replaced_only_on_demand(run: Run, model: Path, photo
         (("--layer", "dense_1"), r"--layer: layer dense_1 has outputs of shape \(64,\)"),
         (("--layer", "relu_1", "--method", "occlusion"), "occlusion explains no layer, expected"),
         (("--out", "file"), "--out file is a file, expected a folder"),
+        (("--out", "a.png"), "--out a.png has the name of a file, expected a folder, such as a$"),
     ],
 )
 def test_options_that_do_not_fit(

@@ -25,6 +25,12 @@ def test_metrics_are_the_formulas() -> None:
     assert f"{found.r2:.4f}" in str(found)
 
 
+def test_values_that_float32_does_not_hold() -> None:
+    large = 2.0**24
+    found = RegressionEvaluation([large + 1, large + 3], np.array([large, large + 1]))
+    assert found.mean_absolute_error == 1.5
+
+
 def test_r2_of_equal_targets_is_not_defined() -> None:
     found = RegressionEvaluation([[1.0, 1], [2, 1]], [[1.0, 5], [2, 5]])
     assert found.r2_of_outputs[0] == 1

@@ -273,6 +273,13 @@ DECODING = [
         "load: input_shape is (8, 8), expected (height, width, channels)",
     ),
     Case(
+        "channels-first",
+        lambda: load("cat/a.png", input_shape=(3, 32, 24)),
+        ValueError,
+        "load: input_shape is (3, 32, 24), channels first; expected (height, width, channels): "
+        "(32, 24, 3)",
+    ),
+    Case(
         "size-as-a-number",
         lambda: load("cat/a.png", input_shape=32),
         TypeError,

@@ -117,6 +117,23 @@ KEYWORDS = [
         "EarlyStopping: has no argument monitor, expected watch='loss'",
     ),
     keyword(
+        lambda: anything.callbacks.EarlyStopping(monitor="val_loss"),
+        "EarlyStopping: has no argument monitor, expected watch='validation_loss'",
+    ),
+    keyword(
+        lambda: anything.Adam(beta1=0.9),
+        "Adam: has no argument beta1, expected betas=(0.9, 0.999)",
+    ),
+    keyword(
+        lambda: anything.Conv2d(8, 3, padding_mode="reflect"),
+        "Conv2d: has no argument padding_mode, expected a layer of its own before it, such as "
+        "Pad2d(1, mode='reflect')",
+    ),
+    keyword(
+        lambda: anything.data.load("pets", size=32),
+        "load: has no argument size, expected input_shape=(height, width, channels)",
+    ),
+    keyword(
         lambda: anything.callbacks.EarlyStopping(min_delta=0.01),
         "EarlyStopping: has no argument min_delta, expected least=0.01",
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from PIL import Image
 
 X, Y = cnnx.data.xo(96, seed=2)
 
@@ -151,3 +152,11 @@ def test_images_that_are_not_finite_are_named() -> None:
     images = np.full((4, 32, 32, 1), np.nan, np.float32)
     with pytest.raises(ValueError, match=r"lr_find: the first loss is not finite.*finite images"):
         cnnx.lr_find(make_trainer(), images, [0, 1, 0, 1])
+
+
+def test_images_of_pillow_are_taken_as_by_fit() -> None:
+    images = [Image.fromarray(each[..., 0]).resize((40, 30)).convert("P") for each in X]
+    arrays = np.stack([np.asarray(each.convert("L").resize((32, 32))) for each in images])
+    assert cnnx.lr_find(make_trainer(), images, Y, steps=20).losses[0] == pytest.approx(
+        cnnx.lr_find(make_trainer(), arrays, Y, steps=20).losses[0], rel=0.05
+    )

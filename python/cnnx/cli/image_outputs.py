@@ -28,6 +28,11 @@ def output_files(
     folder: Path = arguments.out
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file, expected a folder")
+    if not folder.exists() and folder.suffix.lower() in {*endings, ".png", ".jpg", ".jpeg"}:
+        raise UserError(
+            f"--out {folder} has the name of a file, expected a folder, such as "
+            f"{folder.with_suffix('')}"
+        )
     given = {os.path.realpath(image.path) for image in images}
     used: set[str] = set()
     outputs = []

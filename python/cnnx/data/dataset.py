@@ -197,4 +197,9 @@ def checked_shape(input_shape: InputShape, resize: str, function: str = "load") 
         raise ValueError(
             f"{function}: input_shape is {shown(input_shape)}, expected sizes of at least 1"
         )
+    if height in (1, 3) and channels > 4:
+        raise ValueError(
+            f"{function}: input_shape is {shown(input_shape)}, channels first; expected (height, "
+            f"width, channels): {(width, channels, height)}"
+        )
     return height, width, channels

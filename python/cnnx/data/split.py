@@ -15,9 +15,9 @@ def split(
 ) -> tuple[list[int], list[int]]:
     """Split rows into a validation set, taken from the front of `order`, and a training set.
 
-    With labels the split is stratified by class. The numbers per class are rounded so that their
-    sum is exact, and every class keeps at least one training image, unless the validation set is
-    everything.
+    With labels the split is stratified by class. Every class keeps at least one training image,
+    unless the validation set is everything; apart from that the numbers per class are rounded so
+    that their sum is exact.
 
     Args:
         order: permutation of the rows.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, float32_array
+from cnnx.arguments import FloatArray, float32_array, real_array
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
@@ -49,7 +49,7 @@ class RegressionEvaluation(NamedAttributes):
 
     def __init__(self, predicted: ArrayLike, targets: ArrayLike) -> None:
         own = [
-            np.asarray(float32_array(each, "RegressionEvaluation", name), np.float64)
+            np.asarray(real_array(each, "RegressionEvaluation", name), np.float64)
             for name, each in (("predicted", predicted), ("targets", targets))
         ]
         if own[0].shape != own[1].shape or own[0].ndim == 0 or own[0].size == 0:

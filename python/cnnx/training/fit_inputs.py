@@ -195,6 +195,11 @@ def _split(
         if labels is not None:
             _warn_of_single_images(labels, classes)
         measured, rest = split(core.split_order(count), fraction, labels)
+        if labels is not None and count > 1 and not measured:
+            raise ValueError(
+                f"fit: validation is {shown(fraction)}, but every class has a single image, which "
+                "trains, expected more images, or validation=(x, y)"
+            )
     if not measured or not rest:
         raise ValueError(
             f"fit: validation is {shown(fraction)} of {count} images, expected a fraction "

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import at_least, below_one, not_negative, shown
 from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.data.image_like import array_of
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import LabelledSet, training_images
 from cnnx.training.metric_sums import Batch, batch_of
@@ -150,7 +151,11 @@ def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Bat
                 f"lr_find: batch_size is {size}, expected none with an iterable of batches"
             )
         return _repeated(data.x)
-    images, targets = _arrays(data.x, "x"), _arrays(data.y, "y")
+    x = data.x
+    if not isinstance(x, Mapping):  # lists of files and of images of Pillow, too
+        model = copy.model
+        x = array_of(x, model.input_shape, model.preprocessing.resize, "lr_find")
+    images, targets = _arrays(x, "x"), _arrays(data.y, "y")
     lengths = {len(each) for arrays in (images, targets) for each in arrays.values()}
     if len(lengths) > 1 or 0 in lengths:
         numbers = [len(next(iter(arrays.values()))) for arrays in (images, targets)]

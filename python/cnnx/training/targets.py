@@ -174,7 +174,7 @@ def row_weights(value: ArrayLike | None, count: int, function: str) -> FloatArra
     if wrong.size:
         raise ValueError(
             f"{function}: sample_weight has {given[wrong[0]]} at position {wrong[0]}, expected "
-            "finite numbers >= 0"
+            "numbers >= 0 that are finite in float32"
         )
     return weights
 
