@@ -101,6 +101,7 @@ POSITIONAL: dict[str, str] = {
     "ConvTranspose2d": "the model infers in_channels, and stride and the rest go by name",
     "Dense": "the model infers in_features",
     "GroupNorm": "the channels are learned from x",
+    "Input": "the shape is one tuple: Input((height, width, channels))",
     "LayerNorm": "the model infers the channels",
     "Model": "the layers go in one list: Model([{layers}], input_shape=...)",
     "Parallel": "the branches go in one list: Parallel([{layers}])",
@@ -113,6 +114,7 @@ POSITIONAL: dict[str, str] = {
 EXAMPLES: dict[str, str] = {
     "Conv2d": "Conv2d(32, 3)",
     "Dense": "Dense(10)",
+    "Input": "Input((height, width, channels))",
     "Layer": "a layer such as Conv2d(32, 3)",
     "Model": "Model([...], input_shape=(height, width, channels))",
     "SGD": "SGD(0.01)",

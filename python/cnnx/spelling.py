@@ -57,8 +57,9 @@ def _misfit(
     parameters = dict(inspect.signature(target).parameters)
     if {p.kind for p in parameters.values()} & _CATCH_ALL:
         return None
-    if "self" in parameters:
-        del parameters["self"]
+    owner = next((each for each in ("self", "cls") if each in parameters), None)
+    if owner is not None:
+        del parameters[owner]
         function = type(args[0]).__name__ if function == "__init__" else function
         args = args[1:]
     for name, value in kwargs.items():

@@ -187,3 +187,16 @@ def test_lr_find_suggests_a_rate(run: Run, idx: Path) -> None:
     assert "      rate  loss" in lines
     trained = run("train", idx, "--optimizer", "sgd", "--learning-rate", found[1], "--epochs", 2)
     assert trained.status == 0
+
+
+@pytest.mark.parametrize("suggestion", [0.01, 0.23])
+def test_lr_find_names_the_usual_rate_beside_one_far_above_it(
+    suggestion: float, run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = cnnx.LearningRateRange((1e-6, 10 * suggestion), (1.0, 0.5), suggestion)
+    monkeypatch.setattr(cnnx, "lr_find", lambda *_, **__: found)
+    last = run("lr-find", idx).out.splitlines()[-1]
+    if suggestion > 0.1:
+        assert re.fullmatch("note: the usual rate of adam is 0.00[12]; try that first", last)
+    else:
+        assert last == "suggestion: --learning-rate 0.01"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -314,7 +315,52 @@ ATTRIBUTES = [
 ]
 
 
-@every(KEYWORDS, ARGUMENTS, ATTRIBUTES)
+METHODS = [
+    keyword(
+        lambda: MODEL.with_preprocessing(mean=0.5),
+        "with_preprocessing: has no argument mean, expected one of preprocessing",
+    ),
+    keyword(
+        lambda: anything.Input(32, 32, 1),
+        "Input: got 32, 1 after shape, expected nothing there; the shape is one tuple: "
+        "Input((height, width, channels))",
+    ),
+    keyword(
+        lambda: anything.Trainer.resume("run.ckpt", 5),
+        "resume: got 5 after path, expected nothing there; the rest go by name: epochs=, "
+        "communicator=, recompute=",
+    ),
+    keyword(
+        lambda: TRAINER.step(X, Y, weight=Y),
+        "step: has no argument weight, expected sample_weight=...",
+    ),
+]
+OWNERS = (
+    cnnx.Model,
+    cnnx.Trainer,
+    cnnx.CrossEntropy,
+    cnnx.data.Augmentation,
+    cnnx.data.Dataset,
+    cnnx.evaluation.Comparison,
+    cnnx.evaluation.Evaluation,
+    cnnx.evaluation.SegmentationEvaluation,
+    cnnx.evaluation.ThresholdCurve,
+)
+INTERNAL = {"for_classes", "for_output", "takes_classes"}  # of a loss, called by a trainer
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_every_method_with_arguments_answers_in_one_sentence(owner: type) -> None:
+    for name in dir(owner):
+        method = inspect.getattr_static(owner, name)
+        function = getattr(method, "__func__", method)
+        if name.startswith("_") or name in INTERNAL or not inspect.isfunction(function):
+            continue
+        if len(inspect.signature(function).parameters) > 1:
+            assert hasattr(function, "__wrapped__"), f"{name} lacks checked_call"
+
+
+@every(KEYWORDS, METHODS, ARGUMENTS, ATTRIBUTES)
 def test_the_answer_has_the_right_name(case: Case) -> None:
     check(case)
 

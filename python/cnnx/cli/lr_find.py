@@ -18,6 +18,7 @@ example:
   cnnx lr-find pets --model resnet20 --optimizer sgd
 """
 _ROWS = 15
+_UNUSUAL = 10  # times the usual rate of the optimizer
 
 
 def add_parser(commands: Commands) -> None:
@@ -49,10 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
         loss=loss_for(images, None),
         seed=arguments.seed,
     )
+    usual = trainer.learning_rate
     found = cnnx.lr_find(trainer, images.x, images.y, batch_size=arguments.batch_size)
     print(f"\n{'rate':>10}  loss")
     every = max(1, len(found.rates) // _ROWS)
     for rate, loss in list(zip(found.rates, found.losses, strict=True))[::every]:
         print(f"{rate:>10.2g}  {loss:.4f}")
     print(f"\nsuggestion: --learning-rate {found.suggestion:.2g}")
+    if found.suggestion > _UNUSUAL * usual:
+        # The loss of networks with norms falls at rates at which a longer training diverges.
+        print(f"note: the usual rate of {arguments.optimizer} is {usual:g}; try that first")
     return 0

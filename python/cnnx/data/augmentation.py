@@ -118,6 +118,7 @@ class Augmentation(Recipe):
         object.__setattr__(self, "scale", (low, high))
         _core.check_augmentation(self.core_settings)
 
+    @checked_call
     def apply(
         self,
         x: ArrayLike,
@@ -166,6 +167,7 @@ class Augmentation(Recipe):
             int(epoch),
         )
 
+    @checked_call
     def apply_masks(
         self,
         y: ArrayLike,
@@ -225,6 +227,7 @@ class Augmentation(Recipe):
         )
         return moved.astype(masks.dtype, copy=False)
 
+    @checked_call
     def show(
         self,
         x: ArrayLike,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import at_least, is_integer, shown
 from cnnx.data.dataset_sizes import sizes
+from cnnx.spelling import checked_call
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +70,7 @@ class Dataset:
         names = range(len(counts)) if isinstance(self.classes, int) else self.classes
         return {str(name): count for name, count in zip(names, counts, strict=True)}
 
+    @checked_call
     def show(self, per_class: int = 8) -> Figure | None:
         """Show the first images of every class, with the number of its images.
 

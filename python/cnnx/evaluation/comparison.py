@@ -113,6 +113,7 @@ class Comparison:
         """McNemar's test."""
         return mcnemar(self.first, self.second)
 
+    @checked_call
     def difference_interval(
         self, level: float = 0.95, resamples: int = 2000, seed: int = 0
     ) -> ConfidenceInterval:
@@ -151,6 +152,7 @@ class Comparison:
         difference = self.first.probabilities.astype(np.float64) - self.second.probabilities
         return np.asarray(np.abs(difference).sum(axis=1) / 2)
 
+    @checked_call
     def most_different(self, n: int = 10) -> NDArray[np.int64]:
         """Positions of the n images whose probabilities differ most, the largest distance first.
 

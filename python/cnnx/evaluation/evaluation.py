@@ -180,6 +180,7 @@ class Evaluation(NamedAttributes):
         """Mean recall of the classes that have images."""
         return float(balanced_accuracy(self._rates))
 
+    @checked_call
     def top_k_accuracy(self, k: int = 5) -> float:
         """Fraction of the images whose label is among the k most probable classes.
 
@@ -197,6 +198,7 @@ class Evaluation(NamedAttributes):
     def _label_ranks(self) -> NDArray[np.int64]:
         return label_ranks(self.probabilities, self.labels)
 
+    @checked_call
     def most_confused(self, n: int = 10) -> tuple[Confusion, ...]:
         """The n most frequent pairs of a true and a wrongly predicted class.
 
@@ -212,18 +214,21 @@ class Evaluation(NamedAttributes):
             if errors[true, predicted]
         )
 
+    @checked_call
     def top_losses(self, n: int = 9) -> TopLosses:
         """The n images with the largest losses, of equal losses the first ones."""
         n = at_least(1, n, "top_losses", "n")
         indices = np.argsort(-self.losses, kind="stable")[:n]
         return TopLosses(indices, self.losses[indices])
 
+    @checked_call
     def most_certain_errors(self, n: int = 9) -> NDArray[np.int64]:
         """Positions of the n wrongly predicted images with the highest confidence, in its order."""
         n = at_least(1, n, "most_certain_errors", "n")
         errors = np.flatnonzero(~self.correct)
         return errors[np.argsort(-self.confidence[errors], kind="stable")[:n]]
 
+    @checked_call
     def calibration(self, bins: int = 15) -> Calibration:
         """Accuracy by confidence, and the expected calibration error.
 
@@ -239,6 +244,7 @@ class Evaluation(NamedAttributes):
         bins = at_least(1, bins, "calibration", "bins")
         return calibration_of(self.confidence, self.correct, bins)
 
+    @checked_call
     def threshold_curve(self, positive: str | int | None = None) -> ThresholdCurve:
         """Precision, recall and false positive rate of one class at every threshold.
 
@@ -277,6 +283,7 @@ class Evaluation(NamedAttributes):
             )
         return index
 
+    @checked_call
     def confidence_interval(
         self,
         metric: str = "accuracy",

@@ -126,6 +126,7 @@ class SegmentationEvaluation(NamedAttributes):
                 )
             self.image_accuracies = own.astype(np.float64)
 
+    @checked_call
     def worst_images(self, count: int = 10) -> NDArray[np.int64]:
         """Positions of the images of the lowest pixel accuracy, the lowest first.
 

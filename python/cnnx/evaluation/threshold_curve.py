@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnx.arguments import number
 from cnnx.evaluation.class_rates import quotient
+from cnnx.spelling import checked_call
 
 
 class ThresholdPoint(NamedTuple):
@@ -81,6 +82,7 @@ class ThresholdCurve:
         """Mean precision over the steps of recall; NaN without positive images."""
         return float(average_precision(self.true_positives, self.false_positives))
 
+    @checked_call
     def at(self, threshold: float) -> ThresholdPoint:
         """Rates at a threshold.
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from cnnx.advice import warn
 from cnnx.arguments import is_integer, shown
 from cnnx.layers.base import Layer, Symbol
+from cnnx.spelling import checked_call
 
 # kind, settings, name, names of the inputs, trainable, branches: as the core takes a layer. Where
 # names are empty it numbers layers of a kind, and a layer reads the one before.
@@ -18,6 +19,7 @@ Shape: TypeAlias = "tuple[int, int, int]"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
+@checked_call
 class Input(Symbol):
     """Input image of a graph, or one of several.
 

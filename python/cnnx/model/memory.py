@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnnx._core import Model as CoreModel
 from cnnx.arguments import at_least
+from cnnx.spelling import checked_call
 
 
 class ModelMemory:
@@ -11,6 +12,7 @@ class ModelMemory:
 
     _core: CoreModel
 
+    @checked_call
     def memory_bytes(self, count: int = 1) -> int:
         """Bytes of memory that predicting a batch of so many images takes, the model included.
 
@@ -31,6 +33,7 @@ class ModelMemory:
         """
         return self._core.memory_bytes(at_least(1, count, "memory_bytes", "count"))
 
+    @checked_call
     def warm_up(self, count: int = 1) -> None:
         """Run a batch of images of zeros, so that the next call takes no longer than later ones.
 

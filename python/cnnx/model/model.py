@@ -108,6 +108,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         copy_arrays(layers, self._core)
 
     @classmethod
+    @checked_call
     def from_graph(
         cls,
         inputs: Input | Sequence[Input] | Mapping[str, Input],

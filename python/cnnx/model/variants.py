@@ -76,6 +76,7 @@ class ModelVariants(NamedAttributes):
                 )
         return self._of(self._core.resized(height, width))
 
+    @checked_call
     def with_preprocessing(self: _Model, preprocessing: Preprocessing) -> _Model:
         """Copy the model with its weights and another preprocessing, to be trained with it.
 

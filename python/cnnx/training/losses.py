@@ -75,6 +75,7 @@ class CrossEntropy(ClassLoss):
         return True
 
     @classmethod
+    @checked_call
     def balanced(
         cls, y: ArrayLike, *, label_smoothing: float = 0.0, ignore_index: int | None = None
     ) -> CrossEntropy:

@@ -86,6 +86,7 @@ class SingleSteps(NamedAttributes):
         """
         self._core.reset_optimizer()
 
+    @checked_call
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
         """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
 
@@ -96,6 +97,7 @@ class SingleSteps(NamedAttributes):
             at_least(1, value, "begin_schedule", name)
         self._core.begin_schedule(int(epochs), int(steps_per_epoch))
 
+    @checked_call
     def observe(self, measure: float) -> None:
         """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself."""
         self._core.observe(number(measure, "observe", "measure"))
@@ -131,6 +133,7 @@ class SingleSteps(NamedAttributes):
         """
         return self._core.gradients
 
+    @checked_call
     def step(self, x: ImageLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
         """Train on one batch of any size and return its mean loss before the update.
 
@@ -145,6 +148,7 @@ class SingleSteps(NamedAttributes):
         """
         return self._core.step(*self._some(x, y, sample_weight, "step"))
 
+    @checked_call
     def compute_gradients(
         self,
         x: ImageLike,
@@ -230,6 +234,7 @@ class SingleSteps(NamedAttributes):
         """
         self._core.apply_gradients()
 
+    @checked_call
     def memory_bytes(self, batch_size: int) -> int:
         """Bytes of memory that steps of so many images take at their peak, the model included.
 

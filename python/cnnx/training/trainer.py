@@ -159,6 +159,7 @@ class Trainer(SingleSteps):
         return Trainer(self.model.clone(), **settings, recompute=self._recompute)
 
     @classmethod
+    @checked_call
     def resume(
         cls,
         path: str | os.PathLike[str],
