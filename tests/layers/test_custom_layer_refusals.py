@@ -25,11 +25,15 @@ from custom_layers import (
 )
 
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
-    "none": (None, TypeError, "returned None, expected an array of shape"),
-    "text": ("maps", TypeError, "returned 'maps', expected an array"),
-    "objects": (np.array([None]), TypeError, "expected an array of shape"),
-    "ragged": ([np.zeros(2), np.zeros(3)], TypeError, "expected an array of shape"),
-    "complex": (np.zeros((COUNT, 6, 6, 4), complex), TypeError, "expected an array of shape"),
+    "none": (None, TypeError, "returned None of dtype object, expected an array of real numbers"),
+    "text": ("maps", TypeError, "returned 'maps' of dtype <U4, expected an array"),
+    "objects": (np.array([None]), TypeError, "expected an array of real numbers of shape"),
+    "ragged": ([np.zeros(2), np.zeros(3)], TypeError, "expected an array of real numbers of shape"),
+    "complex": (
+        np.zeros((COUNT, 6, 6, 4), complex),
+        TypeError,
+        "of dtype complex128, expected an array",
+    ),
     "number": (0.0, ValueError, r"returned an array of shape \(\), expected \(10, 6, 6, 4\)"),
     "shape": (
         np.zeros((6, 6, 4)),

@@ -159,7 +159,10 @@ def _checked(result: Any, shape: tuple[int, ...], what: str, finite: bool) -> Fl
     except ValueError:  # a list of arrays of different shapes
         array = np.empty((), object)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{what} returned {shown(result)}, expected an array of shape {shape}")
+        raise TypeError(
+            f"{what} returned {shown(result)} of dtype {array.dtype}, expected an array of real "
+            f"numbers of shape {shape}"
+        )
     if array.shape != shape:
         raise ValueError(f"{what} returned an array of shape {array.shape}, expected {shape}")
     with np.errstate(over="ignore"):  # it is infinite then, and refused
