@@ -248,18 +248,6 @@ def test_a_wrong_validation_is_refused(
     assert bits(trainer.model) == before
 
 
-def test_classes_of_single_images_leave_none_for_validation() -> None:
-    layers = [cnnx.Flatten(), cnnx.Dense(20)]
-    trainer = cnnx.Trainer(cnnx.Model(layers, input_shape=(SIZE, SIZE, 1)))
-    images = np.zeros((20, SIZE, SIZE), np.float32)
-    sentence = r"fit: validation is 0\.1, but every class has a single image, .* expected more"
-    with (
-        pytest.warns(cnnx.Warning, match="single image"),
-        pytest.raises(ValueError, match=sentence),
-    ):
-        trainer.fit(images, np.arange(20), epochs=1, validation=0.1)
-
-
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

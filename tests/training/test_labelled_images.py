@@ -200,3 +200,15 @@ def test_a_run_with_validation_arrays_does_not_resume_with_batches(tmp_path: Pat
     interrupted(tmp_path / "run.ckpt", validation=(x, y))
     with pytest.raises(ValueError, match="validation holds batches, expected arrays that"):
         cnnx.Trainer.resume(tmp_path / "run.ckpt").fit(x, y, validation=Batches(x, y))
+
+
+def test_classes_of_single_images_leave_none_for_validation() -> None:
+    layers = [cnnx.Flatten(), cnnx.Dense(20)]
+    trainer = cnnx.Trainer(cnnx.Model(layers, input_shape=(8, 8, 1)))
+    images = np.zeros((20, 8, 8), np.float32)
+    sentence = r"fit: validation is 0\.1, but every class has a single image, .* expected more"
+    with (
+        pytest.warns(cnnx.Warning, match="single image"),
+        pytest.raises(ValueError, match=sentence),
+    ):
+        trainer.fit(images, np.arange(20), epochs=1, validation=0.1)
