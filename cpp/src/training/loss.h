@@ -43,8 +43,8 @@ class LossFunction {
   void check_blends() const;
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t images) const;
-  // Infinite where no target has a weight: loss and gradients are then 0. Targets must have passed check(); without weights they are not
-  // read unless weighs_targets().
+  // Infinite where no target has a weight: loss and gradients are then 0. Targets must have passed
+  // check(); without weights they are not read unless weighs_targets().
   LossDivisor divisor(const Targets& targets, int64_t images) const;
   // The gradient is that of sum / divisor; null if it is not needed.
   LossSum sum(const float* outputs, const Targets& targets, int64_t images,
