@@ -25,10 +25,12 @@ def output_files(
     Raises:
         UserError: if one exists, cannot be written or is one of the images.
     """
+    from cnnx.data.image_files import EXTENSIONS
+
     folder: Path = arguments.out
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file, expected a folder")
-    if not folder.exists() and folder.suffix.lower() in {*endings, ".png", ".jpg", ".jpeg"}:
+    if not folder.exists() and folder.suffix.lower() in {*endings, *EXTENSIONS}:
         raise UserError(
             f"--out {folder} has the name of a file, expected a folder, such as "
             f"{folder.with_suffix('')}"

@@ -15,7 +15,7 @@ from cnnx.model.model import Model
 from cnnx.model.model_argument import check_single_model
 from cnnx.spelling import checked_call
 from cnnx.training.config import is_frozen
-from cnnx.training.learning_rate_range import lr_find
+from cnnx.training.learning_rate_range import BELOW_BEST, lr_find
 from cnnx.training.loss import Loss
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy
 from cnnx.training.optimizers import Adam
@@ -242,4 +242,4 @@ class _TrainingChecks:
         losses = [loss for rate, loss in pairs if rate <= _HIGHEST_RATE]
         best = losses.index(min(losses))
         fallen = losses[best] < _FALLEN * losses[0]
-        return found.suggestion * found.rates[best] / max(found.rates) if fallen else math.inf
+        return BELOW_BEST * found.rates[best] if fallen else math.inf

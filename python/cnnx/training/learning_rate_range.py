@@ -24,7 +24,7 @@ __all__ = ["LearningRateRange", "lr_find"]
 # The test ends when the loss exceeds the best one by this factor.
 _DIVERGED = 4.0
 # The suggestion relative to the rate with the lowest loss, where steps are at their largest.
-_BELOW_BEST = 0.1
+BELOW_BEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def lr_find(
             f"lr_find: the loss did not fall between the rates {lowest:g} and "
             f"{rates[-1] if rates else lowest:g}, expected a lower lowest or a higher highest"
         )
-    return LearningRateRange(tuple(rates), tuple(losses), _BELOW_BEST * rates[best])
+    return LearningRateRange(tuple(rates), tuple(losses), BELOW_BEST * rates[best])
 
 
 def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Batch]:
