@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
-from cpp_build import CppBuild, build_cpp, launcher
+from cpp_build import CppBuild, build_cpp, cache_installed_objects, launcher
 
 if TYPE_CHECKING:
     from c_functions import CApi
@@ -155,6 +155,7 @@ def started_cpp_build(
     # Requested by name: as a parameter, every test would use it.
     cache = request.getfixturevalue("object_cache")
     folder = (permanent_cpp_build() or tmp_path_factory.mktemp("cpp")) / "build"
+    cache_installed_objects(cache)
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(build_cpp, folder, launcher(cache))
 

@@ -291,7 +291,8 @@ def test_a_project_in_c_links_a_static_cnnx(static_prefix: Path, tmp_path: Path)
     assert b"libcnnx.so" not in (tmp_path / "classify").read_bytes()
 
 
-def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_static_program_is_small(serial_build: Path, tmp_path: Path) -> None:
     """classify, stripped, as `benchmarks.embedded_program` measures it; it trains nothing.
 
     The benchmark's goal is for GCC 12. GCC 16 makes a program of 3.16 MB.
@@ -299,7 +300,7 @@ def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
     if shutil.which("strip") is None or sys.platform != "linux":
         pytest.skip("needs strip and ELF programs")
     project = ROOT / "benchmarks" / "embedded"
-    configure(project, tmp_path, f"-Dcnnx_DIR={cpp_build.folder}")
+    configure(project, tmp_path, f"-Dcnnx_DIR={serial_build}")
     run([cmake(), "--build", tmp_path, "--target", "classify"])
     program = tmp_path / "classify"
     assert b"depthwise_gradient_kernels" not in program.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import object_cache
 import pytest
+from cpp_build import cache_installed_objects, ninja, run
 
 # Writes the arguments into the object, after the source.
 COMPILER = """#!/bin/sh
@@ -45,7 +47,8 @@ def compilations(
     command = [*launcher, folder / name, *flags, "-o", "object.o", "-c", path]
     subprocess.run(command, cwd=folder, check=True)
     assert (folder / "object.o").read_text() == path.read_text()
-    return len((folder / "compiled").read_text().splitlines())
+    compiled = folder / "compiled"
+    return len(compiled.read_text().splitlines()) if compiled.exists() else 0
 
 
 def test_the_same_source_is_compiled_once(library: Path) -> None:
@@ -80,3 +83,26 @@ def test_sources_elsewhere_are_not_cached(library: Path) -> None:
     (library / "tests" / "add_test.cpp").write_text("a test")
     for count in (1, 2):
         assert compilations(library, source="tests/add_test.cpp") == count
+
+
+# As CMake writes it: pip calls the compiler by one of its names, the tests by the other.
+BUILD = """rule compile
+  command = {tree}/../c++ -O3 -w -o $out -c $in
+build object.o: compile {tree}/cpp/src/ops/add.cpp
+build test.o: compile {tree}/cpp/tests/add_test.cpp
+"""
+
+
+@pytest.mark.parametrize("changed", ["", "src/ops/add.h"])
+def test_objects_of_the_installation_are_not_compiled_again(changed: str, library: Path) -> None:
+    tree = library.parent
+    build = tree / "build" / "cp311-cp311-linux_x86_64"
+    build.mkdir(parents=True)
+    (build / "build.ninja").write_text(BUILD.format(tree=tree))
+    for path in library.rglob("*.*"):
+        os.utime(path, (0, 0))
+    run([ninja(), "-C", build, "object.o"])
+    if changed:
+        (library / changed).write_text("changed")
+    cache_installed_objects(library.parents[1] / "objects", tree)
+    assert compilations(library, "-O3") == (1 if changed else 0)

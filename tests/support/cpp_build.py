@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from object_cache import files_in, key, library_of, store
 from sanitizer import not_under_address_sanitizer
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +166,23 @@ def launcher(cache: Path) -> str:
     if os.environ.get(name):
         words.append(os.environ[name])
     return f"-D{name}={';'.join(map(str, words))}"
+
+
+def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
+    """Put what `pip install .` compiled into the cache, unless a source has changed since."""
+    library = str(tree / "cpp")
+    sources = [*files_in(f"{library}/include"), *files_in(f"{library}/src")]
+    changed = max(Path(path).stat().st_mtime for path in sources)
+    for folder in (tree / "build").glob("cp3*-*"):
+        if not (folder / "build.ninja").exists():
+            continue
+        for entry in json.loads(run([ninja(), "-C", folder, "-t", "compdb"])):
+            target = folder / entry["output"]
+            if library_of(entry["file"]) != library or not target.exists():
+                continue
+            if target.stat().st_mtime > changed:
+                command = shlex.split(entry["command"])
+                store(str(target), str(cache / key(command, entry["file"], library)))
 
 
 def build_cpp(folder: Path, *definitions: str) -> CppBuild:

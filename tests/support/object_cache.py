@@ -61,6 +61,14 @@ def copy(source: str, target: str) -> None:
         written.write(read.read())
 
 
+def store(target: str, cached: str) -> None:
+    """Put an object into the cache: at once, because another build may look for it meanwhile."""
+    os.makedirs(os.path.dirname(cached), exist_ok=True)
+    unfinished = f"{cached}.{os.getpid()}"
+    copy(target, unfinished)
+    os.replace(unfinished, cached)
+
+
 def main(folder: str, command: list[str]) -> int:
     """Compile, or copy an earlier object."""
     source = command[command.index("-c") + 1] if "-c" in command else ""
@@ -74,11 +82,7 @@ def main(folder: str, command: list[str]) -> int:
         return 0
     code = run(command)
     if code == 0:
-        # Atomic, because another build may look for the file at the same time.
-        os.makedirs(folder, exist_ok=True)
-        unfinished = f"{cached}.{os.getpid()}"
-        copy(target, unfinished)
-        os.replace(unfinished, cached)
+        store(target, cached)
     return code
 
 
