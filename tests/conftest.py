@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
 import pytest
+from beside import Beside
 from cpp_build import CppBuild, build_cpp, cache_installed_objects, launcher
 
 if TYPE_CHECKING:
@@ -49,15 +49,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked slow unless the full tier is requested, and put those of compiled
-    objects last: `started_cpp_build` compiles beside all others. A test that gets such a fixture
-    through `getfixturevalue` has the mark `usefixtures("cpp_build")`.
+    """Deselect the tests marked slow unless the full tier is requested, and put those last that
+    wait for what runs beside the others. A test that gets the fixture `cpp_build` through
+    `getfixturevalue` has the mark `usefixtures("cpp_build")`.
     """
     if config.getoption("--tier") == "fast":
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
-    items.sort(key=lambda item: "object_cache" in fixtures_of(item))
+    items.sort(
+        key=lambda item: (
+            not {"object_cache", "cpp_build"}.isdisjoint(fixtures_of(item))
+            or item.get_closest_marker("beside") is not None
+        )
+    )
 
 
 def pytest_terminal_summary(
@@ -145,22 +150,30 @@ def permanent_cpp_build() -> Path | None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def started_cpp_build(
+def beside(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Future[CppBuild] | None]:
-    """The build of the C++ library and its tests, begun before the first test if one needs it."""
-    if not any("cpp_build" in fixtures_of(item) for item in request.session.items):
-        yield None
-        return
-    # Requested by name: as a parameter, every test would use it.
-    cache = request.getfixturevalue("object_cache")
-    folder = (permanent_cpp_build() or tmp_path_factory.mktemp("cpp")) / "build"
-    cache_installed_objects(cache)
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(build_cpp, folder, launcher(cache))
+) -> Iterator[Beside]:
+    """Programs that run beside the tests, among them the build of the C++ library and its tests."""
+    beside = Beside(tmp_path_factory.mktemp)
+    items = request.session.items
+    if any("cpp_build" in fixtures_of(item) for item in items):
+        # Requested by name: as a parameter, every test would use it.
+        cache = request.getfixturevalue("object_cache")
+        cache_installed_objects(cache)
+        beside.cpp_build = beside.start(build_tests, cache=cache)
+    beside.start_for(items)
+    yield beside
+    beside.stop()
+
+
+def build_tests(beside: Beside, cache: Path) -> CppBuild:
+    """The build of the C++ library and its tests."""
+    return build_cpp(
+        (permanent_cpp_build() or beside.make_folder("cpp")) / "build", launcher(cache)
+    )
 
 
 @pytest.fixture(scope="session")
-def cpp_build(object_cache: Path, started_cpp_build: Future[CppBuild]) -> CppBuild:
+def cpp_build(beside: Beside) -> CppBuild:
     """The C++ library and its tests, in whose folder of objects other builds find theirs."""
-    return started_cpp_build.result()
+    return beside.built_cpp()

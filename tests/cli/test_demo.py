@@ -7,20 +7,39 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import cnnx
 import pytest
+from beside import Beside
 from cnnx.playground.wasm_module import WASM_MODULE
 from command_line import PROGRAM, Run, start
+from cpp_build import inherited_environment
 
 
-def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
+def demo(beside: Beside) -> tuple[Path, CompletedProcess[str]]:
+    """The folder of a demo and its output."""
+    folder = beside.make_folder("demo")
+    command = [sys.executable, "-m", "cnnx", "demo"]
+    return folder, subprocess.run(
+        command,
+        env=inherited_environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.beside(call=demo)
+def test_demo_prints_its_steps_and_writes_its_files(beside: Beside) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib: install the extra cli")
     from PIL import Image
 
-    process = start("demo", cwd=tmp_path)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
+    place, finished = beside.result(demo)
+    out, err = finished.stdout, finished.stderr
+    assert finished.returncode == 0, err
     assert "Traceback" not in err
     by_pixels = re.search(r"test images: (\d+\.\d)%; chance", out)
     learned = re.search(r"on the same [\d,]+ test images: (\d+\.\d\d)%", out)
@@ -28,7 +47,7 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
     assert float(by_pixels[1]) <= 70
     assert learned is not None
     assert float(learned[1]) >= 99
-    folder = tmp_path / "cnnx-demo"
+    folder = place / "cnnx-demo"
     sizes = {"by-hand.png": (1000, 2000), "learned.png": (1000, 500), "x-1.png": (32, 32)}
     for name, (width, height) in sizes.items():
         with Image.open(folder / name) as image:
@@ -43,7 +62,7 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
     line = out.strip().splitlines()[-1].strip()
     assert re.match(f"{PROGRAM} predict", line)
     completed = subprocess.run(
-        shlex.split(line), cwd=tmp_path, capture_output=True, text=True, check=True
+        shlex.split(line), cwd=place, capture_output=True, text=True, check=True
     )
     labels = [row.split("\t")[1] for row in completed.stdout.splitlines()]
     assert labels == ["X", "O"]

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cpp_build import ROOT
+from beside import Beside
+from cpp_build import ROOT, inherited_environment
 
 sys.path.insert(0, str(ROOT))
 from attack.attacks import ATTACKS, missing_packages
@@ -30,9 +31,10 @@ CRASHING = "import os\nfrom cnnx import ops\nops.dense = lambda *arrays: os.abor
 
 
 def run(*command: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    inherited = os.environ.get("PYTHONPATH", "")
+    variables = inherited_environment()
+    inherited = variables.get("PYTHONPATH", "")
     extra = {"PYTHONPATH": os.pathsep.join([str(path), inherited])} if path else {}
-    without_peer = {name: v for name, v in os.environ.items() if name != "CNNX_PEER_PYTHON"}
+    without_peer = {name: v for name, v in variables.items() if name != "CNNX_PEER_PYTHON"}
     return subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
@@ -46,9 +48,14 @@ def run(*command: str, path: Path | None = None) -> subprocess.CompletedProcess[
 RUNNABLE = [each for each in ATTACKS if not missing_packages(each)]
 
 
-def test_every_attack_runs() -> None:
+def every_attack(beside: Beside) -> subprocess.CompletedProcess[str]:
     names = ",".join(RUNNABLE)
-    finished = run("-m", "attack", "--only", names, "--seconds", "0.5", "--seed", "1")
+    return run("-m", "attack", "--only", names, "--seconds", "0.5", "--seed", "1")
+
+
+@pytest.mark.beside(call=every_attack)
+def test_every_attack_runs(beside: Beside) -> None:
+    finished = beside.result(every_attack)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     rows = re.findall(r"^(\w+) +(\d+) +(\d+)$", finished.stdout, flags=re.MULTILINE)
     assert [name for name, _, _ in rows] == RUNNABLE, finished.stdout

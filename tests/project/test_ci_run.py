@@ -66,6 +66,7 @@ def test_two_rows_of_steps_run_side_by_side(tmp_path: Path) -> None:
 
 
 @on_linux
+@pytest.mark.slow
 def test_a_step_is_summarised_with_its_cpu_time(tmp_path: Path) -> None:
     computes = f"computes() {{ '{sys.executable}' -c '{COMPUTES}'; }}\nwaits() {{ sleep 1; }}\n"
     done = run(f"{computes}run_steps computes waits; cat summary", tmp_path)

@@ -46,7 +46,7 @@ def test_a_python_target_runs(target: str, tmp_path: Path) -> None:
     seeds.write_seeds(target, tmp_path / "seeds")
     command = [sys.executable, "-m", "fuzz.readers", target, str(corpus), str(tmp_path / "seeds")]
     finished = subprocess.run(
-        [*command, "--seconds=1", f"--findings={tmp_path}", "--seed=0"],
+        [*command, "--seconds=0.3", f"--findings={tmp_path}", "--seed=0"],
         cwd=ROOT,
         capture_output=True,
         text=True,

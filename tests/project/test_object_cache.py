@@ -12,11 +12,12 @@ import object_cache
 import pytest
 from cpp_build import cache_installed_objects, ninja, run
 
-# Writes the arguments into the object, after the source.
+# Copies the source into the object, and names what it depends on.
 COMPILER = """#!/bin/sh
 echo compiled >>compiled
 for each; do last=$each; done
 cat "$last" >object.o
+echo "object.o: $last ${last%.cpp}.h" >object.o.d
 """
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the compiler is a shell script")
@@ -88,12 +89,14 @@ def test_sources_elsewhere_are_not_cached(library: Path) -> None:
 # As CMake writes it: pip calls the compiler by one of its names, the tests by the other.
 BUILD = """rule compile
   command = {tree}/../c++ -O3 -w -o $out -c $in
+  deps = gcc
+  depfile = $out.d
 build object.o: compile {tree}/cpp/src/ops/add.cpp
 build test.o: compile {tree}/cpp/tests/add_test.cpp
 """
 
 
-@pytest.mark.parametrize("changed", ["", "src/ops/add.h"])
+@pytest.mark.parametrize("changed", ["", "src/ops/add.cpp", "src/ops/add.h"])
 def test_objects_of_the_installation_are_not_compiled_again(changed: str, library: Path) -> None:
     tree = library.parent
     build = tree / "build" / "cp311-cp311-linux_x86_64"

@@ -55,6 +55,7 @@ class Tensor:
         return self._x
 
 
+@pytest.mark.slow
 def test_every_form_of_images_gives_the_same_model(
     trained: tuple[cnnx.Model, np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 
 import pytest
+from beside import Beside
 from cpp_build import TEST_NAMES, CppBuild, ctest, run
 
 
+def output_of(beside: Beside, name: str) -> str:
+    """The output of one of the C++ tests."""
+    folder = beside.built_cpp().folder
+    return run([ctest(), "--test-dir", folder, "-R", f"^{name}$", "--output-on-failure"])
+
+
 @pytest.mark.parametrize("name", TEST_NAMES)
-def test_cpp(name: str, cpp_build: CppBuild) -> None:
-    output = run(
-        [ctest(), "--test-dir", cpp_build.folder, "-R", f"^{name}$", "--output-on-failure"]
-    )
+@pytest.mark.beside(call=output_of)
+@pytest.mark.usefixtures("cpp_build")
+def test_cpp(name: str, beside: Beside) -> None:
+    output = beside.result(output_of, name=name)
     assert re.search(r"100% tests passed.* out of 1\n", output), output
 
 

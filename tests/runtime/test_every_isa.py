@@ -6,9 +6,11 @@ An instruction set is chosen once per process, so each one has processes of its 
 from __future__ import annotations
 
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import cnnx
 import pytest
+from beside import Beside
 from instruction_sets import CPU_FLAGS, ROOT, digests, every_isa, needs, run_python
 
 # AVX2 has the bits of AVX-512, as the tests below show.
@@ -23,8 +25,8 @@ def python_tests(folder: Path) -> list[Path]:
     return sorted(folder.rglob("test_*.py"))
 
 
-@pytest.mark.parametrize("isa", PARITY_ISAS)
-def test_parity(isa: str) -> None:
+def parity_tests(beside: Beside, isa: str) -> CompletedProcess[str]:
+    """The tests marked parity, run on another instruction set than that of this process."""
     if isa == cnnx.isa():
         pytest.skip("the tests marked parity run on this instruction set without this test")
     needs(isa)
@@ -33,7 +35,13 @@ def test_parity(isa: str) -> None:
         str(path) for path in python_tests(ROOT / "tests") if PARITY in path.read_text("utf-8")
     ]
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", *files)
-    finished = run_python(isa, *command)
+    return run_python(isa, *command)
+
+
+@pytest.mark.parametrize("isa", PARITY_ISAS)
+@pytest.mark.beside(call=parity_tests)
+def test_parity(isa: str, beside: Beside) -> None:
+    finished = beside.result(parity_tests, isa=isa)
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
     assert " passed" in finished.stdout.splitlines()[-1]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from object_cache import files_in, key, library_of, store
+from object_cache import key, library_of, store
 from sanitizer import not_under_address_sanitizer
 
 ROOT = Path(__file__).parents[2]
@@ -27,18 +27,26 @@ TEST_NAMES = sorted(path.stem for path in (ROOT / "cpp" / "tests").glob("*_test.
 STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 
-# A program that a thread starts must not read the environment of this process, which tests change
-# meanwhile: its start could fail with "Bad address".
 _ENVIRONMENT = dict(os.environ)
+
+
+def is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment of a program. One that another thread starts must not read that of this
+    process, which tests change meanwhile: its start could fail with "Bad address".
+    """
+    return dict(os.environ) if is_main_thread() else _ENVIRONMENT
 
 
 def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
     """The output of a command; a failing command fails the test with its output."""
-    is_main = threading.current_thread() is threading.main_thread()
     finished = subprocess.run(
         command,
-        cwd=cwd,
-        env=None if is_main else _ENVIRONMENT,
+        cwd=cwd or (None if is_main_thread() else ROOT),  # tests change that folder, too
+        env=inherited_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -169,20 +177,44 @@ def launcher(cache: Path) -> str:
 
 
 def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
-    """Put what `pip install .` compiled into the cache, unless a source has changed since."""
+    """Put what `pip install .` compiled into the cache, without objects of changed files."""
     library = str(tree / "cpp")
-    sources = [*files_in(f"{library}/include"), *files_in(f"{library}/src")]
-    changed = max(Path(path).stat().st_mtime for path in sources)
     for folder in (tree / "build").glob("cp3*-*"):
         if not (folder / "build.ninja").exists():
             continue
-        for entry in json.loads(run([ninja(), "-C", folder, "-t", "compdb"])):
+        tools = [ninja_of(folder), "-C", folder, "-t"]
+        files = files_of_objects(folder, run([*tools, "deps"]))
+        for entry in json.loads(run([*tools, "compdb"])):
             target = folder / entry["output"]
-            if library_of(entry["file"]) != library or not target.exists():
-                continue
-            if target.stat().st_mtime > changed:
+            if library_of(entry["file"]) == library and is_newer(target, files.get(target, [])):
                 command = shlex.split(entry["command"])
                 store(str(target), str(cache / key(command, entry["file"], library)))
+
+
+def ninja_of(folder: Path) -> Path:
+    """The Ninja of a build folder if it is still there: another version would discard its log, and
+    the next installation compile everything.
+    """
+    cache = folder / "CMakeCache.txt"
+    lines = cache.read_text("utf-8").splitlines() if cache.exists() else []
+    paths = [line.split("=", 1)[1] for line in lines if line.startswith("CMAKE_MAKE_PROGRAM:")]
+    return Path(paths[0]) if paths and Path(paths[0]).exists() else ninja()
+
+
+def files_of_objects(folder: Path, records: str) -> dict[Path, list[Path]]:
+    """The source and the headers of every object in a build folder, from Ninja's records."""
+    files: dict[Path, list[Path]] = {}
+    for paragraph in records.split("\n\n"):
+        first, *others = paragraph.splitlines() or [""]
+        files[folder / first.split(": #deps")[0]] = [folder / each.strip() for each in others]
+    return files
+
+
+def is_newer(target: Path, files: list[Path]) -> bool:
+    """Whether the target was written after all of its files, of which there must be some."""
+    if not files or not all(each.exists() for each in (target, *files)):
+        return False
+    return max(each.stat().st_mtime for each in files) < target.stat().st_mtime
 
 
 def build_cpp(folder: Path, *definitions: str) -> CppBuild:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cpp_build import ROOT, inherited_environment
 
 SUPPORT = Path(__file__).parent
-ROOT = SUPPORT.parents[1]
 # The names in /proc/cpuinfo of the instructions that a level needs, independent of the library.
 CPU_FLAGS = {
     "baseline": set(),
@@ -38,7 +37,7 @@ every_isa = pytest.mark.parametrize("isa", CPU_FLAGS)
 def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "CNNX_ISA": isa},
+        env={**inherited_environment(), "CNNX_ISA": isa},
         cwd=ROOT,
         capture_output=True,
         text=True,

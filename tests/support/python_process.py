@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 
+from cpp_build import inherited_environment
+
 
 def run_python(*arguments: str, timeout: float = 120, **environment: str) -> str:
     """The output of `python ARGUMENTS`; the test fails if it fails or warns.
 
     The process finds the same packages. It has a number of threads only if the caller sets it.
     """
-    inherited = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    variables = inherited_environment().items()
+    inherited = {name: value for name, value in variables if "NUM_THREADS" not in name}
     finished = subprocess.run(
         [sys.executable, *arguments],
         env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
