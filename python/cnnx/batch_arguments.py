@@ -17,7 +17,7 @@ from cnnx.mapping import check_mapping
 
 IGNORED = 255  # label of positions that belong to no class, as in PASCAL VOC and Cityscapes
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
-_DARKEST = 16  # brightest value of integers on another scale than 0 to 255
+DARKEST = 16  # brightest value of integers on another scale than 0 to 255
 _FLOAT32 = np.dtype(np.float32)
 _range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
 
@@ -127,7 +127,7 @@ def check_float_range(pixels: NDArray[Any], function: str) -> None:
 def warn_of_black_images(pixels: NDArray[Any], function: str) -> None:
     """Warn of integers on a small scale, such as 0 and 1, for images to train on."""
     most = int(pixels[:_EXAMINED].max())
-    if 0 < most <= _DARKEST:
+    if 0 < most <= DARKEST:
         warn(
             f"{function}: x holds integers from 0 to {most}, which are divided by 255, so images "
             f"are nearly black, expected 0 to 255, or floats: x.astype(numpy.float32) / {most}"

@@ -48,6 +48,7 @@ def test_clean_arrays_have_no_findings() -> None:
         (X - 128.0, Y, "scale", ()),
         (X.astype(np.int32) * 257, Y, "scale", ()),
         (X // 128, Y, "scale", ()),
+        (X // 16, Y, "scale", ()),
         (X.transpose(0, 3, 1, 2), Y, "channels-first", ()),
         (changed(X, np.s_[..., 1], 7), Y, "constant-channels", ("channel 1",)),
         (changed(X / 255, np.s_[5, 3, 3, 0], np.nan), Y, "not-finite", ("5",)),

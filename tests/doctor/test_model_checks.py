@@ -62,6 +62,17 @@ def test_a_trained_network_has_no_findings() -> None:
     assert check_model(trained, X, Y) == []
 
 
+def test_images_with_a_palette_have_the_brightness_of_their_colours() -> None:
+    image = pytest.importorskip("PIL.Image")
+    indices = np.random.default_rng(0).integers(0, 40, (8, 32, 32), np.uint8)
+    drawn = [image.fromarray(each) for each in indices]
+    for each in drawn:
+        each.putpalette([255 - index for index in range(256) for _ in range(3)])
+    fits_bright = model().with_preprocessing(cnnx.Preprocessing(mean=0.92, std=0.05))
+    assert check_model(fits_bright, drawn) == check_model(fits_bright, 255 - indices) == []
+    assert only(check_model(fits_bright, indices), "input-scale")
+
+
 # Planted defects.
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import shown
+from cnnx.batch_arguments import DARKEST
 from cnnx.data.dataset import Classes, count_classes
 from cnnx.doctor.finding import Finding, images_of, number_of
 from cnnx.doctor.image_table import array_name
@@ -167,9 +168,9 @@ def _scale(dtype: np.dtype[Any], values: Range) -> Iterator[Finding]:
     elif dtype.kind == "f" and max(-least, most) > _LARGEST_STANDARDISED:
         message = f"{text}0 to 1, or standardised values"
         advice = "scale them, or set the mean and std of the model's preprocessing"
-    elif dtype.kind in "iu" and 0 < most <= 1:
-        message = f"{text}0 to 255: integers are divided by 255, so these images are black"
-        advice = "pass x * 255, or x.astype(np.float32)"
+    elif dtype.kind in "iu" and 0 < most <= DARKEST:
+        message = f"{text}0 to 255: integers are divided by 255, so these images are nearly black"
+        advice = f"pass x.astype(np.float32) / {most:.0f}"
     elif dtype.kind in "iu" and (least < 0 or most > _LARGEST_BYTE):
         message = f"{text}0 to 255"
         advice = "pass floats from 0 to 1"

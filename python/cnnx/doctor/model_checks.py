@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import FloatArray, one_of, real_array
 from cnnx.batch_arguments import any_float_range, class_labels, images
+from cnnx.data.dataset import ImageLike
 from cnnx.data.dataset_sizes import counted
+from cnnx.data.image_like import array_of
 from cnnx.doctor.bfloat16_checks import check_bfloat16
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.input_checks import check_input
@@ -39,7 +41,7 @@ _CONSTANT = 1e-4  # deviation of an output over images, relative to the outputs
 @checked_call
 def check_model(
     model: Model,
-    x: ArrayLike,
+    x: ImageLike,
     y: ArrayLike | None = None,
     *,
     compute_dtype: Literal["float32", "bfloat16"] | None = None,
@@ -55,7 +57,7 @@ def check_model(
 
     Args:
         model: trained or untrained model. It is not changed.
-        x: images, an array as for a call of the model; the more different, the better.
+        x: images, as for a call of the model; the more different, the better.
         y: labels of the images, with which a classifier that predicts one class for all is found;
             None leaves this check out.
         compute_dtype: what the model is to compute with, as `Model.compute_dtype`; None is the
@@ -82,7 +84,8 @@ def check_model(
         error constant-outputs ()
     """
     check_single_model(model, "check_model")
-    array = real_array(x, "check_model", "x")
+    resize = model.preprocessing.resize
+    array = real_array(array_of(x, model.input_shape, resize, "check_model"), "check_model", "x")
     pixels, integers, _ = images(array, model.input_shape, "check_model")
     if not len(pixels):
         raise ValueError("check_model: x holds no images, expected at least one")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, is_integer, shown
 from cnnx.data.dataset import Dataset
+from cnnx.data.image_like import holds_images
 
 Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
 ImageShape: TypeAlias = "tuple[int, int, int]"
@@ -32,7 +33,8 @@ def as_rows(X: Any, who: str) -> tuple[Any, ImageShape | None]:
         who: named in errors.
 
     Raises:
-        TypeError: if X is a path, a list of paths or a `cnnx.data.Dataset`.
+        TypeError: if X is a path, a list of paths or a `cnnx.data.Dataset`, or holds images of
+            Pillow that are neither grey nor RGB, such as those with a palette.
     """
     array = X
     first = X[0] if isinstance(X, (list, tuple)) and len(X) > 0 else X
@@ -41,6 +43,13 @@ def as_rows(X: Any, who: str) -> tuple[Any, ImageShape | None]:
             f"{who}: X is {shown(X)}, expected an array of images, as in "
             "images = cnnx.data.load(folder), fit(images.x, images.y)"
         )
+    if holds_images(X):
+        mode = next((each.mode for each in X if each.mode not in ("L", "RGB")), None)
+        if mode is not None:
+            raise TypeError(
+                f'{who}: X holds images of Pillow in mode "{mode}", expected an array of images, '
+                'as in np.stack([image.convert("RGB") for image in X])'
+            )
     if isinstance(X, (list, tuple)):
         try:
             array = np.asarray(X)
