@@ -159,7 +159,6 @@ def beside(
     if any("cpp_build" in fixtures_of(item) for item in items):
         # Requested by name: as a parameter, every test would use it.
         cache = request.getfixturevalue("object_cache")
-        cache_installed_objects(cache)
         beside.cpp_build = beside.start(build_tests, cache=cache)
     beside.start_for(items)
     yield beside
@@ -168,9 +167,9 @@ def beside(
 
 def build_tests(beside: Beside, cache: Path) -> CppBuild:
     """The build of the C++ library and its tests."""
-    return build_cpp(
-        (permanent_cpp_build() or beside.make_folder("cpp")) / "build", launcher(cache)
-    )
+    cache_installed_objects(cache)
+    folder = (permanent_cpp_build() or beside.make_folder("cpp")) / "build"
+    return build_cpp(folder, launcher(cache))
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ class Beside:
         return self._futures[key]
 
     def result(self, function: Callable[..., Result], **parameters: Any) -> Result:
-        """What the call returned; a test that it failed or skipped fails or is skipped."""
+        """What the call returned. What it raised, such as a skip, is raised here."""
         result: Result = self.start(function, **parameters).result()
         return result
 
