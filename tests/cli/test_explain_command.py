@@ -135,7 +135,9 @@ def test_other_models_are_refused(run: Run, model: Path, photos: Path) -> None:
     cnnx.Trainer(values, loss=cnnx.MSE())
     values.save("values.cnnx")
     run("explain", "values.cnnx", photos / "a.png").refused("predicts values, expected a classif")
-    run("explain", "values.cnnx", "missing.png").refused("predicts values, expected a classifier")
+    run("explain", "values.cnnx", "missing.png").refused(
+        "predicts values, expected a classifier; use cnnx.explain.grad_cam from Python"
+    )
     maps = cnnx.Model([cnnx.Conv2d(2, 3)], input_shape=(16, 16, 1))
     cnnx.Trainer(maps, loss=cnnx.MSE())
     maps.save("maps.cnnx")

@@ -70,5 +70,7 @@ def test_refusals(run: Run, trained: Path, idx: Path) -> None:
     values = cnnx.Model(layers, input_shape=(16, 16, 1))
     cnnx.Trainer(values, loss=cnnx.MSE())
     values.save("values.cnnx")
-    run("quantize", "values.cnnx", idx, "--out", "out.cnnx").refused("predicts values, expected")
+    run("quantize", "values.cnnx", idx, "--out", "out.cnnx").refused(
+        "predicts values, expected a classifier; use cnnx.quantize from Python"
+    )
     assert not Path("out.cnnx").exists()

@@ -113,15 +113,6 @@ def test_paths_and_data_sets_are_refused(images: Any) -> None:
         CNNClassifier().fit(images, [0, 1])
 
 
-def test_images_of_a_palette_are_refused(y: np.ndarray) -> None:
-    image = pytest.importorskip("PIL.Image")
-    drawn = [image.fromarray(np.full((8, 8, 3), 99 * (label == y[0]), np.uint8)) for label in y]
-    assert CNNClassifier(epochs=1).fit(drawn, y).score(drawn, y) >= 0
-    drawn[3] = drawn[3].convert("P")
-    with pytest.raises(TypeError, match=r'^CNNClassifier: X holds images of Pillow in mode "P", '):
-        CNNClassifier().fit(drawn, y)
-
-
 def test_other_images_than_in_fit_are_refused(rng: np.random.Generator, y: np.ndarray) -> None:
     x = rng.integers(0, 256, (30, 6, 8, 3), dtype=np.uint8)
     fitted = classifier().fit(x, y)

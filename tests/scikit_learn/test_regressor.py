@@ -134,3 +134,13 @@ def test_a_model_that_predicts_in_the_unit_of_y_is_trained_further(
     np.testing.assert_allclose(same.predict(x), fitted.predict(x), rtol=1e-6)
     two = regressor(network=fitted.model_).fit(x, np.stack([y, -y], axis=1))
     assert two.predict(x).shape == (64, 2)
+
+
+def test_images_of_a_palette_are_refused() -> None:
+    image = pytest.importorskip("PIL.Image")
+    y = np.arange(6.0)
+    drawn = [image.fromarray(np.full((8, 8, 3), int(40 * value), np.uint8)) for value in y]
+    assert CNNRegressor(epochs=1).fit(drawn, y).predict(drawn).shape == (6,)
+    drawn[3] = drawn[3].convert("P")
+    with pytest.raises(TypeError, match=r'^CNNRegressor: X holds images of Pillow in mode "P", '):
+        CNNRegressor().fit(drawn, y)

@@ -14,15 +14,24 @@ if TYPE_CHECKING:
     from cnnx.model.model import Model
 
 
+# What a model does that has another task, and what to use instead.
 _SEVERAL_CLASSES = (
-    "predicts several classes per image, expected one; use cnnx.load(...).predict_proba from Python"
+    "predicts several classes per image, expected one",
+    "cnnx.load(...).predict_proba from Python",
 )
 _OTHER_TASKS = {
-    "multi_output": "has several outputs, expected a classifier with one; "
-    "use cnnx.load(...).predict from Python",
-    "regression": "predicts values, expected a classifier; use cnnx.load(...).predict from Python",
-    "segmentation": "predicts a class for each pixel, expected one for each image; use "
-    "cnnx predict or cnnx evaluate",
+    "multi_output": (
+        "has several outputs, expected a classifier with one",
+        "cnnx.load(...).predict from Python",
+    ),
+    "regression": (
+        "predicts values, expected a classifier",
+        "cnnx.load(...).predict from Python",
+    ),
+    "segmentation": (
+        "predicts a class for each pixel, expected one for each image",
+        "cnnx predict or cnnx evaluate",
+    ),
 }
 
 
@@ -53,15 +62,20 @@ class Classifier:
         found = np.asarray(self.model.predict_proba(x))
         return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
 
-    def require_one_class(self) -> None:
+    def require_one_class(self, function: str | None = None) -> None:
         """Refuse a model that does not predict one class per image.
+
+        Args:
+            function: of Python, which takes other models, too; default: what predicts.
 
         Raises:
             UserError: if it predicts values or several classes per image.
         """
         task = self.model.task
         if task != "classification" or len(self.model.output_shape) != 1:
-            raise UserError(f"{self.path}: {_OTHER_TASKS.get(task, _SEVERAL_CLASSES)}")
+            what, other = _OTHER_TASKS.get(task, _SEVERAL_CLASSES)
+            other = other if function is None else f"{function} from Python"
+            raise UserError(f"{self.path}: {what}; use {other}")
 
 
 def require_single_input(model: Model, origin: str) -> None:

@@ -134,7 +134,7 @@ def _explainer(arguments: argparse.Namespace) -> ImageExplainer | MaskExplainer:
     classifier = Classifier(arguments.model)
     has_masks = classifier.model.task == SEGMENTATION
     if not has_masks:
-        classifier.require_one_class()
+        classifier.require_one_class("cnnx.explain.grad_cam")
     name, layer = arguments.method, arguments.layer
     option = f"--method {name}" if layer is None else "--layer"
     check_method(classifier.model, name, layer, option)

@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_exchanged("quantize", arguments.model, arguments.path)
     check_new_model(arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
     classifier = Classifier(arguments.model)
+    classifier.require_one_class("cnnx.quantize")
     images, check, name = _sets(classifier, arguments)
     report = cnnx.quantization.quantize_with_report(
         classifier.model,
