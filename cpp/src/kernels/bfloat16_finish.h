@@ -29,7 +29,10 @@ template <int vectors>
 class Bfloat16Finish {
  public:
   Bfloat16Finish(const Bfloat16Epilogue& epilogue, int64_t column, int64_t columns)
-      : e_(epilogue), column_(column) {
+      : e_(epilogue),
+        column_(column),
+        floor_(relu_floor(e_.relu)),
+        ceiling_(broadcast(e_.relu ? e_.ceiling : kNoCeiling)) {
     const int64_t count = columns - column - (vectors - 1) * kLanes;
     last_count_ = count < kLanes ? count : kLanes;
     for (int v = 0; v < vectors; ++v) {
@@ -40,41 +43,43 @@ class Bfloat16Finish {
     }
   }
 
+  // The output whose first column has this offset.
+  CNNX_INLINE void store_window(const Vector (&sums)[vectors], int64_t offset) const {
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+      const int64_t element = offset + column_ + v * kLanes;
+      const int64_t lanes = v < vectors - 1 ? kLanes : last_count_;
+      Vector t = sums[v] + bias_[v];
+      if (e_.addend) t += load_some_bfloat16(e_.addend + element, lanes);
+      t = at_most(ceiling_, at_least(floor_, t));
+      if (e_.relu_output) {
+        const Vector output = load_some_bfloat16(e_.relu_output + element, lanes);
+        t = output > Vector{} ? t : Vector{};
+      }
+      if (e_.output) {
+        store_some_bfloat16(e_.output + element, t, lanes);
+      } else {
+        store_some(e_.float_output + element, t, lanes);
+      }
+    }
+  }
+
   // Outputs of a row from number `in_row` on, for whose sums there are `vectors` vectors each. The
-  // copies stay in registers, because no output that is stored can be part of them.
+  // copy stays in registers, because no output that is stored can be part of it.
   __attribute__((noinline)) void store_windows(const float* sums, int64_t count, int64_t row,
                                                int64_t in_row) const {
-    const Bfloat16Epilogue e = e_;
-    const int64_t last_count = last_count_;
-    const Vector floor = relu_floor(e.relu);
-    const Vector ceiling = broadcast(e.relu ? e.ceiling : kNoCeiling);
-    Vector bias[vectors];
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) bias[v] = bias_[v];
-    int64_t at = row * e.output_row_step + in_row * e.output_step + column_;
-    for (int64_t i = 0; i < count; ++i, at += e.output_step, sums += vectors * kLanes) {
-      CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-        const int64_t element = at + v * kLanes;
-        const int64_t lanes = v < vectors - 1 ? kLanes : last_count;
-        Vector t = load(sums + v * kLanes) + bias[v];
-        if (e.addend) t += load_some_bfloat16(e.addend + element, lanes);
-        t = at_most(ceiling, at_least(floor, t));
-        if (e.relu_output) {
-          const Vector output = load_some_bfloat16(e.relu_output + element, lanes);
-          t = output > Vector{} ? t : Vector{};
-        }
-        if (e.output) {
-          store_some_bfloat16(e.output + element, t, lanes);
-        } else {
-          store_some(e.float_output + element, t, lanes);
-        }
-      }
+    const Bfloat16Finish finish = *this;
+    int64_t offset = row * e_.output_row_step + in_row * e_.output_step;
+    for (int64_t i = 0; i < count; ++i, offset += e_.output_step, sums += vectors * kLanes) {
+      Vector window[vectors];
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) window[v] = load(sums + v * kLanes);
+      finish.store_window(window, offset);
     }
   }
 
  private:
   Bfloat16Epilogue e_;
   int64_t column_, last_count_;
-  Vector bias_[vectors];
+  Vector floor_, ceiling_, bias_[vectors];
 };
 
 // The place of a window's output, as windows go by.

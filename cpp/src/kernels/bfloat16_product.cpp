@@ -12,11 +12,7 @@ namespace CNNX_ISA {
 namespace {
 
 // Vectors of columns in a panel.
-#if defined(CNNX_32_REGISTERS) && !defined(CNNX_TILES)
-constexpr int kVectors = 4;
-#else
 constexpr int kVectors = 2;
-#endif
 constexpr int64_t kPanelColumns = kVectors * kLanes;
 
 // Elements of a block, and its weights of one column in units of 4 bytes: a float or two bfloat16.
@@ -159,14 +155,6 @@ void run(const Bfloat16Product& a) {
       case 2:
         run_panels<2>(a, panel);
         break;
-#if defined(CNNX_32_REGISTERS) && !defined(CNNX_TILES)
-      case 3:
-        run_panels<3>(a, panel);
-        break;
-      case 4:
-        run_panels<4>(a, panel);
-        break;
-#endif
     }
   }
 }

@@ -14,48 +14,62 @@ struct ProductState {
   ProductState() {}
 };
 
-// Windows of a strip. The chains that are computed at once, of each of so many vectors of a panel,
-// with the weights of these vectors and a broadcast pixel fill the registers.
-constexpr int kVectorsAtOnce = 2;
+// Windows of a strip of so many vectors. With 32 registers both chains of all of these are computed
+// at once, and they, the sums, the weights of two units and the pixels fill the registers.
 #if defined(CNNX_32_REGISTERS)
-constexpr int kStrip = 6, kChainsAtOnce = 2;
+constexpr int kChainsAtOnce = 2;
+constexpr int windows_of(int vectors) { return 8 / vectors; }
 #elif defined(CNNX_HAS_FMA)
-constexpr int kStrip = 6, kChainsAtOnce = 1;
+constexpr int kChainsAtOnce = 1;
+constexpr int windows_of(int) { return 6; }
 #else
-constexpr int kStrip = 4, kChainsAtOnce = 1;
+constexpr int kChainsAtOnce = 1;
+constexpr int windows_of(int) { return 4; }
 #endif
 
-// A block of a window in units, which are broadcast; the factors of weights of the same number.
-typedef uint32_t BlockPixels[kUnits];
-
 #if defined(__AVX512BF16__)
-// The words 0, 1, 2, 3 of every four as 2, 0, 3, 1: a unit of the even chain, then one of the odd.
-CNNX_INLINE void store_units(__m512i words, BlockPixels& pixels) {
-  const __m512i order =
-      _mm512_broadcast_i32x4(_mm_setr_epi8(4, 5, 0, 1, 6, 7, 2, 3, 12, 13, 8, 9, 14, 15, 10, 11));
-  _mm512_storeu_si512(pixels, _mm512_shuffle_epi8(words, order));
+// A block of a window: its words in memory, of which every four are read at once, or a copy whose
+// last four are completed. A store takes as long as two products.
+struct BlockPixels {
+  const uint16_t* words;
+  uint16_t completed[kBlock];
+};
+CNNX_INLINE void read_block(const uint16_t* source, BlockPixels& pixels) { pixels.words = source; }
+CNNX_INLINE void read_some(const uint16_t* source, int64_t count, BlockPixels& pixels) {
+  pixels.words = source;
+  if (count % 4 == 0) return;
+  _mm512_storeu_si512(pixels.completed, _mm512_maskz_loadu_epi16((1u << count) - 1u, source));
+  pixels.words = pixels.completed;
 }
-CNNX_INLINE void widen_block(const uint16_t* source, BlockPixels& pixels) {
-  store_units(_mm512_loadu_si512(source), pixels);
-}
-CNNX_INLINE void widen_some(const uint16_t* source, int64_t count, BlockPixels& pixels) {
-  store_units(_mm512_maskz_loadu_epi16((1u << count) - 1u, source), pixels);
+// The words 0, 1, 2, 3 of every four as 2, 0, a unit of the even chain, and 3, 1, one of the odd.
+template <int chain>
+CNNX_INLINE UnsignedVector pixels_of(const BlockPixels& pixels, int64_t unit) {
+  constexpr int kPair = chain == 0 ? 0x01000504 : 0x03020706;
+  int64_t words;
+  memcpy(&words, pixels.words + 2 * (unit - chain), sizeof words);
+  return reinterpret_cast<UnsignedVector>(
+      _mm512_shuffle_epi8(_mm512_set1_epi64(words), _mm512_set1_epi32(kPair)));
 }
 #else
-CNNX_INLINE void widen_block(const uint16_t* source, BlockPixels& pixels) {
+// A block of a window in units, which are broadcast.
+typedef uint32_t BlockPixels[kUnits];
+CNNX_INLINE void read_block(const uint16_t* source, BlockPixels& pixels) {
   for (int64_t unit = 0; unit < kUnits; ++unit)
     pixels[unit] = static_cast<uint32_t>(source[unit]) << 16;
 }
-CNNX_INLINE void widen_some(const uint16_t* source, int64_t count, BlockPixels& pixels) {
+CNNX_INLINE void read_some(const uint16_t* source, int64_t count, BlockPixels& pixels) {
   uint16_t words[kBlock] = {};
   memcpy(words, source, static_cast<size_t>(2 * count));
-  widen_block(words, pixels);
+  read_block(words, pixels);
+}
+template <int chain>
+CNNX_INLINE UnsignedVector pixels_of(const BlockPixels& pixels, int64_t unit) {
+  return pixels[unit] - UnsignedVector{};
 }
 #endif
 
 // Adds the products of one unit to a chain.
-CNNX_INLINE Vector multiply_add(Vector chain, uint32_t pixel, Vector weights) {
-  const UnsignedVector pixels = pixel - UnsignedVector{};
+CNNX_INLINE Vector multiply_add(Vector chain, UnsignedVector pixels, Vector weights) {
 #if defined(__AVX512BF16__)
   return _mm512_dpbf16_ps(chain, reinterpret_cast<__m512bh>(pixels),
                           reinterpret_cast<__m512bh>(weights));
@@ -75,67 +89,58 @@ constexpr int64_t units_of(int64_t elements) {
   return (elements + kElements - 1) / kElements * 2;
 }
 
-// Some of the two chains of a block for each window and each of some vectors.
-template <int chains, int windows, int count>
-struct Chains {
-  Vector of[chains][windows][count];
-};
-
-// Chains from number `chain` on, for vectors from number `first` on.
-template <int windows, int vectors, int first, int count>
-CNNX_INLINE Chains<kChainsAtOnce, windows, count> chains_of(const BlockPixels* pixels,
-                                                            int64_t units, const float* weights,
-                                                            int64_t chain) {
-  Chains<kChainsAtOnce, windows, count> chains = {};
+// One of the two chains of a block for each window and vector, or both.
+template <int chain, int windows, int vectors>
+CNNX_INLINE void add_units(const BlockPixels* pixels, int64_t units, const float* weights,
+                           StripSums<windows, vectors> (&chains)[2]) {
   for (int64_t unit = chain; unit < units; unit += 2) {
-    Vector held_weights[kChainsAtOnce][count];
+    Vector held_weights[kChainsAtOnce][vectors];
     CNNX_UNROLL for (int c = 0; c < kChainsAtOnce; ++c) {
-      CNNX_UNROLL for (int v = 0; v < count; ++v) held_weights[c][v] =
-          held(load(weights + unit_offset(unit + c, first + v, vectors)));
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) held_weights[c][v] =
+          held(load(weights + unit_offset(unit + c, v, vectors)));
     }
     CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-      CNNX_UNROLL for (int c = 0; c < kChainsAtOnce; ++c) {
-        CNNX_UNROLL for (int v = 0; v < count; ++v) chains.of[c][p][v] =
-            multiply_add(chains.of[c][p][v], pixels[p][unit + c], held_weights[c][v]);
+      const UnsignedVector first = pixels_of<chain>(pixels[p], unit);
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) chains[chain].of[p][v] =
+          multiply_add(chains[chain].of[p][v], first, held_weights[0][v]);
+      if constexpr (kChainsAtOnce == 2) {
+        const UnsignedVector second = pixels_of<1>(pixels[p], unit + 1);
+        CNNX_UNROLL for (int v = 0; v < vectors; ++v) chains[1].of[p][v] =
+            multiply_add(chains[1].of[p][v], second, held_weights[1][v]);
       }
     }
   }
-  return chains;
 }
 
-// Adds a block's chains to the sums, for vector number `first` and those after it. The units of a
-// block that is not whole are multiplied up to `last_unit`. Products of zeros would only turn a
-// chain of -0, which was a denormal, into +0; adding 0 to both chains does the same.
-template <bool whole, int first, int windows, int vectors>
+// Adds a block's chains to the sums. The units of a block that is not whole are multiplied up to
+// `last_unit`. Products of zeros would only turn a chain of -0, which was a denormal, into +0;
+// adding 0 to both chains does the same.
+template <bool whole, int windows, int vectors>
 CNNX_INLINE void add_block(const BlockPixels* pixels, int64_t last_unit, const float* weights,
                            StripSums<windows, vectors>& sums) {
-  constexpr int count = lesser(kVectorsAtOnce, vectors - first);
   const int64_t units = whole ? kUnits : last_unit;
-  const auto even = chains_of<windows, vectors, first, count>(pixels, units, weights, 0);
-  constexpr int odd_chain = kChainsAtOnce - 1;
-  const auto odd = kChainsAtOnce == 2
-                       ? even
-                       : chains_of<windows, vectors, first, count>(pixels, units, weights, 1);
+  StripSums<windows, vectors> chains[2] = {};
+  add_units<0>(pixels, units, weights, chains);
+  if constexpr (kChainsAtOnce == 1) add_units<1>(pixels, units, weights, chains);
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    CNNX_UNROLL for (int v = 0; v < count; ++v) {
-      const Vector both = even.of[0][p][v] + odd.of[odd_chain][p][v];
-      sums.of[p][first + v] += whole ? both : both + Vector{};
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+      const Vector both = chains[0].of[p][v] + chains[1].of[p][v];
+      sums.of[p][v] += whole ? both : both + Vector{};
     }
   }
-  if constexpr (first + count < vectors)
-    add_block<whole, first + count>(pixels, last_unit, weights, sums);
 }
 
-// The windows of a strip of outputs that begins with the output `first`; those before `stored` are
-// stored already.
+// A strip of outputs from a place on, which becomes that of the next strip. The `skipped` first
+// ones are stored already.
 template <int windows, int vectors>
-CNNX_INLINE void run_strip(const Bfloat16Product& a, const Bfloat16Finish<vectors>& finish,
-                           const float* weights, int64_t first, int64_t stored) {
+CNNX_INLINE void run_strip(const Bfloat16Product& a, const Bfloat16Finish<vectors>& kept,
+                           const float* weights, OutputPlace& place, int64_t skipped) {
   const uint16_t* sources[windows];
-  int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
+  int64_t outputs[windows];
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    sources[p] = a.source + (row * a.row_windows + in_row) * a.window_step;
-    if (++in_row == a.row_outputs) in_row = 0, ++row;
+    sources[p] = a.source + (place.row * a.row_windows + place.in_row) * a.window_step;
+    outputs[p] = place.row * a.epilogue.output_row_step + place.in_row * a.epilogue.output_step;
+    if (++place.in_row == a.row_outputs) place = {place.row + 1, 0};
   }
   StripSums<windows, vectors> sums = {};
   BlockPixels pixels[windows];
@@ -143,44 +148,45 @@ CNNX_INLINE void run_strip(const Bfloat16Product& a, const Bfloat16Finish<vector
     int64_t at = a.runs[run];
     const int64_t end = at + a.run_length;
     for (; at + kBlock <= end; at += kBlock, weights += block_floats(vectors)) {
-      CNNX_UNROLL for (int p = 0; p < windows; ++p) widen_block(sources[p] + at, pixels[p]);
-      add_block<true, 0>(pixels, kUnits, weights, sums);
+      CNNX_UNROLL for (int p = 0; p < windows; ++p) read_block(sources[p] + at, pixels[p]);
+      add_block<true>(pixels, kUnits, weights, sums);
     }
     if (at < end) {
-      CNNX_UNROLL for (int p = 0; p < windows; ++p)
-          widen_some(sources[p] + at, end - at, pixels[p]);
-      add_block<false, 0>(pixels, units_of(end - at), weights, sums);
+      CNNX_UNROLL for (int p = 0; p < windows; ++p) read_some(sources[p] + at, end - at, pixels[p]);
+      add_block<false>(pixels, units_of(end - at), weights, sums);
       weights += block_floats(vectors);
     }
   }
-  float finished[windows][vectors * kLanes];
+  // Before, the registers were full.
+  const Bfloat16Finish<vectors> finish = kept;
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) store(finished[p] + v * kLanes, sums.of[p][v]);
-  }
-  // Outputs, not windows.
-  OutputPlace place{stored / a.row_outputs, stored % a.row_outputs};
-  for (int64_t p = stored - first; p < windows;) {
-    const int64_t count = lesser(windows - p, a.row_outputs - place.in_row);
-    finish.store_windows(finished[p], count, place.row, place.in_row);
-    p += count;
-    place = {place.row + 1, 0};
+    if (p >= skipped) finish.store_window(sums.of[p], outputs[p]);
   }
 }
 
 template <int vectors>
-__attribute__((noinline)) void run_panel(const Bfloat16Product& a, const float* weights,
-                                         int64_t column) {
-  const Bfloat16Finish<vectors> finish(a.epilogue, column, a.columns);
+__attribute__((noinline)) void run_strips(const Bfloat16Product& a, const float* weights,
+                                          const Bfloat16Finish<vectors>& finish) {
+  constexpr int kWindows = windows_of(vectors);
   const int64_t rows = (a.windows - a.row_outputs) / a.row_windows + 1;
   const int64_t outputs = rows * a.row_outputs;
-  if (outputs < kStrip) {
+  OutputPlace place;
+  if (outputs < kWindows) {
     for (int64_t output = 0; output < outputs; ++output)
-      run_strip<1, vectors>(a, finish, weights, output, output);
+      run_strip<1, vectors>(a, finish, weights, place, 0);
     return;
   }
-  // The last strip ends with the last output, and begins with some that are stored already.
-  for (int64_t stored = 0; stored < outputs; stored += kStrip)
-    run_strip<kStrip, vectors>(a, finish, weights, lesser(stored, outputs - kStrip), stored);
+  for (int64_t stored = 0; stored < outputs; stored += kWindows) {
+    // The last strip ends with the last output, and begins with some that are stored already.
+    const int64_t first = lesser(stored, outputs - kWindows);
+    if (first < stored) place = {first / a.row_outputs, first % a.row_outputs};
+    run_strip<kWindows, vectors>(a, finish, weights, place, stored - first);
+  }
+}
+
+template <int vectors>
+CNNX_INLINE void run_panel(const Bfloat16Product& a, const float* weights, int64_t column) {
+  run_strips<vectors>(a, weights, Bfloat16Finish<vectors>(a.epilogue, column, a.columns));
 }
 
 }  // namespace
