@@ -185,10 +185,11 @@ def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
         tools = [ninja_of(folder), "-C", folder, "-t"]
         files = files_of_objects(folder, run([*tools, "deps"]))
         for entry in json.loads(run([*tools, "compdb"])):
-            target = folder / entry["output"]
-            if library_of(entry["file"]) == library and is_newer(target, files.get(target, [])):
-                command = shlex.split(entry["command"])
-                store(str(target), str(cache / key(command, entry["file"], library)))
+            target, source = folder / entry["output"], str(folder / entry["file"])
+            if library_of(source) == library and is_newer(target, files.get(target, [])):
+                cached = cache / key(shlex.split(entry["command"]), source, library)
+                if not cached.exists():
+                    store(str(target), str(cached))
 
 
 def ninja_of(folder: Path) -> Path:

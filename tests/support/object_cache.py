@@ -2,9 +2,9 @@
 
     python -IS object_cache.py FOLDER COMPILER ARGUMENTS...
 
-Copies of the sources, such as those of the source distribution, share their objects with the
-originals as long as all sources and headers are the same. It is not a ccache. It starts for every
-object of every build, so it imports few modules, and -IS spares it those of the environment.
+Copies of the sources, such as those of the source distribution, share the objects of kernels with
+the originals as long as all sources and headers are the same. It is not a ccache. It starts for
+every object of every build, so it imports few modules, and -IS spares it those of the environment.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ from collections.abc import Iterator
 PLACES = {"-o", "-MF", "-MT", "-MQ", "-I", "-isystem", "-c"}
 
 
+def parts_of(source: str) -> list[str]:
+    """The sources that CMake has put into a unit; otherwise the source alone."""
+    if not source.endswith("_cxx.cxx"):
+        return [source]
+    with open(source, encoding="utf-8") as file:
+        return [line.split('"')[1] for line in file if line.startswith("#include ")]
+
+
 def library_of(source: str) -> str | None:
-    """The folder "cpp" of a source below its "src"."""
+    """The folder "cpp" of a source below its "src", or of those of a unit."""
+    source, *_ = parts_of(source)
     folder = os.path.dirname(source)
     while os.path.basename(folder) not in ("cpp", ""):
         folder = os.path.dirname(folder)
@@ -37,10 +46,13 @@ def files_in(folder: str) -> Iterator[str]:
 
 def key(command: list[str], source: str, library: str) -> str:
     """The cache key: the compiler, the name of the source, every flag except locations and
-    warnings, and the content of all sources and headers.
+    warnings, and the content of all sources and headers. Of a unit, the paths of its sources count,
+    so that two wheels built from copies of the sources have objects of their own to compare.
     """
     # pip may call g++ what CMake calls c++.
-    relevant = [os.path.realpath(command[0]), os.path.relpath(source, library)]
+    relevant = [os.path.realpath(command[0])]
+    parts = parts_of(source)
+    relevant += [os.path.relpath(source, library)] if parts == [source] else parts
     arguments = iter(command[1:])
     for argument in arguments:
         if argument in PLACES:
@@ -48,11 +60,14 @@ def key(command: list[str], source: str, library: str) -> str:
         elif argument != "-w" and not argument.startswith(("-I", "-W")):
             relevant.append(argument)
     content = hashlib.sha256("\0".join(relevant).encode())
+    # From CMakeLists.txt comes the list of layers, which a source includes.
+    paths = [os.path.join(library, "CMakeLists.txt")]
     for folder in ("include", "src"):
-        for path in files_in(os.path.join(library, folder)):
-            content.update(f"\0{os.path.relpath(path, library)}\0".encode())
-            with open(path, "rb") as file:
-                content.update(file.read())
+        paths += files_in(os.path.join(library, folder))
+    for path in paths:
+        content.update(f"\0{os.path.relpath(path, library)}\0".encode())
+        with open(path, "rb") as file:
+            content.update(file.read())
     return content.hexdigest()
 
 
