@@ -235,8 +235,10 @@ def test_an_image_of_ignored_positions_costs_nothing() -> None:
         trainer = cnnx.Trainer(linear_model(CLASSES), loss=with_ignored(loss))
         assert trainer.compute_gradients(x, y) == 0
         assert not trainer.gradients.any()
-        with pytest.raises(ValueError, match="every label is ignore_index"):
+        with pytest.raises(ValueError, match=r"^evaluate: every label is ignore_index"):
             trainer.evaluate(x, y)
+        with pytest.raises(ValueError, match=r"^fit: every label is ignore_index"):
+            trainer.fit(x, y, epochs=1)
 
 
 def test_labels_of_classes_without_weight_cost_nothing() -> None:

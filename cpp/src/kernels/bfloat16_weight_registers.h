@@ -13,14 +13,15 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// A tile of sums: channels of the input times vectors of columns. Its chains, two vectors of the
-// gradient and a broadcast fill the registers. Panels of the packed arrays have its sides.
+// A tile of sums: channels of the input times vectors of columns. Panels of the packed arrays have
+// its sides. The chains that are computed at once, vectors of the gradient and a broadcast fill the
+// registers; where there are 32, they also hold the sums.
+constexpr int64_t kRows = 4, kVectors = 2;
 #if defined(CNNX_32_REGISTERS)
-constexpr int64_t kRows = 8;
+constexpr int kChainsAtOnce = 2;
 #else
-constexpr int64_t kRows = 4;
+constexpr int kChainsAtOnce = 1;
 #endif
-constexpr int64_t kVectors = 2;
 constexpr int64_t kColumns = kVectors * kLanes;
 
 // A chain multiplies units of 32 bits, of which each is `kUnitStep` positions after the one before:
@@ -105,19 +106,22 @@ CNNX_INLINE Vector add_products(Vector a, Vector b, Vector sum) {
 #endif
 }
 
-// One of the two chains of a block for each sum of a tile.
-template <int vectors>
-CNNX_INLINE void multiply_half(const float* input, const float* gradient,
-                               Vector (&chain)[kRows][vectors]) {
-  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < vectors; ++v)
-      chain[r][v] = Vector{};
+// One of the two chains of a block for each sum of a tile, or both.
+template <int chain, int vectors>
+CNNX_INLINE void add_units(const float* input, const float* gradient,
+                           Vector (&chains)[2][kRows][vectors]) {
   for (int64_t unit = 0; unit < kChainUnits; ++unit) {
-    Vector factor[vectors];
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) factor[v] = held(load(gradient + v * kLanes));
+    Vector factor[kChainsAtOnce][vectors];
+    CNNX_UNROLL for (int c = 0; c < kChainsAtOnce; ++c) {
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) factor[c][v] =
+          held(load(gradient + (chain + c) * kColumns + v * kLanes));
+    }
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
-      const Vector pixel = broadcast_unit(input + r);
-      CNNX_UNROLL for (int v = 0; v < vectors; ++v) chain[r][v] =
-          add_products(pixel, factor[v], chain[r][v]);
+      CNNX_UNROLL for (int c = 0; c < kChainsAtOnce; ++c) {
+        const Vector pixel = broadcast_unit(input + (chain + c) * kRows + r);
+        CNNX_UNROLL for (int v = 0; v < vectors; ++v) chains[chain + c][r][v] =
+            add_products(pixel, factor[c][v], chains[chain + c][r][v]);
+      }
     }
     input += kUnitStep * kRows;
     gradient += 2 * kColumns;
@@ -131,19 +135,22 @@ constexpr int64_t kBlocksOfTaps = 4;
 template <int vectors>
 CNNX_INLINE void add_tile(const Bfloat16WeightBand& a, int64_t first, int64_t last,
                           const float* input, const float* gradient, float* sums) {
-  Vector even[kRows][vectors], odd[kRows][vectors];
+  Vector sum[kRows][vectors];
+  const bool fresh = a.first && first == 0;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < vectors; ++v)
+      sum[r][v] = fresh ? Vector{} : load(sums + r * a.sums_step + v * kLanes);
   gradient += first * kBlockUnits * kColumns;
   for (int64_t block = first; block < last; ++block) {
     const float* const pixels = input + a.offsets[block] * kRows;
-    multiply_half<vectors>(pixels, gradient, even);
-    multiply_half<vectors>(pixels + kRows, gradient + kColumns, odd);
-    const bool fresh = a.first && block == 0;
-    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-      float* const sum = sums + r * a.sums_step + v * kLanes;
-      store(sum, (fresh ? Vector{} : load(sum)) + (even[r][v] + odd[r][v]));
-    }
+    Vector chains[2][kRows][vectors] = {};
+    add_units<0>(pixels, gradient, chains);
+    if constexpr (kChainsAtOnce == 1) add_units<1>(pixels, gradient, chains);
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < vectors; ++v)
+        sum[r][v] += chains[0][r][v] + chains[1][r][v];
     gradient += kBlockUnits * kColumns;
   }
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < vectors; ++v)
+      store(sums + r * a.sums_step + v * kLanes, sum[r][v]);
 }
 
 template <int vectors>

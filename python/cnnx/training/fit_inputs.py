@@ -21,7 +21,7 @@ from cnnx.training.labelled_images import LabelledSet, refuse_iterator
 from cnnx.training.measurement import Measurement
 from cnnx.training.metric_sums import Batch
 from cnnx.training.run_state import BATCH_SIZE, IN_BATCHES, Position, fingerprint
-from cnnx.training.targets import Arrays, Check, check_some_weight
+from cnnx.training.targets import Arrays, Check, check_some_label, check_some_weight
 
 _CLASSES_SHOWN = 5
 
@@ -56,6 +56,7 @@ def fit_data(
     held_out: LabelledSet | None,
     settings: dict[str, Any],
     classes: Sequence[str] | None,
+    ignore_index: int | None,
 ) -> FitData:
     """Check the data that `Trainer.fit` received.
 
@@ -67,6 +68,7 @@ def fit_data(
         held_out: separate validation set, or None.
         settings: settings of the run.
         classes: class names of the model, or None.
+        ignore_index: of the loss.
 
     Raises:
         ValueError: if the data do not fit the model, the loss or the settings.
@@ -90,6 +92,7 @@ def fit_data(
         raise ValueError("fit: x holds no images, expected at least one")
     if arrays[1]:
         warn_of_black_images(arrays[0], "fit")
+    check_some_label(arrays[2], ignore_index, "fit")
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []
     if fraction is not None:

@@ -134,10 +134,15 @@ def measured_sums(
     if has_zeros_alone:
         raise ValueError(only_zeros(function))
     if sums.row_weight == 0 and not sums.heads:  # other outputs may have labels
-        raise ValueError(f"{function}: every label is ignore_index, expected one of a class")
+        raise ValueError(only_ignored(function))
     return sums
 
 
 def only_zeros(function: str) -> str:
     """Sentence that refuses the weights of a data set."""
     return f"{function}: sample_weight holds only zeros, expected at least one number above 0"
+
+
+def only_ignored(function: str) -> str:
+    """Sentence that refuses the labels of a data set."""
+    return f"{function}: every label is ignore_index, expected one of a class"

@@ -14,7 +14,7 @@ from cnnx.model.heads import Head
 from cnnx.training.custom_loss import Custom
 from cnnx.training.head_losses import HeadLosses
 from cnnx.training.loss import Loss
-from cnnx.training.metric_sums import only_zeros
+from cnnx.training.metric_sums import only_ignored, only_zeros
 
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
 # Images, whether their values are integers to be divided by 255, targets, and a weight per image.
@@ -187,3 +187,15 @@ def check_some_weight(weights: FloatArray | None, function: str) -> None:
     """
     if weights is not None and weights.size and not weights.any():
         raise ValueError(only_zeros(function))
+
+
+def check_some_label(targets: Targets, ignore_index: int | None, function: str) -> None:
+    """Refuse labels of a whole data set that are all ignored.
+
+    Raises:
+        ValueError: if no label is another than `ignore_index`.
+    """
+    if ignore_index is None or targets.dtype != np.int64 or targets.size == 0:
+        return
+    if np.all(targets == ignore_index):
+        raise ValueError(only_ignored(function))

@@ -311,9 +311,10 @@ class Trainer(SingleSteps):
         is_new = run is not self._run
         check_checkpoint(path, checkpoint_every, self.model._core, self._recipe.loss)
         images, held_out = self._images_of(x, y, sample_weight, validation, run)
-        self._check_batches(run, images)
-        core, names = self._core, self.model.classes
-        data = fit_data(core, self._batch, self._measurement, images, held_out, run.settings, names)
+        core, names, ignored = self._core, self.model.classes, self._recipe.loss.ignore_index
+        data = fit_data(
+            core, self._batch, self._measurement, images, held_out, run.settings, names, ignored
+        )
         if data.steps == 0 and self._recipe.schedule:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         further = validation_metrics(self._outputs)
@@ -363,6 +364,8 @@ class Trainer(SingleSteps):
         images, own = training_images(
             x, y, sample_weight, self.model, validates=validates, communicator=processes
         )
+        if images.y is not None:  # batches of an iterable may have any size
+            check_batch_size(run.settings["batch_size"], self._recipe.shards)
         return images, held_out or own
 
     def _new_run(self, settings: dict[str, Any]) -> Run:
@@ -373,10 +376,6 @@ class Trainer(SingleSteps):
         if is_frozen(self.model):
             warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
-
-    def _check_batches(self, run: Run, images: LabelledSet) -> None:
-        if images.y is not None:  # batches of an iterable may have any size
-            check_batch_size(run.settings["batch_size"], self._recipe.shards)
 
     def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
         if run.is_over:
