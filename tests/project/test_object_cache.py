@@ -97,6 +97,19 @@ def test_units_of_the_same_sources_are_compiled_once(library: Path) -> None:
     assert compilations(library, source=unit(library, "shared", "dense.cpp")) == 2
 
 
+def test_a_unit_of_a_copy_is_another_and_that_of_a_link_is_not(library: Path) -> None:
+    link, copy = (library.parents[1] / name / "cpp" for name in ("link", "copy"))
+    link.parent.mkdir()
+    link.symlink_to(library)
+    shutil.copytree(library, copy)
+    own, linked, copied = (
+        object_cache.key(["g++"], unit(each, "build", "add.cpp"), str(each))
+        for each in (library, link, copy)
+    )
+    assert own == linked
+    assert own != copied
+
+
 def test_sources_elsewhere_are_not_cached(library: Path) -> None:
     (library / "tests").mkdir()
     (library / "tests" / "add_test.cpp").write_text("a test")

@@ -46,13 +46,16 @@ def files_in(folder: str) -> Iterator[str]:
 
 def key(command: list[str], source: str, library: str) -> str:
     """The cache key: the compiler, the name of the source, every flag except locations and
-    warnings, and the content of all sources and headers. Of a unit, the paths of its sources count,
-    so that two wheels built from copies of the sources have objects of their own to compare.
+    warnings, and the content of all sources and headers. Of a unit, the real paths of its sources
+    count, so that two wheels built from copies of the sources have objects of their own to compare.
     """
     # pip may call g++ what CMake calls c++.
     relevant = [os.path.realpath(command[0])]
     parts = parts_of(source)
-    relevant += [os.path.relpath(source, library)] if parts == [source] else parts
+    if parts == [source]:
+        relevant.append(os.path.relpath(source, library))
+    else:
+        relevant += map(os.path.realpath, parts)
     arguments = iter(command[1:])
     for argument in arguments:
         if argument in PLACES:
