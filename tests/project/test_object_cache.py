@@ -103,7 +103,7 @@ def test_a_unit_of_a_copy_is_another_and_that_of_a_link_is_not(library: Path) ->
     link.symlink_to(library)
     shutil.copytree(library, copy)
     own, linked, copied = (
-        object_cache.key(["g++"], unit(each, "build", "add.cpp"), str(each))
+        object_cache.key(["g++"], unit(each, "build", "add.cpp"), str(each), b"content")
         for each in (library, link, copy)
     )
     assert own == linked

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from object_cache import key, library_of, store
+from object_cache import content_of, key, library_of, store
 from sanitizer import not_under_address_sanitizer
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +179,7 @@ def launcher(cache: Path) -> str:
 def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
     """Put what `pip install .` compiled into the cache, without objects of changed files."""
     library = str(tree / "cpp")
+    content = content_of(library)
     for folder in (tree / "build").glob("cp3*-*"):
         if not (folder / "build.ninja").exists():
             continue
@@ -187,7 +188,8 @@ def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
         for entry in json.loads(run([*tools, "compdb"])):
             target, source = folder / entry["output"], str(folder / entry["file"])
             if library_of(source) == library and is_newer(target, files.get(target, [])):
-                cached = cache / key(shlex.split(entry["command"]), source, library)
+                command = shlex.split(entry["command"])
+                cached = cache / key(command, source, library, content)
                 if not cached.exists():
                     store(str(target), str(cached))
 

@@ -44,10 +44,25 @@ def files_in(folder: str) -> Iterator[str]:
             yield entry.path
 
 
-def key(command: list[str], source: str, library: str) -> str:
+def content_of(library: str) -> bytes:
+    """A hash of all sources and headers, and of CMakeLists.txt, from which the list of layers comes
+    that a source includes.
+    """
+    content = hashlib.sha256()
+    paths = [os.path.join(library, "CMakeLists.txt")]
+    for folder in ("include", "src"):
+        paths += files_in(os.path.join(library, folder))
+    for path in paths:
+        content.update(f"\0{os.path.relpath(path, library)}\0".encode())
+        with open(path, "rb") as file:
+            content.update(file.read())
+    return content.digest()
+
+
+def key(command: list[str], source: str, library: str, content: bytes) -> str:
     """The cache key: the compiler, the name of the source, every flag except locations and
-    warnings, and the content of all sources and headers. Of a unit, the real paths of its sources
-    count, so that two wheels built from copies of the sources have objects of their own to compare.
+    warnings, and the content of the library. Of a unit, the real paths of its sources count, so
+    that two wheels built from copies of the sources have objects of their own to compare.
     """
     # pip may call g++ what CMake calls c++.
     relevant = [os.path.realpath(command[0])]
@@ -62,16 +77,7 @@ def key(command: list[str], source: str, library: str) -> str:
             next(arguments)
         elif argument != "-w" and not argument.startswith(("-I", "-W")):
             relevant.append(argument)
-    content = hashlib.sha256("\0".join(relevant).encode())
-    # From CMakeLists.txt comes the list of layers, which a source includes.
-    paths = [os.path.join(library, "CMakeLists.txt")]
-    for folder in ("include", "src"):
-        paths += files_in(os.path.join(library, folder))
-    for path in paths:
-        content.update(f"\0{os.path.relpath(path, library)}\0".encode())
-        with open(path, "rb") as file:
-            content.update(file.read())
-    return content.hexdigest()
+    return hashlib.sha256("\0".join(relevant).encode() + content).hexdigest()
 
 
 def copy(source: str, target: str) -> None:
@@ -94,7 +100,7 @@ def main(folder: str, command: list[str]) -> int:
     if library is None:
         os.execvp(command[0], command)
     target = command[command.index("-o") + 1]
-    cached = os.path.join(folder, key(command, source, library))
+    cached = os.path.join(folder, key(command, source, library, content_of(library)))
     if os.path.exists(cached):
         copy(cached, target)
         return 0
