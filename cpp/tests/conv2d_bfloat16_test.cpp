@@ -250,6 +250,8 @@ Arrays random_arrays(const Case& c, Random& random) {
   words(c.source(), a.source);
   words(c.target_shape(), a.addend);
   words(c.target_shape(), a.mask);
+  // What ReLU stored, among it a zero of each sign.
+  for (size_t i = 0; i < a.mask.size(); i += 3) a.mask[i] = i % 2 == 0 ? 0 : 0x8000;
   floats(count_of(c.g.weight_shape()), a.weight);
   floats(c.target_shape()[3], a.bias);
   return a;

@@ -28,31 +28,31 @@ Samples draw(int64_t count, int64_t size, uint64_t seed) {
   return samples;
 }
 
-// True where the stroke is, for images so large that its core is fully covered. Background and
+// Nonzero where the stroke is, for images so large that its core is fully covered. Background and
 // stroke differ by at least 0.45 of the range, and the noise moves a pixel by at most 3.5 standard
 // deviations of 0.06: 57 lies between.
-std::vector<bool> find_ink(const uint8_t* image, int64_t size, int& paper) {
+std::vector<char> find_ink(const uint8_t* image, int64_t size, int& paper) {
   std::array<int64_t, 256> histogram = {};
   for (int64_t i = 0; i < size * size; ++i) ++histogram[image[i]];
   int64_t seen = 0;
   paper = 0;
   while ((seen += histogram[static_cast<size_t>(paper)]) <= size * size / 2) ++paper;  // the median
-  std::vector<bool> ink(static_cast<size_t>(size * size));
+  std::vector<char> ink(static_cast<size_t>(size * size));
   for (size_t i = 0; i < ink.size(); ++i) ink[i] = std::abs(image[i] - paper) > 57;
   return ink;
 }
 
 // Background pixels that no path from outside the frame reaches.
-int64_t enclosed_paper(const std::vector<bool>& ink, int64_t size) {
+int64_t enclosed_paper(const std::vector<char>& ink, int64_t size) {
   const int64_t side = size + 2;
-  std::vector<bool> blocked(static_cast<size_t>(side * side), false);
+  std::vector<char> blocked(static_cast<size_t>(side * side), 0);
   for (int64_t y = 0; y < size; ++y) {
     for (int64_t x = 0; x < size; ++x) {
       blocked[static_cast<size_t>((y + 1) * side + x + 1)] = ink[static_cast<size_t>(y * size + x)];
     }
   }
   std::vector<std::pair<int64_t, int64_t>> open = {{0, 0}};
-  blocked[0] = true;
+  blocked[0] = 1;
   while (!open.empty()) {
     const auto [y, x] = open.back();
     open.pop_back();
@@ -62,11 +62,11 @@ int64_t enclosed_paper(const std::vector<bool>& ink, int64_t size) {
       if (ny < 0 || nx < 0 || ny >= side || nx >= side ||
           blocked[static_cast<size_t>(ny * side + nx)])
         continue;
-      blocked[static_cast<size_t>(ny * side + nx)] = true;
+      blocked[static_cast<size_t>(ny * side + nx)] = 1;
       open.push_back({ny, nx});
     }
   }
-  return std::count(blocked.begin(), blocked.end(), false);
+  return std::count(blocked.begin(), blocked.end(), 0);
 }
 
 void labels_are_told_by_the_image() {
@@ -76,7 +76,7 @@ void labels_are_told_by_the_image() {
   int64_t wrong = 0, misplaced = 0, smallest = kSize, largest = 0;
   for (int64_t i = 0; i < kCount; ++i) {
     int paper = 0;
-    const std::vector<bool> ink = find_ink(samples.pixels.data() + i * kSize * kSize, kSize, paper);
+    const std::vector<char> ink = find_ink(samples.pixels.data() + i * kSize * kSize, kSize, paper);
     const int64_t hole = enclosed_paper(ink, kSize);
     const bool is_o = samples.labels[static_cast<size_t>(i)] == 1;
     if (is_o ? hole < kSize * kSize / 100 : hole != 0) ++wrong;

@@ -37,70 +37,62 @@ class Bfloat16Finish {
     last_count_ = count < kLanes ? count : kLanes;
     for (int v = 0; v < vectors; ++v) {
       // The sum with -0 is the other number.
-      bias_[v] =
-          e_.bias ? load_some(e_.bias + column + v * kLanes, v < vectors - 1 ? kLanes : last_count_)
-                  : broadcast(-0.0f);
+      bias_[v] = e_.bias ? load_some(e_.bias + column + v * kLanes, lanes(v, last_count_))
+                         : broadcast(-0.0f);
     }
   }
 
   // The output whose first column has this offset.
   CNNX_INLINE void store_window(const Vector (&sums)[vectors], int64_t offset) const {
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-      const int64_t element = offset + column_ + v * kLanes;
-      const int64_t lanes = v < vectors - 1 ? kLanes : last_count_;
-      Vector t = sums[v] + bias_[v];
-      if (e_.addend) t += load_some_bfloat16(e_.addend + element, lanes);
-      t = at_most(ceiling_, at_least(floor_, t));
-      if (e_.relu_output) {
-        const Vector output = load_some_bfloat16(e_.relu_output + element, lanes);
-        t = output > Vector{} ? t : Vector{};
-      }
-      if (e_.output) {
-        store_some_bfloat16(e_.output + element, t, lanes);
-      } else {
-        store_some(e_.float_output + element, t, lanes);
-      }
+    Window t;
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) t.of[v] = sums[v] + bias_[v];
+    offset += column_;
+    if (e_.addend) {
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) t.of[v] +=
+          load_some_bfloat16(e_.addend + offset + v * kLanes, lanes(v, last_count_));
     }
-  }
-
-  // Outputs of a row from number `in_row` on, for whose sums there are `vectors` vectors each. The
-  // copy stays in registers, because no output that is stored can be part of it.
-  __attribute__((noinline)) void store_windows(const float* sums, int64_t count, int64_t row,
-                                               int64_t in_row) const {
-    const Bfloat16Finish finish = *this;
-    int64_t offset = row * e_.output_row_step + in_row * e_.output_step;
-    for (int64_t i = 0; i < count; ++i, offset += e_.output_step, sums += vectors * kLanes) {
-      Vector window[vectors];
-      CNNX_UNROLL for (int v = 0; v < vectors; ++v) window[v] = load(sums + v * kLanes);
-      finish.store_window(window, offset);
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) t.of[v] =
+        at_most(ceiling_, at_least(floor_, t.of[v]));
+    if (__builtin_expect(e_.output && !e_.relu_output, 1)) {
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v)
+          store_some_bfloat16(e_.output + offset + v * kLanes, t.of[v], lanes(v, last_count_));
+    } else {
+      store_gradient(e_.relu_output, e_.output, e_.float_output, offset, t, last_count_);
     }
   }
 
  private:
+  struct Window {
+    Vector of[vectors];
+  };
+
+  CNNX_INLINE static int64_t lanes(int v, int64_t last_count) {
+    return v < vectors - 1 ? kLanes : last_count;
+  }
+
+  // With a mask, or as floats. All is passed by value: what is referred to would not stay in
+  // registers.
+  __attribute__((noinline)) static void store_gradient(const uint16_t* relu_output,
+                                                       uint16_t* output, float* float_output,
+                                                       int64_t offset, Window t,
+                                                       int64_t last_count) {
+    for (int v = 0; v < vectors; ++v, offset += kLanes) {
+      Vector value = t.of[v];
+      if (relu_output) {
+        const Vector mask = load_some_bfloat16(relu_output + offset, lanes(v, last_count));
+        value = mask > Vector{} ? value : Vector{};
+      }
+      if (output) {
+        store_some_bfloat16(output + offset, value, lanes(v, last_count));
+      } else {
+        store_some(float_output + offset, value, lanes(v, last_count));
+      }
+    }
+  }
+
   Bfloat16Epilogue e_;
   int64_t column_, last_count_;
   Vector floor_, ceiling_, bias_[vectors];
-};
-
-// The place of a window's output, as windows go by.
-struct OutputPlace {
-  int64_t row = 0, in_row = 0;
-
-  // Stores the outputs of the next `count` windows of a product.
-  template <int vectors>
-  CNNX_INLINE void store(const Bfloat16Finish<vectors>& finish, const Bfloat16Product& product,
-                         const float* sums, int64_t count) {
-    while (count > 0) {
-      const int64_t left = product.row_windows - in_row, windows = count < left ? count : left;
-      const int64_t outputs = product.row_outputs - in_row;
-      if (outputs > 0)
-        finish.store_windows(sums, windows < outputs ? windows : outputs, row, in_row);
-      sums += windows * vectors * kLanes;
-      count -= windows;
-      in_row += windows;
-      if (in_row == product.row_windows) in_row = 0, ++row;
-    }
-  }
 };
 
 }  // namespace

@@ -20,6 +20,30 @@ struct ProductState {
   }
 };
 
+// The place of a window's output, as windows go by.
+struct OutputPlace {
+  int64_t row = 0, in_row = 0;
+};
+
+// The outputs of the next `count` windows, for whose sums there are `vectors` vectors each. The
+// copies stay in registers, because no output that is stored can be part of them.
+template <int vectors>
+__attribute__((noinline)) void store_outputs(const Bfloat16Product& product,
+                                             const Bfloat16Finish<vectors>& kept, const float* sums,
+                                             int64_t count, OutputPlace& next) {
+  const Bfloat16Finish<vectors> finish = kept;
+  OutputPlace place = next;
+  const Bfloat16Epilogue& e = product.epilogue;
+  for (int64_t i = 0; i < count; ++i, sums += vectors * kLanes) {
+    Vector window[vectors];
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) window[v] = load(sums + v * kLanes);
+    if (place.in_row < product.row_outputs)
+      finish.store_window(window, place.row * e.output_row_step + place.in_row * e.output_step);
+    if (++place.in_row == product.row_windows) place = {place.row + 1, 0};
+  }
+  next = place;
+}
+
 // The sums of some windows, from which outputs are made while the tiles compute the next ones.
 template <int vectors>
 class TileOutputs {
@@ -39,7 +63,7 @@ class TileOutputs {
   CNNX_INLINE void store(int64_t end) {
     const int64_t last = lesser(end, windows_);
     if (last <= stored_) return;
-    place_.store(finish_, product_, sums_[current_][stored_], last - stored_);
+    store_outputs(product_, finish_, sums_[current_][stored_], last - stored_, place_);
     stored_ = last;
   }
 
