@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,11 +23,13 @@ from architecture_rules import (
     public_headers_include_only_public_headers_and_the_standard_library,
     python_imports_only_components_below,
     sources,
+    syntax_tree,
 )
 from code_shape import (
     LEAST_REPEATED_LINES,
     MOST_FUNCTION_LINES,
     MOST_PARAMETERS,
+    functions,
     functions_are_short,
     functions_take_few_parameters,
     no_passage_stands_twice,
@@ -224,6 +227,18 @@ def write(root: Path, name: str, text: str) -> None:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _syntax_trees() -> Iterator[None]:
+    """Keeps the trees of all files no longer than these tests, and the garbage collector from
+    looking through them again and again.
+    """
+    gc.disable()
+    yield
+    for cached in (syntax_tree, functions):
+        cached.cache_clear()
+    gc.enable()
 
 
 @every_rule
