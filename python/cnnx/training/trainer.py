@@ -357,7 +357,11 @@ class Trainer(SingleSteps):
     def _images_of(
         self, x: Any, y: ArrayLike | None, sample_weight: Any, validation: Any, run: Run
     ) -> tuple[LabelledSet, LabelledSet | None]:
-        """Images of a fit, and its validation set if that is not a fraction of them."""
+        """Images of a fit, and its validation set if that is not a fraction of them.
+
+        Raises:
+            ValueError: also if batches of arrays leave shards without images.
+        """
         processes = self._processes.communicator
         held_out = validation_images(validation, self.model, processes)
         validates = held_out is None and run.settings["validation"] is None
