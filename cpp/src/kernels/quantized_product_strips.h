@@ -7,14 +7,23 @@ namespace CNNX_ISA {
 namespace {
 
 // Windows of a strip: their sums, a vector of weights each of a panel's and a broadcast pixel fill
-// the registers.
+// the registers. Fewer vectors leave registers for more windows, up to those of one vector.
 #if defined(CNNX_32_REGISTERS) && defined(CNNX_LOADS_PIXELS)
 constexpr int kStrip = 5;  // two registers for a vector of weights
-#elif defined(CNNX_32_REGISTERS) || defined(CNNX_DOT_PRODUCTS)
+constexpr int kMostWindows = 5;
+#elif defined(CNNX_32_REGISTERS)
 constexpr int kStrip = 6;
+constexpr int kMostWindows = 12;
+#elif defined(CNNX_DOT_PRODUCTS)
+constexpr int kStrip = 6;
+constexpr int kMostWindows = 6;
 #else
 constexpr int kStrip = 4;
+constexpr int kMostWindows = 4;
 #endif
+constexpr int windows_of(int vectors) {
+  return static_cast<int>(lesser(kMostWindows, kStrip * kVectors / vectors));
+}
 
 // Of a panel of columns, and where its outputs go.
 struct PanelOutputs {
@@ -62,6 +71,17 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, cons
   }
 }
 
+// Computes the outputs of a panel in strips of so many windows, unless there are fewer outputs.
+template <int windows, int vectors>
+bool run_strips(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
+                int64_t outputs) {
+  if (outputs < windows) return false;
+  // The last strip ends with the last output, and begins with some that are stored already.
+  for (int64_t stored = 0; stored < outputs; stored += windows)
+    run_strip<windows, vectors>(out, weights, bias, lesser(stored, outputs - windows), stored);
+  return true;
+}
+
 template <int vectors>
 __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels& panels,
                                          int64_t column) {
@@ -71,14 +91,9 @@ __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels
   const PanelOutputs out{a, finish, column};
   const int64_t rows = (a.windows - a.row_outputs) / a.row_windows + 1;
   const int64_t outputs = rows * a.row_outputs;
-  if (outputs < kStrip) {
-    for (int64_t output = 0; output < outputs; ++output)
-      run_strip<1, vectors>(out, weights, bias, output, output);
-    return;
-  }
-  // The last strip ends with the last output, and begins with some that are stored already.
-  for (int64_t stored = 0; stored < outputs; stored += kStrip)
-    run_strip<kStrip, vectors>(out, weights, bias, lesser(stored, outputs - kStrip), stored);
+  run_strips<windows_of(vectors), vectors>(out, weights, bias, outputs) ||
+      run_strips<kStrip, vectors>(out, weights, bias, outputs) ||
+      run_strips<1, vectors>(out, weights, bias, outputs);
 }
 
 void run(const QuantizedProduct& a) {
