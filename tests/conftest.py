@@ -160,6 +160,7 @@ def beside(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Beside]:
     """Programs that run beside the tests, among them the build of the C++ library and its tests."""
+    tmp_path_factory.getbasetemp()  # two threads that need it first would make one each
     beside = Beside(tmp_path_factory.mktemp)
     items = request.session.items
     if any("cpp_build" in fixtures_of(item) for item in items):

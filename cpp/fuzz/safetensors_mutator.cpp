@@ -13,6 +13,7 @@
 #include "io/json.h"
 #include "io/safetensors_header.h"
 #include "io/text.h"
+#include "runtime/utf8.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(uint8_t* data, std::size_t size, std::size_t max_size);
 
@@ -55,7 +56,7 @@ std::string with_mutated_metadata(const std::string& header, unsigned which, std
       continue;
     }
     std::string other = mutated(*text, text->size() + space);
-    other.resize(cnnx::io::valid_utf8_prefix(other));
+    other.resize(cnnx::runtime::valid_utf8_prefix(other));
     changed.set((*texts)[i].name, Json(other));
   }
   for (const Json::Member& member : std::get<Json::Object>(json.value()))

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <vector>
 
@@ -221,11 +222,19 @@ void a_region_is_a_view_of_a_part() {
   const Floats floats = texture_of_floats(4 * 5);
   const ImageView corner = view(floats, 4, 5, 1).region(3, 4, 1, 1);
   CHECK(resized<Floats>(corner, 1, 1, 1) == Floats{floats.back()});
-  CHECK_THROWS(std::invalid_argument, "region: rows 4 to 7, expected a part of 0 to 6",
+  CHECK_THROWS(std::invalid_argument,
+               "region: 3 rows from 4 on, expected at least one of the image's 6",
                whole.region(4, 0, 3, 4));
-  CHECK_THROWS(std::invalid_argument, "region: columns -1 to 3, expected a part of 0 to 8",
+  CHECK_THROWS(std::invalid_argument,
+               "region: 4 columns from -1 on, expected at least one of the image's 8",
                whole.region(0, -1, 3, 4));
-  CHECK_THROWS(std::invalid_argument, "region: rows 0 to 0", whole.region(0, 0, 0, 4));
+  CHECK_THROWS(std::invalid_argument, "region: 0 rows from 0 on", whole.region(0, 0, 0, 4));
+  CHECK_THROWS(std::invalid_argument, "region: 9223372036854775807 rows from 1 on",
+               whole.region(1, 0, std::numeric_limits<int64_t>::max(), 4));
+  ImageView nothing = whole;
+  nothing.pixels = nullptr;
+  CHECK_THROWS(std::invalid_argument, "region: the image's pixels are a null pointer",
+               nothing.region(1, 1, 2, 2));
 }
 
 void sizes_are_of_any_integer_type() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "check.h"
+#include "cnnx/error.h"
 #include "cnnx/layers.h"
 #include "cnnx/runtime.h"
 #include "cnnx/softmax.h"
@@ -353,6 +355,27 @@ void a_resized_model_runs_images_of_another_size() {
                model.resized(0, 40));
 }
 
+void predictions_that_are_not_numbers_are_refused() {
+  Model model({Flatten(), Dense(2)}, {2, 2, 1});
+  std::vector<float> pixels(8, 0.5f);
+  const ImageBatch images(pixels.data(), 2);
+  pixels[5] = std::nanf("");
+  CHECK_EQUAL(model.predict(ImageView{pixels.data(), 2, 2, 1}).probabilities.size(), 2u);
+  const std::string sentence = "predict: an image holds NaN or infinity, expected finite pixels";
+  CHECK_THROWS(std::invalid_argument, sentence, model.predict(images));
+  CHECK_THROWS(std::invalid_argument, sentence,
+               model.predict(ImageView{pixels.data() + 4, 2, 2, 1}));
+  pixels[5] = 0.5f;
+  cnnx::ModelOptions options;
+  options.classes = {"a\xff", "b"};
+  const std::vector<float> bias = {std::nanf(""), 0.0f};
+  model.set_parameter(model.parameters().back(), bias.data());
+  CHECK_THROWS(cnnx::NotFiniteError, "predict: the model's outputs are NaN for finite images",
+               model.predict(images));
+  CHECK_THROWS(std::invalid_argument, "model: a class name is not UTF-8 from byte 1 on",
+               Model({Flatten(), Dense(2)}, {2, 2, 1}, options));
+}
+
 int main() {
   an_image_and_a_batch_get_the_same_predictions();
   large_images_run_in_whole_rounds_of_threads();
@@ -366,6 +389,7 @@ int main() {
     threads_predict_while_one_sets_the_dtype();
   }
   wrong_images_are_refused();
+  predictions_that_are_not_numbers_are_refused();
   arrays_are_the_models_own();
   a_resized_model_runs_images_of_another_size();
   a_temperature_divides_the_outputs_of_probabilities_only();

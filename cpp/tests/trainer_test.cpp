@@ -113,6 +113,9 @@ void what_does_not_fit_is_refused() {
                fit(none, samples.targets(), 1));
   CHECK_THROWS(std::invalid_argument, "trainer: cross_entropy takes labels, one per image",
                fit(samples.images(), {}, 1));
+  const std::vector<float> values(kCount * 2, 0.5f);
+  CHECK_THROWS(std::invalid_argument, "trainer: labels and values are given, but cross_entropy",
+               fit(samples.images(), {samples.labels.data(), values.data()}, 1));
   EpochOptions options;
   options.position.step = 1;
   CHECK_THROWS(std::invalid_argument,

@@ -205,7 +205,7 @@ class BestModel(_Best):
 
     def __init__(self, path: str | os.PathLike[str], watch: str = "validation_loss") -> None:
         super().__init__(watch, 0.0)
-        self.path = path_of(path, "BestModel")
+        self.path = self.file = path_of(path, "BestModel")
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Reset the best value.
@@ -250,7 +250,7 @@ class CSVLog(Callback):
     only_in_first_process = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_of(path, "CSVLog")
+        self.path = self.file = path_of(path, "CSVLog")
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Write the header and the epochs of the history so far."""

@@ -47,6 +47,26 @@ def test_parity(settings: dict[str, Any], shape: tuple[int, ...]) -> None:
         assert_allclose(augmentation.apply(x, seed=seed, epoch=epoch), expected, atol=3e-5)
 
 
+def test_floats_of_0_to_255_change_as_integers_do() -> None:
+    x, light = images((20, 8, 8, 3)), Augmentation(contrast=0.9, brightness=0.9)
+    expected = light.apply(x, preprocessing=cnnx.Preprocessing(mean=0.5, std=0.25))
+    units = cnnx.Preprocessing(mean=127.5, std=63.75)
+    assert_allclose(light.apply(x.astype(np.float32), preprocessing=units), expected, atol=3e-5)
+    assert expected.min() == -2  # clipped at black
+    assert expected.max() == 2
+
+
+def test_images_of_other_floats_have_no_black_and_white(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((9, 8, 8, 1)).astype(np.float32)
+    light = Augmentation(brightness=0.5)
+    changed = light.apply(x)
+    factors = (changed / x).mean(axis=(1, 2, 3), keepdims=True)
+    assert_allclose(changed, factors * x, rtol=1e-5)
+    assert np.ptp(factors) > 0.3
+    whole = np.clip(x, 0, 1)
+    assert_array_equal(light.apply(whole).max(axis=(1, 2, 3)) <= 1, True)
+
+
 def test_normalisation_comes_after_the_changes_and_before_cutout() -> None:
     x, augmentation = images((9, 12, 12, 3)), Augmentation(crop_padding=3, cutout=5)
     how = cnnx.Preprocessing(mean=[0.5, 0.4, 0.3], std=[0.2, 0.3, 0.4])

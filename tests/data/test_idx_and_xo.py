@@ -6,6 +6,7 @@ import gzip
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import cnnx
 import numpy as np
@@ -185,3 +186,18 @@ def test_mnist(mnist_folder: Path) -> None:
     assert (mnist.x.shape, mnist.test.x.shape) == ((60000, 28, 28, 1), (10000, 28, 28, 1))
     assert np.bincount(mnist.test.y)[:3].tolist() == [980, 1135, 1032]
     assert mnist.classes == 10
+
+
+def test_an_empty_path_is_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"path is empty, expected a path$"):
+        cnnx.data.load("")
+
+
+def test_the_validation_set_of_a_dataset_is_one() -> None:
+    x, y = cnnx.data.xo(8, seed=1)
+    wrong: Any = (x, y)
+    with pytest.raises(TypeError, match=r"^Dataset: validation is .*, expected a Dataset or None"):
+        cnnx.data.Dataset(x, y, ("X", "O"), validation=wrong)

@@ -20,6 +20,7 @@ from c_functions import (
     FLOAT32,
     FORMAT_ERROR,
     INVALID_ARGUMENT,
+    NOT_FINITE,
     STRUCTS,
     SYSTEM_ERROR,
     UINT8,
@@ -310,12 +311,23 @@ def test_wrong_images_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
         ({"width": -1}, "width is -1, expected 1 to"),
         ({"channels": 5}, "5 channels"),
         ({"type": 2}, "type is 2, expected CNNX_UINT8 or CNNX_FLOAT32"),
+        ({"type": 258}, "type is 258, expected CNNX_UINT8 or CNNX_FLOAT32"),
         ({"row_stride": 29}, "row_stride is 29"),
     ):
         image = image_of(pixels, **changes)
         c.refused(c.model_predict(handle, image, None, buffer, 3), INVALID_ARGUMENT, sentence)
         status = c.model_resize(handle, image, pixels.ctypes.data, pixels.size)
         c.refused(status, INVALID_ARGUMENT, sentence)
+
+
+def test_predictions_that_are_not_numbers_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
+    pixels = np.full((12, 10, 3), np.nan, np.float32)
+    buffer = np.zeros(3, np.float32)
+    status = c.model_predict(handle, image_of(pixels), None, buffer, 3)
+    c.refused(status, INVALID_ARGUMENT, "^predict: an image holds NaN or infinity")
+    c.ok(c.model_set_array(handle, "dense_1.bias", np.full(3, np.nan, np.float32), 3))
+    status = c.model_predict(handle, image_of(np.zeros_like(pixels)), None, buffer, 3)
+    c.refused(status, NOT_FINITE, "^predict: the model's outputs are NaN for finite")
 
 
 def test_too_little_room_is_refused(c: CApi, handle: ctypes.c_void_p) -> None:

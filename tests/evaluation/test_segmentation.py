@@ -112,6 +112,14 @@ def test_each_evaluation_names_the_one_for_another_task() -> None:
         evaluate_segmentation(model, x, y)
 
 
+@pytest.mark.parametrize("ignore_index", ["a", 1.5, np.array([1, 2])], ids=str)
+def test_an_ignored_label_is_an_integer(ignore_index: Any) -> None:
+    model, x = model_and_images()
+    masks = np.zeros((7, *SHAPE[:2]), int)
+    with pytest.raises(TypeError, match=r"^evaluate_segmentation: ignore_index is .*an integer$"):
+        evaluate_segmentation(model, x, masks, ignore_index=ignore_index)
+
+
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [

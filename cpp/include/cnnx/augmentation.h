@@ -20,9 +20,10 @@ namespace cnnx {
 // 2. flip: left and right exchanged.
 // 3. crop: crop_padding pixels are added on each side, and a window of the original size is cut out
 //    at a uniform position. crop_padding = 2 moves the image by up to two whole pixels.
-// 4. contrast and brightness, on values in [0, 1]: v = brightness * (m + contrast * (v - m)),
-//    clamped to [0, 1]. The factors are uniform in [1 - x, 1 + x] for the setting x. m is the mean
-//    of all values of the image before any change.
+// 4. contrast and brightness: v = brightness * (m + contrast * (v - m)), clamped to [0, 1], or to
+//    [0, 255] for floats if mean or std are above 1. An image with floats outside, such as a
+//    standardised one, has no black and white and is not clamped. The factors are uniform in
+//    [1 - x, 1 + x] for the setting x. m is the mean of all values of the image before any change.
 // 5. normalisation, as in Preprocessing.
 // 6. cutout: a square of that side, its centre uniform over the image, becomes 0, the mean of
 //    normalised values (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks

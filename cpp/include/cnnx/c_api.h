@@ -234,7 +234,9 @@ CNNX_API cnnx_status cnnx_model_set_heads(cnnx_model* model, const cnnx_head* he
 
 // Predicts one image. Resizes it, converts grey/RGB and normalises it by the model's preprocessing,
 // and runs the model. Writes the most probable class to `index` and the class_count probabilities
-// to `probabilities`. Either may be NULL and is then not written.
+// to `probabilities`. Either may be NULL and is then not written. Refuses pixels that are not
+// finite, and returns CNNX_NOT_FINITE if the outputs are NaN all the same; cnnx_model_run and
+// cnnx_model_probabilities check neither.
 CNNX_API cnnx_status cnnx_model_predict(const cnnx_model* model, const cnnx_image* image,
                                         int64_t* index, float* probabilities, int64_t room);
 

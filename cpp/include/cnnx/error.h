@@ -19,8 +19,8 @@ class CNNX_API FormatError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// The training loss became NaN or infinite. what() names the step and the first layer whose output
-// is not finite.
+// The training loss became NaN or infinite, of which what() names the step and the first layer
+// whose output is not finite; or the outputs of a prediction are NaN.
 class CNNX_API NotFiniteError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -11,10 +11,10 @@
 
 namespace cnnx {
 
-// Exactly one of labels and values: labels, one per row, for losses of classes alone; values, one
-// per output of every row, which for losses of classes are soft labels that add up to 1 (not for
-// focal). If the model's output is (height, width, classes), losses of classes take a label, or
-// soft labels, for each position of each row.
+// Exactly one of labels and values, except for custom: labels, one per row, for losses of classes
+// alone; values, one per output of every row, which for losses of classes are soft labels that add
+// up to 1 (not for focal). If the model's output is (height, width, classes), losses of classes
+// take a label, or soft labels, for each position of each row.
 //
 // `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
 // its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;
@@ -65,27 +65,28 @@ struct Loss {
     custom,
   };
   Kind kind = Kind::cross_entropy;
-  float label_smoothing = 0.0f;         // of cross_entropy, in [0, 1]
-  std::vector<float> class_weights;     // of classes, one per class, >= 0; empty: all 1
-  std::optional<int64_t> ignore_index;  // of classes: positions with this label count for nothing
-  float delta = 1.0f;                   // of huber, > 0
-  float gamma = 2.0f;                   // of focal, >= 0
-  double smooth = 1.0;                  // of dice and tversky, >= 0
-  double alpha = 0.5, beta = 0.5;       // of tversky, >= 0: weights of false positives, negatives
+  float label_smoothing = 0.0f;           // of cross_entropy, in [0, 1]
+  std::vector<float> class_weights = {};  // of classes, one per class, >= 0; empty: all 1
+  // Of classes: positions with this label count for nothing.
+  std::optional<int64_t> ignore_index = {};
+  float delta = 1.0f;              // of huber, > 0
+  float gamma = 2.0f;              // of focal, >= 0
+  double smooth = 1.0;             // of dice and tversky, >= 0
+  double alpha = 0.5, beta = 0.5;  // of tversky, >= 0: weights of false positives, negatives
   // Of custom. Returns the mean loss of some images, outputs as Model::run writes them, and writes
   // its gradient with respect to the outputs unless that is null. A trainer calls it once per step
   // or shard, under its lock, from the thread that calls the trainer. The trainer and its
   // model refuse to be used by it. What it throws leaves the model as it was before the step.
   std::function<double(const float* outputs, const Targets& targets, int64_t images,
                        float* grad_outputs)>
-      function;
+      function = {};
   // Of custom: how many Targets::values an image has; 0: one per output. It may have labels, too.
   int64_t target_size = 0;
   bool takes_logits = false;  // of custom: whether the function applies softmax to the outputs
   // Of a sum: losses of the same targets, each times its `weight`. Of heads: one loss for each head
   // of the model, in their order, whose targets are in Targets::values one after the other: labels
   // as whole numbers, without soft labels, or values.
-  std::vector<Loss> terms;
+  std::vector<Loss> terms = {};
   double weight = 1.0;
 
   static constexpr NamedValue<Kind> kKinds[] = {

@@ -115,6 +115,8 @@ class CNNX_API Model {
   [[nodiscard]] Model resized(int64_t height, int64_t width) const;
 
   // Resizes the image, converts grey/RGB and normalises it by the model's preprocessing, then runs.
+  // Throws std::invalid_argument for pixels that are not finite, and NotFiniteError if the outputs
+  // are NaN all the same. run and probabilities check neither.
   [[nodiscard]] Prediction predict(const ImageView& image) const;
   // For images of the model's input size, one after the other.
   [[nodiscard]] std::vector<Prediction> predict(const ImageBatch& images) const;

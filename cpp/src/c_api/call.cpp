@@ -5,7 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "io/text.h"
+#include "runtime/utf8.h"
 
 namespace cnnx::c_api {
 
@@ -29,7 +29,7 @@ void Call::refuse_name(const char* argument, std::string_view name,
 
 std::string_view Call::text(const char* pointer, const char* argument) const {
   const std::string_view text = &not_null(pointer, argument);
-  const std::size_t valid = io::valid_utf8_prefix(text);
+  const std::size_t valid = runtime::valid_utf8_prefix(text);
   if (valid < text.size())
     refuse(std::string(argument) + " is not UTF-8 from byte " + std::to_string(valid) + " on");
   return text;
@@ -75,9 +75,10 @@ void Call::write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t*
   written = count;
 }
 
-PixelType Call::pixel_type(cnnx_pixel_type type) const {
-  if (type == CNNX_UINT8) return PixelType::uint8;
-  if (type == CNNX_FLOAT32) return PixelType::float32;
+PixelType Call::pixel_type(cnnx_pixel_type type, cnnx_pixel_type allowed) const {
+  const cnnx_pixel_type element = type & ~allowed;
+  if (element == CNNX_UINT8) return PixelType::uint8;
+  if (element == CNNX_FLOAT32) return PixelType::float32;
   refuse("type is " + std::to_string(type) + ", expected CNNX_UINT8 or CNNX_FLOAT32");
 }
 
@@ -88,7 +89,7 @@ ImageView Call::image(const cnnx_image* image) const {
   view.height = given.height;
   view.width = given.width;
   view.channels = given.channels;
-  view.type = pixel_type(given.type & ~CNNX_BGR);
+  view.type = pixel_type(given.type, CNNX_BGR);
   if (given.type & CNNX_BGR) view.order = ChannelOrder::bgr;
   view.row_stride = given.row_stride;
   return view;
@@ -96,7 +97,7 @@ ImageView Call::image(const cnnx_image* image) const {
 
 ImageBatch Call::images(const void* pixels, cnnx_pixel_type type, int64_t count) const {
   ImageBatch images;
-  images.type = pixel_type(type);
+  images.type = pixel_type(type, 0);
   images.count = not_negative(count, "count");
   images.pixels = count > 0 ? &not_null(static_cast<const char*>(pixels), "pixels") : nullptr;
   return images;

@@ -70,7 +70,8 @@ class Call {
   // `shape` and `axes` as in cnnx_model_output_shape.
   void write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t* axes) const;
 
-  PixelType pixel_type(cnnx_pixel_type type) const;
+  // Of a type that may also have the bits of `allowed`.
+  PixelType pixel_type(cnnx_pixel_type type, cnnx_pixel_type allowed) const;
   ImageView image(const cnnx_image* image) const;
   ImageBatch images(const void* pixels, cnnx_pixel_type type, int64_t count) const;
 

@@ -3,6 +3,8 @@
 #include "data/augment.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <vector>
@@ -65,6 +67,13 @@ class Image {
     return static_cast<double>(sum) / static_cast<double>(count);
   }
 
+  // Whether all values are from 0 to `most`.
+  bool is_between(float most) const {
+    return std::all_of(pixels_, pixels_ + height_ * width_ * channels(), [&](Pixel value) {
+      return !(static_cast<float>(value) < 0.0f || static_cast<float>(value) > most);
+    });
+  }
+
  private:
   int64_t channels() const { return kChannels ? kChannels : channels_; }
 
@@ -111,6 +120,15 @@ class Image {
   Augmentation::Border border_;
 };
 
+// White in floats: 255 if mean or std are in units of 0 to 255, which those of 0 to 1 never exceed.
+float white_of(const Preprocessing& preprocessing) {
+  const auto exceeds = [](float value) { return std::abs(value) > 1.0f; };
+  const auto any = [&](const std::vector<float>& values) {
+    return std::any_of(values.begin(), values.end(), exceeds);
+  };
+  return any(preprocessing.mean) || any(preprocessing.std) ? 255.0f : 1.0f;
+}
+
 class Augmenter {
  public:
   Augmenter(const Shape& shape, const Preprocessing& preprocessing, const EpochChanges& changes,
@@ -118,6 +136,7 @@ class Augmenter {
       : shape_(shape),
         changes_(changes),
         divide_(divide_by_255),
+        white_(divide_by_255 ? 1.0f : white_of(preprocessing)),
         row_values_(shape[1] * shape[2]),
         columns_(runtime::checked_size(slots * shape[1])) {
     // One entry per value of a row, so that loops over it are independent of the channels.
@@ -137,8 +156,10 @@ class Augmenter {
     const Image<Pixel, kChannels> image(pixels, shape_, a.border);
     const ImageChange change =
         draw_change(a, shape_, changes_.seed, changes_.epoch, changes_.first_image + row_number);
-    float mean = a.contrast != 0 ? static_cast<float>(image.mean()) : 0.0f;
-    if (divide_) mean = mean / 255.0f;
+    Colours colours;
+    if (a.contrast != 0) colours.mean = static_cast<float>(image.mean());
+    if (divide_) colours.mean = colours.mean / 255.0f;
+    if (has_colour(a) && (divide_ || image.is_between(white_))) colours = {colours.mean, 0, white_};
     int32_t* columns = columns_.data() + slot * width;
     for (int64_t x = 0; x < width; ++x) {
       const int64_t column = inside(x + change.right, width, a.border);
@@ -154,7 +175,7 @@ class Augmenter {
       if (divide_) {
         for (int64_t i = 0; i < row_values_; ++i) out[i] = out[i] / 255.0f;
       }
-      if (has_colour(a)) colour(change, mean, out);
+      if (has_colour(a)) colour(change, colours, out);
       for (int64_t i = 0; i < row_values_; ++i)
         out[i] = (out[i] - mean_[static_cast<size_t>(i)]) / deviation_[static_cast<size_t>(i)];
       if (y >= change.cut_row && y < change.cut_row + a.cutout) {
@@ -166,17 +187,25 @@ class Augmenter {
   }
 
  private:
-  void colour(const ImageChange& change, float mean, float* out) const {
+  // Of an image: the mean of its values, and the limits of changed ones.
+  struct Colours {
+    float mean = 0;
+    float black = -std::numeric_limits<float>::infinity();
+    float white = std::numeric_limits<float>::infinity();
+  };
+
+  void colour(const ImageChange& change, const Colours& c, float* out) const {
     for (int64_t i = 0; i < row_values_; ++i) {
-      const float value = change.brightness * (mean + change.contrast * (out[i] - mean));
+      const float value = change.brightness * (c.mean + change.contrast * (out[i] - c.mean));
       // Written so that NaN passes.
-      out[i] = value <= 0.0f ? 0.0f : value > 1.0f ? 1.0f : value;
+      out[i] = value <= c.black ? c.black : value > c.white ? c.white : value;
     }
   }
 
   const Shape& shape_;
   const EpochChanges& changes_;
   bool divide_;
+  float white_;
   int64_t row_values_;
   std::vector<float> mean_, deviation_;
   std::vector<int32_t> columns_;  // of one image per slot

@@ -310,11 +310,12 @@ PreparedImage::PreparedImage(const ImageView& image, int64_t height, int64_t wid
 
 ImageView ImageView::region(Integer top, Integer left, Integer region_height,
                             Integer region_width) const {
+  if (!pixels) throw std::invalid_argument("region: the image's pixels are a null pointer");
   const auto check = [](const char* what, int64_t first, int64_t count, int64_t size) {
     if (first >= 0 && count >= 1 && first < size && count <= size - first) return;
-    throw std::invalid_argument(std::string("region: ") + what + " " + std::to_string(first) +
-                                " to " + std::to_string(first + count) +
-                                ", expected a part of 0 to " + std::to_string(size));
+    throw std::invalid_argument(
+        "region: " + std::to_string(count) + " " + what + " from " + std::to_string(first) +
+        " on, expected at least one of the image's " + std::to_string(size));
   };
   check("rows", top.value, region_height.value, height);
   check("columns", left.value, region_width.value, width);

@@ -81,34 +81,6 @@ void to_probabilities(const Head& head, float* outputs) {
   }
 }
 
-// A Prediction is of a whole image.
-void check_class_of_image(const Model& model) {
-  if (const std::vector<Head> heads = model.heads(); !heads.empty()) {
-    throw std::invalid_argument("predict: the model has " + std::to_string(heads.size()) +
-                                " outputs, expected probabilities, which gives those of each");
-  }
-  const Shape& output = model.output_shape();
-  if (output.size() == 1) return;
-  throw std::invalid_argument("predict: the model's output has shape " + to_string(output) +
-                              ", a class for each position, expected probabilities, which gives "
-                              "those of every position");
-}
-
-// The most probable class; a single output is the probability of the second of two classes.
-Prediction prediction_of(std::vector<float> probabilities,
-                         const std::vector<std::string>& classes) {
-  Prediction prediction;
-  std::vector<float>& all = prediction.probabilities;
-  all = std::move(probabilities);
-  if (all.size() == 1) all = {1.0f - all[0], all[0]};
-  const auto largest = std::max_element(all.begin(), all.end());
-  prediction.index = largest - all.begin();
-  prediction.probability = *largest;
-  prediction.label = classes.empty() ? std::to_string(prediction.index)
-                                     : classes[static_cast<std::size_t>(prediction.index)];
-  return prediction;
-}
-
 }  // namespace
 
 Model::Model(const std::vector<Layer>& layers, const Shape& input_shape,
@@ -237,24 +209,6 @@ void Model::layer_outputs(const ImageBatch& images, const std::vector<std::strin
       std::copy_n(chain.output_of(ids[i], arguments), count * size, outputs[i] + first * size);
     }
   }
-}
-
-Prediction Model::predict(const ImageView& image) const {
-  check_class_of_image(*this);
-  graph::refuse_several_inputs(inputs(), "predict");
-  const Shape& shape = input_shape();
-  const data::PreparedImage prepared(image, shape[0], shape[1], shape[2], preprocessing().resize);
-  return prediction_of(probabilities(prepared.pixels()), classes());
-}
-
-std::vector<Prediction> Model::predict(const ImageBatch& images) const {
-  check_class_of_image(*this);
-  const std::vector<float> all = probabilities(images);
-  const auto outputs = static_cast<std::ptrdiff_t>(element_count(output_shape()));
-  std::vector<Prediction> predictions;
-  for (auto image = all.begin(); image != all.end(); image += outputs)
-    predictions.push_back(prediction_of({image, image + outputs}, classes()));
-  return predictions;
 }
 
 std::vector<float> Model::run(const ImageBatch& images) const {

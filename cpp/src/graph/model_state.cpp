@@ -11,6 +11,7 @@
 #include "data/pixels.h"
 #include "graph/model_inputs.h"
 #include "runtime/philox.h"
+#include "runtime/utf8.h"
 
 namespace cnnx::graph {
 namespace {
@@ -31,6 +32,12 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
     throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
                                 " names of which only " + std::to_string(distinct.size()) +
                                 " differ");
+  }
+  for (const std::string& name : classes) {
+    if (const std::size_t valid = runtime::valid_utf8_prefix(name); valid < name.size()) {
+      throw std::invalid_argument("model: a class name is not UTF-8 from byte " +
+                                  std::to_string(valid) + " on");
+    }
   }
   // One output can distinguish two classes: its sigmoid is the probability of the second.
   // An output (height, width, classes) has a class for each position.

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "io/text.h"
+#include "runtime/utf8.h"
 
 namespace cnnx::io {
 namespace {
 
 void dump_string(std::string& out, const std::string& text) {
-  if (valid_utf8_prefix(text) != text.size()) {
+  if (runtime::valid_utf8_prefix(text) != text.size()) {
     throw std::invalid_argument("the text " + in_quotes(text) + " is not valid UTF-8");
   }
   out += '"';

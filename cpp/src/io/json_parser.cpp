@@ -8,6 +8,7 @@
 #include "cnnx/error.h"
 #include "io/json.h"
 #include "io/text.h"
+#include "runtime/utf8.h"
 
 namespace cnnx::io {
 
@@ -16,7 +17,7 @@ class JsonParser {
   JsonParser(std::string_view text, const std::string& what) : text_(text), what_(what) {}
 
   Json document() {
-    const std::size_t valid = valid_utf8_prefix(text_);
+    const std::size_t valid = runtime::valid_utf8_prefix(text_);
     if (valid != text_.size()) fail_at(valid, "the text is not valid UTF-8");
     Json json = value(0);
     skip_white_space();

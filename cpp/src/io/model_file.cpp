@@ -36,6 +36,7 @@
 #include "io/text.h"
 #include "ops/registry.h"
 #include "runtime/sizes.h"
+#include "runtime/utf8.h"
 
 namespace cnnx {
 namespace io {
@@ -326,7 +327,8 @@ void Model::set_metadata(const std::map<std::string, std::string>& metadata) {
     if (name.empty()) throw std::invalid_argument("set_metadata: a name is empty");
     if (io::is_own(name))
       throw std::invalid_argument(what + " begins with \"cnnx.\", expected one of your own");
-    if (io::valid_utf8_prefix(name) < name.size() || io::valid_utf8_prefix(text) < text.size())
+    if (runtime::valid_utf8_prefix(name) < name.size() ||
+        runtime::valid_utf8_prefix(text) < text.size())
       throw std::invalid_argument(what + " or its text is not UTF-8");
     bytes += name.size() + text.size();
   }

@@ -1,42 +1,14 @@
-// Well-formed UTF-8 by the table of the Unicode standard (3-7), and escaping for error sentences.
+// Escaping for error sentences.
 #include "io/text.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <system_error>
 
+#include "runtime/utf8.h"
+
 namespace cnnx::io {
 namespace {
-
-// The length of the well-formed sequence at the start of `text` (not empty), or 0 if there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t index) { return static_cast<std::uint8_t>(text[index]); };
-  const auto continues = [&](std::size_t index, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {
-    return index < text.size() && byte(index) >= low && byte(index) <= high;
-  };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2) return 0;  // a continuation byte, or an overlong form of ASCII
-  if (lead < 0xE0) return continues(1) ? 2 : 0;
-  if (lead < 0xF0) {
-    const std::uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;   // overlong
-    const std::uint8_t high = lead == 0xED ? 0x9F : 0xBF;  // surrogates
-    return continues(1, low, high) && continues(2) ? 3 : 0;
-  }
-  if (lead > 0xF4) return 0;
-  const std::uint8_t low = lead == 0xF0 ? 0x90 : 0x80;   // overlong
-  const std::uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;  // above U+10FFFF
-  return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
-}
-
-// The length of the printable ASCII at the start of `text`: most of every text, and fast to find.
-std::size_t plain_length(std::string_view text) {
-  const char* const begin = text.data();
-  const char* const end = begin + text.size();
-  const char* at = begin;
-  while (at != end && *at >= ' ' && *at < '\x7F') ++at;
-  return static_cast<std::size_t>(at - begin);
-}
 
 void append_hexadecimal(std::string& out, const char* prefix, unsigned value, int digits) {
   out += prefix;
@@ -50,13 +22,13 @@ bool append_escaped(std::string& out, std::string_view text, std::size_t limit) 
   std::size_t position = 0;
   while (position < text.size()) {
     const std::string_view rest = text.substr(position);
-    const std::size_t plain = std::min(plain_length(rest), limit - position);
+    const std::size_t plain = std::min(runtime::plain_length(rest), limit - position);
     if (plain > 0) {
       out += rest.substr(0, plain);
       position += plain;
       continue;
     }
-    const std::size_t length = sequence_length(rest);
+    const std::size_t length = runtime::utf8_sequence_length(rest);
     if (position + (length ? length : 1) > limit) return false;
     const auto first = static_cast<std::uint8_t>(rest[0]);
     if (length == 0) {
@@ -87,18 +59,6 @@ std::string text_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
-
-std::size_t valid_utf8_prefix(std::string_view text) {
-  std::size_t position = 0;
-  for (;;) {
-    position += plain_length(text.substr(position));
-    if (position == text.size()) break;
-    const std::size_t length = sequence_length(text.substr(position));
-    if (length == 0) break;
-    position += length;
-  }
-  return position;
-}
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t limit = 80;
@@ -144,7 +104,7 @@ std::string checked_name(const std::filesystem::path& path, const std::string& a
 
 std::filesystem::path path_of(const std::string& text, [[maybe_unused]] const std::string& action) {
 #if defined(_WIN32)
-  if (valid_utf8_prefix(text) != text.size()) {
+  if (runtime::valid_utf8_prefix(text) != text.size()) {
     throw std::system_error(std::make_error_code(std::errc::illegal_byte_sequence),
                             action + " " + in_quotes(text) + ", expected a path in UTF-8");
   }

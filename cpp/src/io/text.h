@@ -1,4 +1,4 @@
-// Text from a file: strict UTF-8, and names and paths in error sentences.
+// Names and paths in error sentences.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,6 @@
 #include <string_view>
 
 namespace cnnx::io {
-
-// The length of the longest prefix that is well-formed UTF-8 (no overlong forms, no surrogates,
-// nothing above U+10FFFF): text.size() if all of it is.
-std::size_t valid_utf8_prefix(std::string_view text);
 
 // A name in double quotes, safe to print: control characters and malformed bytes are escaped, and
 // after 80 bytes the rest is replaced by "...".

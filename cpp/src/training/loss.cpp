@@ -149,10 +149,10 @@ void LossFunction::check(const Targets& targets, int64_t images) const {
     for (const Term& term : terms_) term.loss.check(targets, images);
     return;
   }
-  if (!targets.values) {
+  if (!targets.values || targets.labels) {
     throw std::invalid_argument(
         "trainer: a model with several outputs takes values, the targets of each head one after "
-        "the other");
+        "the other, and no labels");
   }
   for (const Term& term : terms_) {
     HeadPart::TargetStorage storage;

@@ -100,6 +100,10 @@ void LossTerm::check(const Targets& targets, int64_t images) const {
     }
     return;
   }
+  if (targets.labels && targets.values) {
+    throw std::invalid_argument("trainer: labels and values are given, but " + name() +
+                                " takes one of them");
+  }
   const bool takes_soft_labels = loss_.kind != Kind::focal;
   if (!takes_classes_) {
     if (!targets.values) {

@@ -62,7 +62,7 @@ start here:
 
 environment variables:
   CNNX_NUM_THREADS  number of threads; otherwise OMP_NUM_THREADS, otherwise all CPUs
-  CNNX_ISA          instruction set: baseline, avx2, avx512 or neon (default: the best)
+  CNNX_ISA          instruction set, such as baseline or avx2 (default: the CPU's best)
   XDG_CACHE_HOME    folder of the cache of large image folders (default: ~/.cache)
 
 exit status: 0 success, 1 error (a message names it), 2 wrong usage, 130 interrupted by Ctrl-C,

@@ -51,7 +51,9 @@ class Augmentation(Recipe):
         border: pixels beyond the edge: "zero" (black) or "reflect".
         contrast: maximum relative change of the distance of each value from the image's mean.
         brightness: maximum relative change of each value. Contrast and brightness clip values to
-            the range from black to white.
+            the range from black to white: 0 to 1, or 0 to 255 for floats if the preprocessing's
+            mean or std are above 1. An image with floats outside, such as a standardised one, is
+            not clipped.
         cutout: side of a square, in pixels, set to 0 after normalisation, at a random position.
         mixup: parameter of mixup: every image of a batch and its target are blended with another of
             the same batch, with a weight drawn from Beta(mixup, mixup) for each batch. 0.2 is

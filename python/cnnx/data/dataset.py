@@ -48,6 +48,12 @@ class Dataset:
     skipped: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("validation", "test"):
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, Dataset):
+                raise TypeError(f"Dataset: {name} is {shown(part)}, expected a Dataset or None")
+
     def __repr__(self) -> str:
         return f"Dataset({sizes(self)})"
 

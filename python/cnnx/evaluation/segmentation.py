@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import at_least, real_array, rectangular_array, shown
+from cnnx.arguments import at_least, integer, real_array, rectangular_array, shown
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
@@ -270,6 +270,8 @@ def evaluate_segmentation(
             f"evaluate_segmentation: the task of the model is {model.task}, expected a model with "
             "an output (height, width, classes)"
         )
+    if ignore_index is not None:
+        ignore_index = integer(ignore_index, "evaluate_segmentation", "ignore_index")
     found = measured_images(x, y, None, model, "evaluate_segmentation")
     counts = PositionCounts(model.output_shape[-1], model._core.probability_kind, ignore_index)
     accuracies: list[float] = []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import os
 from collections.abc import Sequence
 from typing import Any
 
+from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.spelling import checked_call
 from cnnx.training.history import Progress
@@ -22,6 +26,7 @@ class Callback:
         watch: metric that the callback needs, as in `History`, or None. `fit` refuses a metric
             that it does not measure.
         shows_progress: whether it shows the progress, so that `fit` by itself does not.
+        file: path of the file that it writes, or None. `fit` refuses two writers of one file.
         only_in_first_process: whether a training of several processes calls it in process 0 only,
             because it prints or writes files; such a callback has no `state`. All processes call
             the others.
@@ -41,9 +46,15 @@ class Callback:
     watch: str | None = None
     shows_progress = False
     only_in_first_process = False
+    file: str | None = None
 
     def __init_subclass__(cls) -> None:
+        """Warn of methods that look like those of a callback but are never called."""
         super().__init_subclass__()
+        for name in vars(cls):
+            if name.startswith("on_") and not hasattr(Callback, name):
+                nearest = difflib.get_close_matches(_meant(name), _METHODS, 1, 0.0)[0]
+                warn(f"{cls.__name__}: no fit calls {name}, expected {nearest}")
         if "__init__" in vars(cls):
             checked_call(cls)
 
@@ -73,11 +84,22 @@ class Callback:
         """Restore the result of `state`, with lists for tuples, after `on_fit_begin`."""
 
 
-def check_callbacks(callbacks: object) -> None:
-    """Check the `callbacks` argument of `fit`.
+_METHODS = [name for name in vars(Callback) if name.startswith("on_")]
+
+
+def _meant(name: str) -> str:
+    """A method's name in other libraries in the words of this one."""
+    for theirs, ours in (("train", "fit"), ("batch", "step"), ("start", "begin")):
+        name = name.replace(theirs, ours)
+    return name
+
+
+def check_callbacks(callbacks: object, checkpoint: str | None) -> None:
+    """Check the `callbacks` argument of `fit`, whose checkpoint is that file.
 
     Raises:
-        TypeError: if it is not a list of callbacks.
+        TypeError: if it is not a list of callbacks, or a method takes other arguments.
+        ValueError: if two callbacks, or one and the checkpoint, write one file.
     """
     if not isinstance(callbacks, Sequence):
         raise TypeError(f"fit: callbacks is {shown(callbacks)}, expected a list of callbacks")
@@ -86,3 +108,31 @@ def check_callbacks(callbacks: object) -> None:
             raise TypeError(
                 f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
             )
+        for name in _METHODS:
+            _check_method(callback, name)
+    _check_files([("checkpoint", checkpoint), *((type(c).__name__, c.file) for c in callbacks)])
+
+
+def _check_method(callback: Callback, name: str) -> None:
+    arguments = [*inspect.signature(getattr(Callback, name)).parameters][1:]
+    signature = inspect.signature(getattr(callback, name))
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise TypeError(
+            f"fit: callbacks: {type(callback).__name__}.{name} takes {signature}, expected "
+            f"({', '.join(arguments)})"
+        ) from None
+
+
+def _check_files(writers: Sequence[tuple[str, str | None]]) -> None:
+    found: dict[str, str] = {}
+    for name, file in writers:
+        if file is None:
+            continue
+        place = os.path.realpath(file)
+        if place in found:
+            raise ValueError(
+                f"fit: {found[place]} and {name} both write {file!r}, expected a file for each"
+            )
+        found[place] = name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import is_integer, not_negative, shown
+from cnnx.arguments import is_integer, number, shown
 from cnnx.metric_kinds import MAIN_METRICS
 from cnnx.model.heads import sources_of_heads
 from cnnx.model.model import Model
@@ -72,7 +73,9 @@ class TrainingRecipe:
             raise TypeError(
                 f"Trainer: rules is {shown(self.rules)}, expected a list of ParameterRule"
             )
-        if self.clip_norm is not None and not_negative(self.clip_norm, "Trainer", "clip_norm") == 0:
+        if self.clip_norm is not None and not (
+            0 < number(self.clip_norm, "Trainer", "clip_norm") < math.inf
+        ):
             raise ValueError(
                 f"Trainer: clip_norm is {shown(self.clip_norm)}, expected None or a number > 0"
             )

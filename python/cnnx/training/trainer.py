@@ -290,11 +290,12 @@ class Trainer(SingleSteps):
             OSError: if the checkpoint cannot be written, in which case the previous one is
                 untouched; or if a path cannot be read.
         """
-        check_callbacks(callbacks)
+        unfinished = self._run if epochs is None else None
+        path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
+        check_callbacks(callbacks, path if unfinished is None else path or self._checkpoint)
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         callbacks = with_progress(callbacks, verbose, progress)
         callbacks, progress = self._processes.called(callbacks, progress)
-        unfinished = self._run if epochs is None else None
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -303,7 +304,6 @@ class Trainer(SingleSteps):
             "validation": fraction_of(validation),
             "checkpoint_every": checkpoint_every,
         }
-        path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
         if unfinished is None:
             run = self._new_run(given)
         else:
