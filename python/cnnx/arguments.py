@@ -96,13 +96,11 @@ def path_of(value: object, function: str, argument: str = "path") -> str:
 
     Raises:
         TypeError: if it is neither text, bytes nor an `os.PathLike`.
-        ValueError: if it is empty, or the file system cannot encode it.
+        ValueError: if the file system cannot encode it.
     """
     if not isinstance(value, (str, bytes, os.PathLike)):
         raise TypeError(f"{function}: {argument} is {shown(value)}, expected a path")
     path = os.fsdecode(value)
-    if not path:
-        raise ValueError(f"{function}: {argument} is empty, expected a path")
     try:
         os.fsencode(path)
     except UnicodeEncodeError:

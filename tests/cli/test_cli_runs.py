@@ -70,6 +70,15 @@ def test_a_class_with_one_image_is_no_error(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of a POSIX terminal")
+def test_labels_without_images_are_said(run: Run, tmp_path: Path) -> None:
+    x, y = cnnx.data.xo(32, seed=1)
+    np.savez(tmp_path / "from_one.npz", x=x, y=y + 1)
+    outcome = run("train", tmp_path / "from_one.npz", "--out", tmp_path / "m.cnnx", "--epochs", "1")
+    assert outcome.status == 0
+    sentence = "1 label has no images: 0; number the classes from 0 without gaps"
+    assert f"cnnx train: warning: unused-labels: {sentence}\n" in outcome.err
+
+
 def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_path: Path) -> None:
     words: tuple[Any, ...] = ("--epochs", 6, "--augment", "affine,light", "--schedule", "cosine")
     checkpoint = ("--checkpoint", "run.ckpt", "--checkpoint-every", 5)

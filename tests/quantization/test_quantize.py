@@ -103,3 +103,9 @@ def test_models_that_cannot_be_quantized(
         cnnx.quantize(model, x, max_accuracy_drop=-1)
     with pytest.raises(ValueError, match=r"quantize: min_agreement is 1\.5, expected a number"):
         cnnx.quantize(model, x, min_agreement=1.5)
+    damaged = model.clone()
+    kernel = damaged.parameters["conv2d_1.weight"]
+    for value in (3e38, np.nan):
+        damaged.parameters["conv2d_1.weight"] = np.full_like(kernel, value)
+        with pytest.raises(FloatingPointError, match="quantize: the outputs of a layer are not"):
+            cnnx.quantize(damaged, x)

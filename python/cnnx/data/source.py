@@ -69,12 +69,15 @@ def open_source(
 
     Raises:
         TypeError: if path is no path, or classes are neither names, a number nor colours of masks.
-        ValueError: if a colour is none.
+        ValueError: if the path is empty, or a colour is none.
         FormatError: if there is no such data, or it is damaged.
         OSError: if it cannot be opened.
         ImportError: if it has image files and Pillow is not installed.
     """
-    path = Path(path_of(path, "open_source"))
+    name = path_of(path, "open_source")
+    if not name:  # Path would take it for the current folder
+        raise ValueError("open_source: path is empty, expected a path")
+    path = Path(name)
     if not isinstance(decoding, Decoding):
         raise TypeError(
             f"open_source: decoding is {shown(decoding)}, expected a cnnx.data.Decoding"

@@ -23,7 +23,7 @@ _LARGEST_SCALE_RATIO = 20.0  # of the largest absolute values of two sets
 _FEWEST_PIXELS = 8  # of a side; a shorter axis holds channels
 _CHANNELS = (1, 3, 4)
 _ROWS_AT_ONCE = 1024
-_UNUSED_LISTED = 1000
+UNUSED_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -222,15 +222,21 @@ def check_labels(splits: Sequence[ArraySplit], classes: Classes | None) -> Itera
     used = np.unique(train[(train >= 0) & (train < known)])
     if len(used) < known:
         # Of labels such as years, the unused ones are too many to be listed.
-        first = np.arange(min(known, len(used) + _UNUSED_LISTED))
-        unused = np.setdiff1d(first, used)[:_UNUSED_LISTED]
+        first = np.arange(min(known, len(used) + UNUSED_LISTED))
+        unused = np.setdiff1d(first, used)[:UNUSED_LISTED]
         names = None if classes is None or isinstance(classes, int) else classes
-        words = ("label has", "labels have") if names is None else ("class has", "classes have")
-        yield Finding(
-            "warning",
-            "unused-labels",
-            f"{number_of(known - len(used), *words)} no {images_of(len(splits))}",
-            known - len(used),
-            tuple(str(label if names is None else names[label]) for label in unused.tolist()),
-            "number the classes from 0 without gaps" if names is None else "add images",
-        )
+        listed = [str(label if names is None else names[label]) for label in unused.tolist()]
+        yield unused_labels(known - len(used), listed, names is not None, len(splits))
+
+
+def unused_labels(count: int, listed: Sequence[str], are_named: bool, sets: int) -> Finding:
+    """The finding that so many labels, some of which are listed, have no images."""
+    words = ("class has", "classes have") if are_named else ("label has", "labels have")
+    return Finding(
+        "warning",
+        "unused-labels",
+        f"{number_of(count, *words)} no {images_of(sets)}",
+        count,
+        tuple(listed),
+        "add images" if are_named else "number the classes from 0 without gaps",
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.data.dataset import Dataset, Labels, Pixels, are_masks
+from cnnx.doctor.array_checks import UNUSED_LISTED, unused_labels
 from cnnx.doctor.class_checks import check_classes
 from cnnx.doctor.duplicate_checks import exact_duplicates
 from cnnx.doctor.finding import Finding, by_severity
@@ -41,7 +42,15 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
     arrays = [loaded.x for loaded in sets.values()]
     is_mapped = any(isinstance(x, np.memmap) for x in arrays)
     equal = [] if is_mapped else _equal_images(arrays)
-    return by_severity([*check_classes(counts), *exact_duplicates(equal, table)])
+    findings = [*_unused_labels(next(iter(sets.values())), len(sets)), *check_classes(counts)]
+    return by_severity([*findings, *exact_duplicates(equal, table)])
+
+
+def _unused_labels(train: Dataset, sets: int) -> Iterator[Finding]:
+    unused = [name for name, count in train.class_counts.items() if count == 0]
+    if unused:
+        are_named = not isinstance(train.classes, int)
+        yield unused_labels(len(unused), unused[:UNUSED_LISTED], are_named, sets)
 
 
 def _labels(loaded: Dataset) -> Labels:

@@ -32,10 +32,18 @@ class Histogram:
         """Include values.
 
         Args:
-            values: finite values.
+            values: values, a layer's outputs or the input.
             counted_every: counts one value of so many; the ends of the range are those of all.
+
+        Raises:
+            FloatingPointError: if a value is not finite.
         """
         least, most = float(values.min()), float(values.max())
+        if not math.isfinite(most - least):
+            raise FloatingPointError(
+                "quantize: the outputs of a layer are not finite, expected numbers: the model's "
+                "training has diverged, its weights are damaged, or x is not finite"
+            )
         self.least, self.most = min(self.least, least), max(self.most, most)
         largest = max(-self.least, self.most)
         if largest == 0:

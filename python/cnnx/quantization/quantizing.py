@@ -69,6 +69,7 @@ def quantize(
         ValueError: if the images do not fit the model, or no layer can compute in integers.
         cnnx.quantization.AccuracyDropError: a ValueError, if the accuracy falls by more with half
             of the multiply-adds in integers.
+        FloatingPointError: if the outputs of a layer are not finite.
         OSError: if a path cannot be read.
 
     References:
