@@ -166,4 +166,4 @@ def test_blue_may_be_stored_first(handle: ctypes.c_void_p) -> None:
     np.testing.assert_array_equal(found, PIXELS[0])
     image.type = 2 + bgr
     status = C.model_resize(handle, ctypes.byref(image), found.ctypes.data, found.size)
-    C.refused(status, INVALID_ARGUMENT, "type is 2, expected CNNX_UINT8 or CNNX_FLOAT32$")
+    C.refused(status, INVALID_ARGUMENT, "type is 258, expected CNNX_UINT8 or CNNX_FLOAT32$")
