@@ -19,7 +19,15 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.convolutions import Shape
-from benchmarks.integer_peak import LEVELS, MEASURED, SHAPES, Turns, best, fraction, operations
+from benchmarks.integer_peak import (
+    LEVELS,
+    SHAPES,
+    Turns,
+    best,
+    fraction,
+    measured_layer,
+    operations,
+)
 from benchmarks.options import kernel_options
 
 if TYPE_CHECKING:
@@ -39,18 +47,7 @@ def convolution(shape: Shape, compute_dtype: str) -> cnnx.Model:
     """A model whose layer `MEASURED` reads and writes arrays of this type."""
     import cnnx
 
-    layers = [
-        cnnx.ReLU(),
-        cnnx.Conv2d(
-            shape.out_channels,
-            shape.kernel_size,
-            stride=shape.stride,
-            padding=shape.padding,
-            name=MEASURED,
-        ),
-        cnnx.ReLU(),
-        cnnx.AvgPool2d(2),
-    ]
+    layers = [cnnx.ReLU(), measured_layer(shape), cnnx.ReLU(), cnnx.AvgPool2d(2)]
     model = cnnx.Model(layers, input_shape=(shape.size, shape.size, shape.in_channels))
     model.compute_dtype = compute_dtype
     return model

@@ -48,20 +48,28 @@ LEAST_CPU_FRACTION, MOST_TURNS = 0.97, 30
 TURN_SECONDS = 0.001
 
 
+def measured_layer(shape: Shape, *, int8_weight: bool = False) -> cnnx.Layer:
+    """The convolution of this shape."""
+    import cnnx
+
+    return cnnx.Conv2d(
+        shape.out_channels,
+        shape.kernel_size,
+        stride=shape.stride,
+        padding=shape.padding,
+        groups=shape.groups,
+        int8_weight=int8_weight,
+        name=MEASURED,
+    )
+
+
 def convolution(shape: Shape) -> cnnx.Model:
     """A model whose layer `MEASURED` reads and writes bytes."""
     import cnnx
 
     layers = [
         cnnx.Quantize(1 / 255),
-        cnnx.Conv2d(
-            shape.out_channels,
-            shape.kernel_size,
-            padding=shape.padding,
-            groups=shape.groups,
-            int8_weight=True,
-            name=MEASURED,
-        ),
+        measured_layer(shape, int8_weight=True),
         cnnx.ReLU(),
         cnnx.Quantize(1 / 64),
         cnnx.Conv2d(1, 1, int8_weight=True),

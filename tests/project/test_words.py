@@ -63,7 +63,8 @@ def pattern(word: str) -> re.Pattern[str]:
 
 def found(word: str, text: str) -> list[str]:
     """Lines of `text` that have the word."""
-    return [line.strip() for line in text.splitlines() if pattern(word).search(line)]
+    compiled = pattern(word)
+    return [line.strip() for line in text.splitlines() if compiled.search(line)]
 
 
 def test_the_words_of_the_former_vocabulary_are_gone() -> None:

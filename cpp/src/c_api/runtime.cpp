@@ -10,7 +10,6 @@
 using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
 using cnnx::runtime::check_thread_count;
-using cnnx::runtime::kMostThreads;
 using cnnx::runtime::own_threads;
 
 const char* cnnx_version(void) { return cnnx::version(); }
@@ -71,11 +70,8 @@ class CPool final : public cnnx::ThreadPool {
 }  // namespace
 
 cnnx_status cnnx_use_threads(int32_t count) {
-  return guarded(__func__, [&](const Call& call) {
-    if (count < 0 || count > kMostThreads) {
-      call.refuse("count is " + std::to_string(count) + ", expected 0 to " +
-                  std::to_string(kMostThreads));
-    }
+  return guarded(__func__, [&](const Call&) {
+    check_thread_count("cnnx_use_threads", "count", count, 0);
     own_threads() = {count, nullptr};
   });
 }

@@ -7,19 +7,20 @@ namespace CNNX_ISA {
 namespace {
 
 // Windows of a strip: their sums, a vector of weights each of a panel's and a broadcast pixel fill
-// the registers. Fewer vectors leave registers for more windows, up to those of one vector.
+// the registers.
 #if defined(CNNX_32_REGISTERS) && defined(CNNX_LOADS_PIXELS)
 constexpr int kStrip = 5;  // two registers for a vector of weights
-constexpr int kMostWindows = 5;
-#elif defined(CNNX_32_REGISTERS)
+#elif defined(CNNX_32_REGISTERS) || defined(CNNX_DOT_PRODUCTS)
 constexpr int kStrip = 6;
-constexpr int kMostWindows = 12;
-#elif defined(CNNX_DOT_PRODUCTS)
-constexpr int kStrip = 6;
-constexpr int kMostWindows = 6;
 #else
 constexpr int kStrip = 4;
-constexpr int kMostWindows = 4;
+#endif
+
+// Fewer vectors than a panel's leave registers for more windows.
+#if defined(CNNX_32_REGISTERS) && !defined(CNNX_LOADS_PIXELS)
+constexpr int kMostWindows = 2 * kStrip;
+#else
+constexpr int kMostWindows = kStrip;
 #endif
 constexpr int windows_of(int vectors) {
   return static_cast<int>(lesser(kMostWindows, kStrip * kVectors / vectors));

@@ -45,11 +45,11 @@ OwnThreads& own_threads() {
   return own;
 }
 
-void check_thread_count(const char* function, const char* argument, int count) {
-  if (count >= 1 && count <= kMostThreads) return;
+void check_thread_count(const char* function, const char* argument, int count, int least) {
+  if (count >= least && count <= kMostThreads) return;
   throw std::invalid_argument(std::string(function) + ": " + argument + " is " +
-                              std::to_string(count) + ", expected 1 to " +
-                              std::to_string(kMostThreads));
+                              std::to_string(count) + ", expected " + std::to_string(least) +
+                              " to " + std::to_string(kMostThreads));
 }
 
 void run_in_pool(ThreadPool& pool, const Loop& loop) {

@@ -14,8 +14,8 @@ struct OwnThreads {
 };
 OwnThreads& own_threads();
 
-// Throws std::invalid_argument unless 1 <= count <= kMostThreads.
-void check_thread_count(const char* function, const char* argument, int count);
+// Throws std::invalid_argument unless least <= count <= kMostThreads.
+void check_thread_count(const char* function, const char* argument, int count, int least = 1);
 
 // Runs a loop in a pool.
 void run_in_pool(ThreadPool& pool, const Loop& loop);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,13 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
         sets: loaded sets of one shape by name, the training set first.
         names: names of all their images.
     """
+    every_count = {name: loaded.class_counts for name, loaded in sets.items()}
     counts = {
-        name: {each: count for each, count in loaded.class_counts.items() if count}
-        for name, loaded in sets.items()
+        name: {each: count for each, count in of_set.items() if count}
+        for name, of_set in every_count.items()
     }
+    train = next(iter(sets))
+    unused = [each for each, count in every_count[train].items() if count == 0]
     sizes = [len(loaded.y) for loaded in sets.values()]
     table = LabelledNames(
         names,
@@ -42,15 +45,11 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
     arrays = [loaded.x for loaded in sets.values()]
     is_mapped = any(isinstance(x, np.memmap) for x in arrays)
     equal = [] if is_mapped else _equal_images(arrays)
-    findings = [*_unused_labels(next(iter(sets.values())), len(sets)), *check_classes(counts)]
-    return by_severity([*findings, *exact_duplicates(equal, table)])
-
-
-def _unused_labels(train: Dataset, sets: int) -> Iterator[Finding]:
-    unused = [name for name, count in train.class_counts.items() if count == 0]
+    findings = []
     if unused:
-        are_named = not isinstance(train.classes, int)
-        yield unused_labels(len(unused), unused[:UNUSED_LISTED], are_named, sets)
+        are_named = not isinstance(sets[train].classes, int)
+        findings.append(unused_labels(len(unused), unused[:UNUSED_LISTED], are_named, len(sets)))
+    return by_severity([*findings, *check_classes(counts), *exact_duplicates(equal, table)])
 
 
 def _labels(loaded: Dataset) -> Labels:
