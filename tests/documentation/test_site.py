@@ -172,7 +172,7 @@ def search(words: str, site: Path, tab: browser_tab.Tab) -> list[str]:
     tab.evaluate("document.querySelector('.sidebar-search').focus()")
     for character in words:
         tab.press("Space" if character == " " else character)
-    tab.press("Enter")
+    tab.leave_by_pressing("Enter")
     summary = "document.querySelector('.search-summary')?.innerText ?? ''"
     end = time.monotonic() + 20.0
     # The page writes one of these sentences after the last result.

@@ -55,6 +55,13 @@ class Tab(abc.ABC):
         """Press and release a key, given by its name in `KEYS`, or a letter or digit."""
 
     @abc.abstractmethod
+    def leave_by_pressing(self, key: str) -> None:
+        """Press a key on which the page opens another one, and wait until that is loaded.
+
+        After `press` alone, an expression may be lost with the page that it was sent to.
+        """
+
+    @abc.abstractmethod
     def screenshot(self) -> bytes:
         """The whole page as a PNG file."""
 

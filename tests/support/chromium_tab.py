@@ -75,6 +75,11 @@ class ChromiumTab(Tab):
         self._browser.call("Input.dispatchKeyEvent", type="keyDown", **stroke, **texts)
         self._browser.call("Input.dispatchKeyEvent", type="keyUp", **stroke)
 
+    def leave_by_pressing(self, key: str) -> None:
+        self._browser.events.clear()
+        self.press(key)
+        self._browser.wait_for("Page.loadEventFired")
+
     def screenshot(self) -> bytes:
         size = self._browser.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}

@@ -55,11 +55,12 @@ class FirefoxTab(Tab):
     def __init__(self, socket: WebSocket) -> None:
         """Start a session with one new tab."""
         super().__init__()
-        self._socket, self._number = socket, 0
+        self._socket, self._number, self._loads = socket, 0, 0
         self._tab = ""
         self._call("session.new", capabilities={})
         self._tab = self._call("browsingContext.create", type="tab")["context"]
-        self._call("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
+        events = ["log.entryAdded", "network.beforeRequestSent", "browsingContext.load"]
+        self._call("session.subscribe", events=events)
         offline = {"type": "offline"}
         self._call(
             "emulation.setNetworkConditions", contexts=[self._tab], networkConditions=offline
@@ -97,6 +98,12 @@ class FirefoxTab(Tab):
             strokes = [("keyDown", _SHIFT), *strokes, ("keyUp", _SHIFT)]
         self._perform("key", [{"type": kind, "value": each} for kind, each in strokes])
 
+    def leave_by_pressing(self, key: str) -> None:
+        loads = self._loads
+        self.press(key)
+        while self._loads == loads:
+            self._receive()
+
     def screenshot(self) -> bytes:
         shot = self._call("browsingContext.captureScreenshot", context=self._tab, origin="document")
         return base64.b64decode(shot["data"])
@@ -122,13 +129,18 @@ class FirefoxTab(Tab):
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": params}))
         while True:
-            answer = json.loads(self._socket.receive())
-            if answer.get("type") == "event":
-                self._note(answer["method"], answer["params"])
-            elif answer.get("id") == self._number:
+            answer = self._receive()
+            if answer.get("id") == self._number:
                 if answer["type"] == "error":
                     raise RuntimeError(f"{method}: {answer['error']}: {answer['message']}")
                 return dict(answer["result"])
+
+    def _receive(self) -> dict[str, Any]:
+        """The next message of the browser; an event is noted."""
+        message = dict(json.loads(self._socket.receive()))
+        if message.get("type") == "event":
+            self._note(message["method"], message["params"])
+        return message
 
     def _note(self, event: str, params: dict[str, Any]) -> None:
         """Remember an event of the tab; Firefox's own windows have other contexts."""
@@ -136,6 +148,8 @@ class FirefoxTab(Tab):
             self.note_request(params["request"]["url"])
         elif event == "log.entryAdded" and params["source"].get("context") == self._tab:
             self.messages.append(f"{params['level']}: {params['text']}")
+        elif event == "browsingContext.load" and params["context"] == self._tab:
+            self._loads += 1
 
 
 @contextlib.contextmanager
