@@ -170,7 +170,13 @@ def below_one(value: object, function: str, argument: str) -> float:
 
 
 def rectangular_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
-    """`value` as an array of any dtype; lists of different lengths are refused."""
+    """`value` as an array of any dtype; ragged lists and masked values are refused."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray and np.ma.is_masked(value):
+        masked = int(np.ma.getmaskarray(value).sum())
+        raise ValueError(
+            f"{function}: {argument} is a masked array in which {masked:,} of "
+            f"{value.size:,} values are masked, expected all values: {argument}.filled(...)"
+        )
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -180,6 +186,10 @@ def rectangular_array(value: ArrayLike, function: str, argument: str) -> NDArray
 def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
     """`value` as an array of a real dtype; complex, object and text arrays are refused."""
     array = rectangular_array(value, function, argument)
+    if array.ndim == 0 and array.dtype.kind in "OSU":
+        raise TypeError(
+            f"{function}: {argument} is {shown(value)}, expected an array of real numbers"
+        )
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{function}: {argument} has dtype {array.dtype}, expected real numbers such as float32"

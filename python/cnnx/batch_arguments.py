@@ -17,6 +17,7 @@ from cnnx.mapping import check_mapping
 
 IGNORED = 255  # label of positions that belong to no class, as in PASCAL VOC and Cityscapes
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
+_ONCE_TOO_OFTEN = 1.001 / 255  # brightest value of floats that were divided by 255 twice
 DARKEST = 16  # brightest value of integers on another scale than 0 to 255
 _FLOAT32 = np.dtype(np.float32)
 _range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
@@ -124,10 +125,20 @@ def check_float_range(pixels: NDArray[Any], function: str) -> None:
         )
 
 
-def warn_of_black_images(pixels: NDArray[Any], function: str) -> None:
-    """Warn of integers on a small scale, such as 0 and 1, for images to train on."""
-    most = int(pixels[:_EXAMINED].max())
-    if 0 < most <= DARKEST:
+def warn_of_black_images(
+    pixels: NDArray[np.uint8] | FloatArray, integers: bool, function: str
+) -> None:
+    """Warn of images to train on that are black: integers such as 0 and 1, or floats to 1 / 255."""
+    some = pixels[:_EXAMINED]
+    most = float(some.max())
+    if not integers:
+        if some.min() >= 0 and 0 < most <= _ONCE_TOO_OFTEN:
+            warn(
+                f"{function}: x holds floats from 0 to {most:.3g}, expected about 0 to 1: x * 255, "
+                "if it was divided by 255 twice"
+            )
+    elif 0 < most <= DARKEST:
+        most = int(most)
         warn(
             f"{function}: x holds integers from 0 to {most}, which are divided by 255, so images "
             f"are nearly black, expected 0 to 255, or floats: x.astype(numpy.float32) / {most}"

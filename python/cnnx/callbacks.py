@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
+from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.metric_kinds import EXPECTED_METRICS, higher_is_better, is_metric
 from cnnx.model.custom_layers import refuse_custom_layers
-from cnnx.training.callback_base import Callback
+from cnnx.training.callback_base import Callback, warn_of_changed
 from cnnx.training.fine_tuning import FineTuning
 from cnnx.training.history import History, Progress
 from cnnx.training.live_plot import LivePlot
@@ -38,18 +39,21 @@ class _Best(Callback):
     """Tracker of the best value of a metric: the lowest loss or error, the highest of others."""
 
     def __init__(self, watch: str, least: float) -> None:
+        self._set_metric(watch, least)
+        self.best = math.nan
+
+    def _set_metric(self, watch: Any, least: Any) -> None:
+        name = type(self).__name__
         if not is_metric(watch):
-            name = type(self).__name__
             raise ValueError(f"{name}: watch is {shown(watch)}, expected one of {EXPECTED_METRICS}")
         self.watch = watch
-        self.best = math.nan
-        self._least = least
+        self.least = not_negative(least, name, "least")
 
     def _improved(self, progress: Progress) -> bool:
         """Whether the epoch's metric is better than all before; False for NaN."""
         value = (progress.finished_epoch or {})[str(self.watch)]
         gain = value - self.best if higher_is_better(str(self.watch)) else self.best - value
-        if math.isnan(value) or not (math.isnan(self.best) or gain > self._least):
+        if math.isnan(value) or not (math.isnan(self.best) or gain > self.least):
             return False
         self.best = value
         return True
@@ -59,15 +63,18 @@ class _Best(Callback):
         self.best = math.nan
 
     def state(self) -> dict[str, Any]:
-        """State for a checkpoint: the best value so far."""
-        return {"best": self.best}
+        """State for a checkpoint: the metric and its best value so far."""
+        return {"watch": str(self.watch), "least": self.least, "best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore the best value from a checkpoint.
+        """Restore the metric and its best value from a checkpoint.
 
         Raises:
             ValueError: if the state is not one of this callback.
         """
+        warn_of_changed(self, state)
+        # States of earlier versions have the value alone.
+        self._set_metric(state.get("watch", self.watch), state.get("least", self.least))
         best = self._saved(state, "best")
         if not isinstance(best, Real) or isinstance(best, bool):
             raise ValueError(
@@ -83,6 +90,8 @@ class _Best(Callback):
 
 class EarlyStopping(_Best):
     """Early stopping: ends a fit when a metric has not improved for `patience` epochs.
+
+    A resumed run keeps the settings that it was started with, whatever those of its callback are.
 
     Args:
         watch: "validation_loss", "validation_accuracy", "loss", "accuracy" or another metric of
@@ -116,12 +125,15 @@ class EarlyStopping(_Best):
         least: float = 0.0,
         restore_best: bool = True,
     ) -> None:
-        super().__init__(watch, not_negative(least, "EarlyStopping", "least"))
-        self.patience = at_least(0, patience, "EarlyStopping", "patience")
-        self.restore_best = boolean(restore_best, "EarlyStopping", "restore_best")
+        super().__init__(watch, least)
+        self._set_wait(patience, restore_best)
         self._waited = 0
         self._weights: dict[str, Any] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}  # of the arrays of the trained model
+
+    def _set_wait(self, patience: Any, restore_best: Any) -> None:
+        self.patience = at_least(0, patience, "EarlyStopping", "patience")
+        self.restore_best = boolean(restore_best, "EarlyStopping", "restore_best")
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Reset the best value, the weights and the wait."""
@@ -147,17 +159,24 @@ class EarlyStopping(_Best):
                 arrays[name] = self._weights[name]
 
     def state(self) -> dict[str, Any]:
-        """State for a checkpoint: patience, the best value and weights, and the epochs waited."""
-        own = {"patience": self.patience, "waited": self._waited, "weights": self._weights}
-        return {**super().state(), **own}
+        """State for a checkpoint: settings, the best value and weights, and the epochs waited."""
+        return {
+            **super().state(),
+            "patience": self.patience,
+            "restore_best": self.restore_best,
+            "waited": self._waited,
+            "weights": self._weights,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore the state from a checkpoint.
+        """Restore the settings and the state from a checkpoint.
 
         Raises:
             ValueError: if the state is not one of this callback and of the trained model.
         """
         super().restore(state)
+        restore_best = state.get("restore_best", self.restore_best)
+        self._set_wait(state.get("patience", self.patience), restore_best)
         waited, weights = self._saved(state, "waited"), self._saved(state, "weights")
         if not is_integer(waited) or waited < 0:
             raise ValueError(
@@ -186,6 +205,8 @@ def _arrays(trainer: Trainer) -> Mapping[str, Any]:
 class BestModel(_Best):
     """Saving of the model after every epoch with a new best metric.
 
+    A resumed run keeps the metric that it was started with.
+
     Args:
         path: model file, replaced as a whole each time.
         watch: "validation_loss", "validation_accuracy", "loss", "accuracy" or another metric of
@@ -212,7 +233,8 @@ class BestModel(_Best):
 
         Raises:
             ValueError: if the model has a `layers.Custom`.
-            OSError: if the folder of the file does not exist, or the path is that of a folder.
+            OSError: if the folder of the file does not exist, or the path is that of a folder or of
+                a file that is no model.
         """
         super().on_fit_begin(trainer)
         path = Path(self.path)
@@ -222,6 +244,7 @@ class BestModel(_Best):
             )
         if path.is_dir():
             raise IsADirectoryError(f"BestModel: path is the folder {self.path!r}, expected a file")
+        refuse_other_kind(self.path, FileKind.MODEL, "BestModel: path")
         refuse_custom_layers(
             trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
         )
@@ -253,7 +276,12 @@ class CSVLog(Callback):
         self.path = self.file = path_of(path, "CSVLog")
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Write the header and the epochs of the history so far."""
+        """Write the header and the epochs of the history so far.
+
+        Raises:
+            OSError: if the file cannot be written, or is an existing one that is no log.
+        """
+        refuse_other_kind(self.path, FileKind.LOG, "CSVLog: path")
         self._write("w", ["epoch", *vars(trainer.history)])
         for epoch in range(1, len(trainer.history) + 1):
             self._write_epoch(trainer.history, epoch)

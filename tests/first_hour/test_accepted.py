@@ -61,6 +61,15 @@ def test_integers_on_a_small_scale_are_warned_about(most: int) -> None:
     trainer.fit(x // 15, y, epochs=1)  # up to 17: dark images
 
 
+def test_floats_that_were_divided_twice_are_warned_about() -> None:
+    x, y = cnnx.data.xo(8, seed=1)
+    trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+    floats = x.astype(np.float32) / 255
+    with pytest.warns(cnnx.Warning, match=r"0 to 0\.00392, expected about 0 to 1: x \* 255, if"):
+        trainer.fit(floats / 255, y, epochs=1)
+    trainer.fit(floats / 200, y, epochs=1)
+
+
 def test_the_warning_points_at_the_callers_line() -> None:
     with pytest.warns(cnnx.Warning) as caught:
         cnnx.Trainer(MODEL.clone()).fit(FLOATS / 2, Y, epochs=1)

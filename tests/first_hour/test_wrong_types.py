@@ -20,6 +20,11 @@ ARRAY = np.ones((2, 3))
 RAGGED: Any = [[1], [1, 2]]
 
 
+def masked(array: Any) -> Any:
+    """An array whose first value is masked."""
+    return np.ma.array(array, mask=np.arange(array.size).reshape(array.shape) == 0)
+
+
 def path(name: str, run: Callable[[Any], object], argument: str = "path") -> list[Case]:
     """A function of a path, called with numbers and with text that is no path."""
     return [
@@ -139,6 +144,34 @@ OTHERS = [
         lambda: anything.ops.avg_pool2d(np.ones((1, 2, 2, 1)), 2, count_include_pad="no"),
         TypeError,
         "avg_pool2d: count_include_pad is 'no', expected True or False",
+    ),
+    *(
+        Case(
+            f"masked array, {name}",
+            run,
+            ValueError,
+            f"{name} is a masked array in which 1 of {size} values are masked, expected all "
+            f"values: {name.split()[1]}.filled(...)",
+        )
+        for name, size, run in (
+            ("model: x", "2,048", lambda: MODEL(masked(X))),
+            ("fit: x", "2,048", lambda: TRAINER.fit(masked(X), Y, epochs=1)),
+            ("fit: y", "8", lambda: TRAINER.fit(X, masked(Y), epochs=1)),
+            ("evaluate: y", "8", lambda: TRAINER.evaluate(X, masked(Y))),
+            ("dense: x", "3", lambda: cnnx.ops.dense(masked(ARRAY[:1]), [[1], [1], [1]])),
+        )
+    ),
+    *(
+        Case(
+            f"no array, {name}",
+            run,
+            TypeError,
+            f"{name} is None, expected an array of real numbers",
+        )
+        for name, run in (
+            ("predict: x", lambda: MODEL.predict(None)),
+            ("dense: x", lambda: anything.ops.dense(None, [[1], [1], [1]])),
+        )
     ),
     *(
         Case(

@@ -15,7 +15,7 @@ from cnnx.onnx.export_layers import EXPORTERS
 from cnnx.onnx.graph_builder import LayerExport, Signal
 from small_models import small
 
-OLD = b"the old file"
+OLD = b"\x08the old file"
 
 
 @pytest.fixture

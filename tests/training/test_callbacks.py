@@ -219,23 +219,6 @@ def test_a_run_with_callbacks_resumes_to_the_same_bits(stop_after: int, tmp_path
     assert logs[0] == logs[1]
 
 
-def test_a_resumed_run_needs_its_callbacks(tmp_path: Path) -> None:
-    path = tmp_path / "run.ckpt"
-
-    def press(progress: Progress) -> None:
-        raise KeyboardInterrupt
-
-    settings: dict[str, Any] = {"epochs": 2, "validation": 0.3, "checkpoint": path}
-    trainer = trainer_of()
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(x, y, callbacks=[EarlyStopping()], progress=press, **settings)
-    for again in (trainer, cnnx.Trainer.resume(path)):
-        for wrong in ([], [BestModel(tmp_path / "best.cnnx")]):
-            with pytest.raises(ValueError, match=r"with a state are .*, expected .* EarlyStopping"):
-                again.fit(x, y, callbacks=wrong)
-        assert len(again.fit(x, y, callbacks=[EarlyStopping()])) == 2
-
-
 class Last(Callback):
     """Has a state only after an epoch."""
 

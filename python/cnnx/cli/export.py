@@ -60,12 +60,13 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the file and print its size."""
     import cnnx
+    from cnnx.onnx.save import replace
 
     require_file(arguments.model)
     check_new_onnx(arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
-    cnnx.onnx.save(
+    replace(
+        str(arguments.out),
         cnnx.load(arguments.model),
-        arguments.out,
         input=arguments.input,
         labels=not arguments.no_labels,
         opset=arguments.opset,

@@ -228,6 +228,7 @@ def _fit(
             "augmentation": augmentation_of(arguments.augment, shape, arguments.mixup),
             "checkpoint": arguments.checkpoint,
         }
+    in_first(lambda: _remove_replaced(arguments))
     with warnings.catch_warnings():
         # These sentences name a line of Python; the command has its own.
         warnings.filterwarnings("ignore", "fit: the run |fit: .* has a single", cnnx.Warning)
@@ -240,6 +241,18 @@ def _fit(
             callbacks=[progress, *_callbacks(arguments)],
             **settings,
         )
+
+
+def _remove_replaced(arguments: argparse.Namespace) -> None:
+    """Remove files of other kinds that --overwrite replaces; `fit` refuses them."""
+    from cnnx.data.file_kind import FileKind, holds_other_kind
+
+    for file, kind in (
+        (arguments.log, FileKind.LOG),
+        (arguments.checkpoint, FileKind.CHECKPOINT),
+    ):
+        if arguments.overwrite and file is not None and holds_other_kind(file, kind):
+            file.unlink()
 
 
 def _callbacks(arguments: argparse.Namespace) -> list[Callback]:

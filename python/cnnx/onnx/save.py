@@ -9,6 +9,7 @@ from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import boolean, integer, one_of, path_of
 from cnnx.data.atomic_file import replace_file
+from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.onnx.export_check import check_graph
@@ -53,7 +54,7 @@ def save(
     Raises:
         ValueError: if an argument is out of range, a layer needs a newer opset or has functions of
             your own, or the file would exceed 2 GiB.
-        OSError: if the file cannot be written.
+        OSError: if the file cannot be written, or is an existing one of another kind.
 
     Example:
         >>> import tempfile, pathlib, cnnx
@@ -71,6 +72,12 @@ def save(
             f"save: path is {file!r}, but the file is ONNX; cnnx's own format is written by "
             f"model.save({file!r})"
         )
+    refuse_other_kind(file, FileKind.ONNX, "save: path")
+    replace(file, model, input=input, labels=labels, opset=opset)
+
+
+def replace(file: str, model: Model, *, input: str, labels: bool, opset: int) -> None:  # noqa: A002
+    """Do what `save` does, whatever the file held before."""
     pixels = one_of(input, ("uint8", "float32"), "save", "input") == "uint8"
     with_labels = boolean(labels, "save", "labels")
     version = integer(opset, "save", "opset")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
+from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model, check_single_model
@@ -45,7 +46,7 @@ def write(
     float32, with the bits of the instruction set "baseline".
 
     Args:
-        path: HTML file to write; an existing one is replaced.
+        path: HTML file to write; an existing page is replaced, another file is refused.
         model: a classifier. Its page has about 1.4 times the bytes of its file, and 0.8 MB more.
         images: at most 24 images to begin with, as for a call of the model. None is a drawn X.
         title: title of the page.
@@ -55,7 +56,7 @@ def write(
         ValueError: if the model is no classifier or has int8 weights, or if `images` do not fit it
             or are too many.
         FileNotFoundError: if cnnx was installed without its WebAssembly module.
-        OSError: if the file cannot be written.
+        OSError: if the file cannot be written, or is an existing one of another kind.
 
     Example:
         >>> import cnnx
@@ -65,6 +66,7 @@ def write(
         >>> cnnx.playground.write("xo.html", model, images=x[:8])  # doctest: +SKIP
     """
     name = path_of(path, "write")
+    refuse_other_kind(name, FileKind.PAGE, "write: path")
     check_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
 from cnnx.data.dataset import LabelledImages
+from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.evaluation import Evaluation, RegressionEvaluation, SegmentationEvaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.model.model import Model
@@ -58,7 +59,7 @@ def write(
     errors, the predictions by target, and the images of the largest errors.
 
     Args:
-        path: HTML file to write; an existing one is replaced.
+        path: HTML file to write; an existing page is replaced, another file is refused.
         model: model that predicts one class per image, or for each position of it, or values.
         data: labelled images, or images with masks or values, in a form that `Trainer.evaluate`
             accepts, (x, y) included, or the model's evaluation.
@@ -73,7 +74,8 @@ def write(
             once or has several outputs.
         FormatError: if the CSV file is no log of cnnx.
         FloatingPointError: if the model's outputs are not finite.
-        OSError: if a file cannot be read or written.
+        OSError: if a file cannot be read or written, or `path` is an existing file of another
+            kind.
 
     Example:
         >>> import cnnx
@@ -83,6 +85,7 @@ def write(
         >>> cnnx.report.write("xo.html", model, (x, y), history=history)  # doctest: +SKIP
     """
     name = path_of(path, "write")
+    refuse_other_kind(name, FileKind.PAGE, "write: path")
     check_single_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnx.advice import warn
@@ -82,6 +82,20 @@ class Callback:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the result of `state`, with lists for tuples, after `on_fit_begin`."""
+
+
+def warn_of_changed(callback: Callback, state: Mapping[str, Any]) -> None:
+    """Warn of settings that a resumed run replaces by those in the state of its callback.
+
+    A callback with default settings gets them without a warning.
+    """
+    for name, parameter in inspect.signature(type(callback)).parameters.items():
+        given = getattr(callback, name, None)
+        if name in state and given not in (state[name], parameter.default):
+            warn(
+                f"fit: {name} of {type(callback).__name__} is {shown(given)}, but the resumed run "
+                f"keeps {shown(state[name])}, with which it was started"
+            )
 
 
 _METHODS = [name for name in vars(Callback) if name.startswith("on_")]

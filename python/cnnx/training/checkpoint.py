@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
+from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.metric_kinds import is_validation_metric
 from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training import (
@@ -124,11 +125,13 @@ def check_checkpoint(path: str | None, every: int | None, core: _core.Model, los
 
     Raises:
         ValueError: if a file cannot hold the loss or a layer, or there is an interval and no file.
+        OSError: if the path is that of an existing file of another kind.
     """
     if path is None:
         if every is not None:
             raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
         return
+    refuse_other_kind(path, FileKind.CHECKPOINT, "fit: checkpoint")
     beginning = f"fit: checkpoint is {shown(path)}, but"
     if isinstance(loss, Custom):
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, shown
 from cnnx.model.last_layer import layers_with_arrays, output_layers
-from cnnx.training.callback_base import Callback
+from cnnx.training.callback_base import Callback, warn_of_changed
 from cnnx.training.history import Progress
 
 __all__ = ["FineTuning"]
@@ -145,6 +145,7 @@ class FineTuning(Callback):
             raise ValueError(
                 f"FineTuning: frozen of the state is {shown(frozen)}, expected layers of the model"
             )
+        warn_of_changed(self, state)
         self._set(state["head_epochs"], state["factor"], state["freeze_batch_norms"])
         self._set_trainable(self._frozen, trainable=True)
         self._set_trainable(frozen, trainable=False)

@@ -90,8 +90,7 @@ def fit_data(
     arrays = check(images.x, images.y, images.sample_weight, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
-    if arrays[1]:
-        warn_of_black_images(arrays[0], "fit")
+    warn_of_black_images(*arrays[:2], "fit")
     check_some_label(arrays[2], ignore_index, "fit")
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []

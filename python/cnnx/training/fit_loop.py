@@ -90,8 +90,11 @@ class FitLoop:
                 f"fit: callbacks with a state are {', '.join(given) or 'none'}, expected those "
                 f"that the run was started with, {', '.join(expected)}"
             )
-        for callback, (_, state) in zip(stateful, saved, strict=True):
-            callback.restore(state)
+        for callback, (name, state) in zip(stateful, saved, strict=True):
+            try:
+                callback.restore(state)
+            except (TypeError, LookupError) as error:
+                raise ValueError(f"fit: {name} cannot restore its state: {error}") from error
 
     def _train(self) -> None:
         try:
