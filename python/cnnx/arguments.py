@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -117,6 +118,12 @@ def shown(value: object) -> str:
         return f"an array of shape {value.shape}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def listed(names: Sequence[str], most: int = 5, separator: str = ", ") -> str:
+    """The first names for an error message, and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(names[:most]) + more
 
 
 def real_number(value: object, function: str, argument: str) -> float:
@@ -318,6 +325,22 @@ def check_function(value: object, function: str, argument: str, expected: str) -
     """
     if value is not None and not callable(value):
         raise TypeError(f"{function}: {argument} is {shown(value)}, expected {expected}")
+
+
+def check_signature(function: Any, count: int, beginning: str, expected: str) -> None:
+    """Refuse a function that cannot be called with `count` arguments; None is none.
+
+    Raises:
+        TypeError: if its signature is known and takes other arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of functions in C, whose signatures are unknown
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        raise TypeError(f"{beginning} takes {signature}, expected {expected}") from None
 
 
 def image_shape(x: ArrayLike, function: str) -> list[int]:

@@ -117,8 +117,8 @@ class NamedAttributes:
     """Base class whose instances refuse unknown attributes and name the nearest known one.
 
     Known are the attributes that the class defines or annotates. A property without a setter cannot
-    be assigned, nor an attribute that is annotated as Final and has its value. Names with an
-    underscore, and classes outside this package, are not checked in assignments.
+    be assigned, nor a method, nor an attribute that is annotated as Final and has its value. Names
+    with an underscore, and classes outside this package, are not checked in assignments.
     """
 
     if not TYPE_CHECKING:  # type checkers report unknown attributes by themselves
@@ -144,7 +144,9 @@ def _attributes(owner: type) -> list[str]:
 
 def _is_read_only(owner: type, name: str) -> bool:
     attribute = getattr(owner, name, None)
-    return isinstance(attribute, property) and attribute.fset is None
+    if isinstance(attribute, property):
+        return attribute.fset is None
+    return inspect.isfunction(attribute)
 
 
 def _is_final(owner: type, name: str) -> bool:

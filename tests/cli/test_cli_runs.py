@@ -120,7 +120,7 @@ def test_a_validation_folder_is_given_again(run: Run, classes: Path, tmp_path: P
     assert outcome.status == 0, outcome.err
     assert Path("model.cnnx").read_bytes() == Path("again.cnnx").read_bytes()
     outcome = run("train", classes, "--resume", "run.ckpt", "--out", "third.cnnx")
-    outcome.refused("validation holds no arrays, expected those that the run was started with")
+    outcome.refused("validation holds no arrays, expected arrays, with which the run was started")
 
 
 def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:

@@ -142,6 +142,15 @@ def test_all_wrong_masks_are_named_or_skipped(tmp_path: Path) -> None:
     assert_array_equal(loaded.y, masks[[0, 2]])
 
 
+def test_the_first_of_many_wrong_masks_are_named(tmp_path: Path) -> None:
+    root = write_masks(tmp_path / "set", random_masks(23))
+    for number in range(23):
+        change(root / "masks" / f"{number}.png", np.zeros((3, 3), np.uint8))
+    with pytest.raises(FormatError, match=r": 23 masks cannot be used: .* and 3 more$") as caught:
+        data.load(root, classes=NAMES)
+    assert str(caught.value).count("has 3 x 3 pixels") == 20
+
+
 def test_levels_of_grey_are_no_labels(tmp_path: Path) -> None:
     grey = random_masks(3) * np.uint8(60)
     root = write_masks(tmp_path / "set", grey)

@@ -70,6 +70,11 @@ def test_floats_that_were_divided_twice_are_warned_about() -> None:
     trainer.fit(floats / 200, y, epochs=1)
 
 
+def test_targets_without_information_are_warned_about() -> None:
+    with pytest.warns(cnnx.Warning, match="label_smoothing is 1, which gives images of all"):
+        cnnx.CrossEntropy(label_smoothing=1)
+
+
 def test_the_warning_points_at_the_callers_line() -> None:
     with pytest.warns(cnnx.Warning) as caught:
         cnnx.Trainer(MODEL.clone()).fit(FLOATS / 2, Y, epochs=1)

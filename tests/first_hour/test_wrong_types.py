@@ -145,6 +145,24 @@ OTHERS = [
         TypeError,
         "avg_pool2d: count_include_pad is 'no', expected True or False",
     ),
+    Case(
+        "fill",
+        lambda: cnnx.explain.occlusion(MODEL, X[0], fill=np.inf),
+        ValueError,
+        "occlusion: fill holds NaN or infinity, expected finite pixels",
+    ),
+    Case(
+        "label of lr_find",
+        lambda: cnnx.lr_find(TRAINER, X, np.r_[Y[:6], 9, Y[7:]]),
+        ValueError,
+        "lr_find: y has label 9 at position 6, expected 0 to 1",
+    ),
+    Case(
+        "method",
+        lambda: setattr(MODEL, "predict", 3),
+        AttributeError,
+        "Model: predict cannot be assigned",
+    ),
     *(
         Case(
             f"masked array, {name}",

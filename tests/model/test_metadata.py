@@ -88,12 +88,19 @@ def test_a_changed_text_is_damage(model: cnnx.Model, tmp_path: Path) -> None:
         cnnx.load(path)
 
 
-def test_they_are_assigned_as_a_whole(model: cnnx.Model) -> None:
-    texts: Any = model.metadata
-    with pytest.raises(TypeError, match="does not support item assignment"):
-        texts["author"] = "Ada"
-    model.metadata = {**model.metadata, "author": "Ada"}
+def test_one_is_changed_or_all_are_replaced(model: cnnx.Model) -> None:
+    model.metadata["author"] = "Ada"
     assert model.metadata == {**TEXTS, "author": "Ada"}
+    assert repr(model.metadata) == repr(dict(sorted({**TEXTS, "author": "Ada"}.items())))
+    del model.metadata["licence"]
+    assert list(model.metadata) == ["author", "trained on"]
+    assert len(model.clone().metadata) == 2
+    with pytest.raises(KeyError):
+        del model.metadata["licence"]
+    with pytest.raises(TypeError, match=r"^metadata: 'epochs' is 3, expected a text"):
+        model.metadata["epochs"] = 3  # type: ignore[assignment]
+    model.metadata = {"author": "Grace"}
+    assert model.metadata == {"author": "Grace"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,19 @@ def test_an_input_that_the_output_does_not_need_is_left_out(tmp_path: Path) -> N
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(ValueError, match=r"its input mask is an array of 0 axes, expected images"):
         cnnx.onnx.load(path)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_files_of_other_kinds_are_named_with_and_without_the_package(
+    is_installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "model.cnnx"
+    cnnx.models.small((16, 16, 1), 2).save(file)
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(cnnx.FormatError, match=r"a model of cnnx, expected an ONNX model; load it"):
+        cnnx.onnx.load(file)
+    file.write_bytes(b"\x08")
+    error = cnnx.FormatError if is_installed else ImportError
+    with pytest.raises(error, match=r"not an ONNX file|pip install 'cnnx\[onnx\]'"):
+        cnnx.onnx.load(file)

@@ -181,8 +181,8 @@ def stopped(tmp_path: Path) -> Path:
     [
         ((x[:-1], y[:-1]), "x is another data set .* its count is 21, expected 22"),
         ((x / np.float32(255), y), "its dtype is float32, expected uint8"),
-        ((x, 1 - y), "of the same shape, but with other values"),
-        ((x[::-1], y), "of the same shape, but with other values"),
+        ((x, 1 - y), "of the same shape, but with other images"),
+        ((x[::-1], y), "of the same shape, but with other images"),
         (([(x, y)],), r"validation is 0\.3, expected \(x, y\) with an iterable of batches"),
     ],
 )

@@ -186,7 +186,7 @@ def test_a_run_with_validation_in_batches_resumes_with_batches(tmp_path: Path) -
     interrupted(path, validation=batches)
     for other, given in (
         (None, "holds no arrays"),
-        ((x, y), "holds arrays, expected batches that"),
+        ((x, y), "holds arrays, expected batches, with"),
     ):
         with pytest.raises(ValueError, match=f"fit: validation .*{given}"):
             cnnx.Trainer.resume(path).fit(x, y, validation=other)
@@ -198,7 +198,7 @@ def test_a_run_with_validation_in_batches_resumes_with_batches(tmp_path: Path) -
 
 def test_a_run_with_validation_arrays_does_not_resume_with_batches(tmp_path: Path) -> None:
     interrupted(tmp_path / "run.ckpt", validation=(x, y))
-    with pytest.raises(ValueError, match="validation holds batches, expected arrays that"):
+    with pytest.raises(ValueError, match="validation holds batches, expected arrays, with"):
         cnnx.Trainer.resume(tmp_path / "run.ckpt").fit(x, y, validation=Batches(x, y))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,37 @@ def test_two_writers_of_one_file_are_refused(
     assert list(tmp_path.iterdir()) == []
     fit(callbacks=[best, CSVLog("log.csv")], checkpoint="run.ckpt")
     assert {each.name for each in tmp_path.iterdir()} == {"best.cnnx", "log.csv", "run.ckpt"}
+
+
+def test_arguments_of_a_function_for_the_progress_are_checked_before_the_fit() -> None:
+    with pytest.raises(TypeError, match=r"^fit: progress takes \(\), expected one argument, "):
+        fit(progress=lambda: None)
+    shown: list[object] = []
+    assert len(fit(progress=shown.append)) == 1
+    assert shown
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (3, "fit: Odd.state() is 3, expected a dict"),
+        (
+            {"a": {"b": {1, 2}}},
+            "fit: checkpoint cannot hold the state of Odd: run.callbacks.0.1.a.b is {1, 2}, "
+            "expected plain values and arrays",
+        ),
+        (
+            {"a": {1: "b"}},
+            "fit: checkpoint cannot hold the state of Odd: run.callbacks.0.1.a has the name 1, "
+            "expected text",
+        ),
+    ],
+)
+def test_a_state_that_no_checkpoint_can_hold(state: Any, sentence: str, tmp_path: Path) -> None:
+    class Odd(Callback):
+        def state(self) -> dict[str, Any]:
+            return state  # type: ignore[no-any-return]
+
+    with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
+        fit(callbacks=[Odd()], checkpoint=tmp_path / "run.ckpt")
+    assert not list(tmp_path.iterdir())

@@ -169,17 +169,18 @@ def class_names(images: Dataset) -> list[str]:
 
 def warn_of_small_classes(images: Dataset, path: str) -> None:
     """Warn of classes with one image, none of which a validation split holds out."""
+    from cnnx.arguments import listed
+
     if images.y.ndim > 1:
         return  # held out are images, not classes
     single = [name for name, count in images.class_counts.items() if count == 1]
     if not single:
         return
-    listed = ", ".join(single[:_MOST_CLASSES])
-    more = f" and {len(single) - _MOST_CLASSES} more" if len(single) > _MOST_CLASSES else ""
+    names = listed(single, _MOST_CLASSES)
     verb = "class {} has a single image" if len(single) == 1 else "classes {} have a single image"
     caution(
         "train",
-        f"{path}: {verb.format(listed + more)}, so the validation set has none; add images, or "
+        f"{path}: {verb.format(names)}, so the validation set has none; add images, or "
         "type --validation 0",
     )
 

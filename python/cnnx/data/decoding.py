@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from cnnx._core import FormatError, get_num_threads
-from cnnx.arguments import shown
+from cnnx.arguments import listed, shown
 from cnnx.data.dataset import InputShape, Pixels
 from cnnx.data.image import UNREADABLE, ImageReader, image_shape
 from cnnx.data.image_files import ImageFiles
@@ -34,7 +34,7 @@ MOST_THREADS = 8
 # Bytes of a file, of which some are looked at, below which Python takes longer than the decoder.
 _SMALL_FILE = 4096
 _FILES_SAMPLED = 16
-_NAMES_SHOWN = 20
+NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -342,12 +342,12 @@ def refuse_unreadable(files: ImageFiles, unreadable: dict[int, str], decoding: D
     """
     if not unreadable or decoding.skip_unreadable:
         return
-    names = ", ".join(
+    names = [
         f"{files.names[index]} ({reason})" if reason else files.names[index]
-        for index, reason in list(unreadable.items())[:_NAMES_SHOWN]
-    )
-    more = f" and {len(unreadable) - _NAMES_SHOWN} more" if len(unreadable) > _NAMES_SHOWN else ""
+        for index, reason in unreadable.items()
+    ]
     count = "1 file" if len(unreadable) == 1 else f"{len(unreadable)} files"
     raise FormatError(
-        f"{files.root}: {count} cannot be read as an image: {names}{more}; replace or remove"
+        f"{files.root}: {count} cannot be read as an image: {listed(names, NAMES_SHOWN)}; replace "
+        "or remove"
     )

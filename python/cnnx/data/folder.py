@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
-from cnnx.arguments import path_of
+from cnnx.arguments import listed, path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
 from cnnx.data.decoding import Decoding, decode_files, refuse_unreadable
 from cnnx.data.image_file_set import ImageFileSet
@@ -18,7 +18,6 @@ from cnnx.data.image_files import (
     EXTENSIONS,
     ImageFiles,
     image_names,
-    listed,
     nested_image_names,
     subfolders,
 )

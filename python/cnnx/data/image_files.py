@@ -12,7 +12,6 @@ EXTENSIONS = frozenset(
 )
 # Folders that archives of macOS contain beside the data.
 _IGNORED = frozenset({"__MACOSX"})
-_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,6 @@ def nested_image_names(path: Path) -> list[str]:
         OSError: if a folder cannot be read.
     """
     return list(_walk(os.fspath(path), "", ()))
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and the number of the others."""
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
 
 
 def _walk(path: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:

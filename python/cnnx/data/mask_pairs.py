@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cnnx._core import FormatError
+from cnnx.arguments import listed
 from cnnx.data.image_files import (
     EXTENSIONS,
     image_names,
-    listed,
     nested_image_names,
     subfolders,
 )

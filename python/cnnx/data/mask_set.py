@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx._core import FormatError, get_num_threads
+from cnnx.arguments import listed
 from cnnx.data.class_table import ClassTable
 from cnnx.data.dataset import Classes, Dataset, InputShape, Masks, checked_shape, count_classes
-from cnnx.data.decoding import MOST_THREADS, Decoding, in_threads, shown_progress
+from cnnx.data.decoding import MOST_THREADS, NAMES_SHOWN, Decoding, in_threads, shown_progress
 from cnnx.data.image import image_shape
 from cnnx.data.image_file_set import ImageFileSet
 from cnnx.data.image_files import ImageFiles
@@ -287,4 +288,5 @@ class MaskSet(ImageFileSet):
             raise FormatError(sentences[0])
         below = f"{self._folders.masks.parent}{os.sep}"
         parts = [each.removeprefix(below) for each in sentences]
-        raise FormatError(f"{self.path}: {len(parts)} masks cannot be used: {'; '.join(parts)}")
+        named = listed(parts, NAMES_SHOWN, "; ")
+        raise FormatError(f"{self.path}: {len(parts)} masks cannot be used: {named}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnx._core import FormatError
-from cnnx.data.image_files import image_names, listed, subfolders
+from cnnx.arguments import listed
+from cnnx.data.image_files import image_names, subfolders
 
 # Names of the folders of a set, in any case.
 _SET_NAMES = {

@@ -256,6 +256,8 @@ def _baseline(
 ) -> FloatArray:
     """An image for every image, of one value per channel or as given."""
     values = explained.neutral if given is None else float32_array(given, function, argument)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{function}: {argument} holds NaN or infinity, expected finite pixels")
     try:
         return np.broadcast_to(values, explained.pixels.shape)
     except ValueError:

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from cnnx._core import Model as CoreModel
 from cnnx.arguments import shown
+
+
+class Texts(MutableMapping[str, str]):
+    """The texts of a model, which changes with them."""
+
+    def __init__(self, core: CoreModel) -> None:
+        """Give access to the texts of a model of the core."""
+        self._core = core
+
+    def __getitem__(self, name: str) -> str:
+        """Text of this name."""
+        return self._core.metadata[name]
+
+    def __setitem__(self, name: str, text: str) -> None:
+        """Add or replace a text."""
+        self._core.metadata = _checked({**self._core.metadata, name: text})
+
+    def __delitem__(self, name: str) -> None:
+        """Remove a text."""
+        texts = self._core.metadata
+        del texts[name]
+        self._core.metadata = texts
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the texts, in alphabetical order."""
+        return iter(self._core.metadata)
+
+    def __len__(self) -> int:
+        """Number of texts."""
+        return len(self._core.metadata)
+
+    def __repr__(self) -> str:
+        """Return the texts as a dictionary."""
+        return repr(self._core.metadata)
 
 
 class ModelMetadata:
@@ -15,24 +48,26 @@ class ModelMetadata:
     _core: CoreModel
 
     @property
-    def metadata(self) -> Mapping[str, str]:
+    def metadata(self) -> Texts:
         """Texts of your own that are saved with the model, such as its author, data and licence.
 
-        Assign a dictionary of texts to replace all of them. Copies of the model keep them, and so
-        do its files, ONNX files included. Any reader of safetensors finds them in the file.
+        `model.metadata[name] = text` changes one text. Assign a dictionary to replace all. Copies
+        of the model keep them, and so do its files, ONNX files included. Any reader of safetensors
+        finds them in the file.
 
         Raises:
-            TypeError: if what is assigned is no dictionary of texts.
+            TypeError: if what is assigned is no text, or no dictionary of texts.
             ValueError: for a name that is empty or begins with `cnnx.`, and for more than 1 MiB.
 
         Example:
             >>> import cnnx
             >>> model = cnnx.models.lenet5()
             >>> model.metadata = {"trained on": "MNIST", "licence": "CC0"}
-            >>> model.metadata["trained on"]
-            'MNIST'
+            >>> model.metadata["author"] = "Ada"
+            >>> dict(model.metadata)
+            {'author': 'Ada', 'licence': 'CC0', 'trained on': 'MNIST'}
         """
-        return MappingProxyType(self._core.metadata)
+        return Texts(self._core)
 
     @metadata.setter
     def metadata(self, texts: Mapping[str, str]) -> None:

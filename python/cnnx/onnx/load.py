@@ -84,8 +84,10 @@ def load(
     try:
         graph = read_graph(source)
         return _model(graph, shape, classes, preprocessing, outputs)
-    except FormatError as error:
+    except (FormatError, ImportError) as error:
         other = refusal_of(str(source), "an ONNX model")
+        if other is None and isinstance(error, ImportError):
+            raise
         raise FormatError(other or f"{source}: {error}") from None
     except UnsupportedError as error:
         raise UnsupportedError(f"load: {source}", error.refusals) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cnnx.arguments import shown
+from cnnx.arguments import listed, shown
 from cnnx.onnx.graph import Node
 
 
@@ -56,20 +56,10 @@ class UnsupportedError(ValueError):
         for each in self.refusals:
             nodes.setdefault((each.operator, each.reason), []).append(each.node)
         lines = [
-            f"{operator} ({_listed(names)}): {reason}"
+            f"{operator} ({listed(names, 3)}): {reason}"
             for (operator, reason), names in nodes.items()
         ]
         return f"{self.source}: cnnx cannot express these nodes:\n  " + ";\n  ".join(lines)
-
-
-_MOST_NAMES = 3
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names of nodes, the first few of many."""
-    more = len(names) - _MOST_NAMES
-    shown = ", ".join(names[:_MOST_NAMES])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def refusal_of(node: Node, reason: str) -> Refusal:

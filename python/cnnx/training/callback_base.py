@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnx.advice import warn
-from cnnx.arguments import shown
+from cnnx.arguments import check_signature, shown
 from cnnx.spelling import checked_call
 from cnnx.training.history import Progress
 
@@ -108,6 +108,20 @@ def _meant(name: str) -> str:
     return name
 
 
+def state_of(callback: Callback) -> dict[str, Any]:
+    """State of a callback.
+
+    Raises:
+        TypeError: if it is no dict.
+    """
+    state = callback.state()
+    if not isinstance(state, dict):
+        raise TypeError(
+            f"fit: {type(callback).__name__}.state() is {shown(state)}, expected a dict"
+        )
+    return state
+
+
 def check_callbacks(callbacks: object, checkpoint: str | None) -> None:
     """Check the `callbacks` argument of `fit`, whose checkpoint is that file.
 
@@ -129,14 +143,8 @@ def check_callbacks(callbacks: object, checkpoint: str | None) -> None:
 
 def _check_method(callback: Callback, name: str) -> None:
     arguments = [*inspect.signature(getattr(Callback, name)).parameters][1:]
-    signature = inspect.signature(getattr(callback, name))
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        raise TypeError(
-            f"fit: callbacks: {type(callback).__name__}.{name} takes {signature}, expected "
-            f"({', '.join(arguments)})"
-        ) from None
+    beginning = f"fit: callbacks: {type(callback).__name__}.{name}"
+    check_signature(getattr(callback, name), len(arguments), beginning, f"({', '.join(arguments)})")
 
 
 def _check_files(writers: Sequence[tuple[str, str | None]]) -> None:

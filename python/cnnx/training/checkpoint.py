@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -32,6 +33,7 @@ from cnnx.training.run_state import Run
 from cnnx.training.weight_average import WeightAverage
 
 _REALS = "a list of real numbers"
+_CALLBACK = re.compile(r"^run\.callbacks\.(\d+)\.")  # in an error of `pack`
 _LONGEST_REASON = 400  # characters of an error message, which may quote the file
 
 _MODULES = (head_losses, loss_sum, losses, optimizers, schedules, segmentation_losses)
@@ -62,10 +64,17 @@ def save_checkpoint(
     """Write a checkpoint, replacing the file as a whole.
 
     Raises:
+        TypeError: if it cannot hold the state of a callback.
         OSError: if it cannot be written; the previous file is untouched.
     """
     metadata = {"recipe": recipe, "history": vars(history), "run": run.plain()}
-    core.save_checkpoint(path, *pack(metadata))
+    try:
+        packed = pack(metadata)
+    except TypeError as error:
+        callback = _CALLBACK.search(str(error))
+        name = run.callbacks[int(callback[1])][0] if callback else "run"
+        raise TypeError(f"fit: checkpoint cannot hold the state of {name}: {error}") from None
+    core.save_checkpoint(path, *packed)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> LoadedCheckpoint:

@@ -29,6 +29,9 @@ _RECIPE = "@recipe"
 def pack(value: object) -> tuple[str, Arrays]:
     """Serialise a value of None, bool, int, str, float, dict, list, tuple, arrays and dataclasses.
 
+    Raises:
+        TypeError: if there is anything else in it, or a name that is no text.
+
     Example:
         >>> pack({"epochs": 3, "rate": 0.1})
         ('{"epochs":3,"rate":{"@real":"rate"}}', {'rate': array(0.1)})
@@ -61,12 +64,17 @@ def _packed(value: object, path: str, arrays: Arrays) -> object:
             return {_REALS: saved(np.array(value))}
         return [_packed(each, inside(place), arrays) for place, each in enumerate(value)]
     if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise TypeError(f"{path} has the name {shown(name)}, expected text")
         return {name: _packed(each, inside(name), arrays) for name, each in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         settings = {
             each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.init
         }
         return {_RECIPE: type(value).__name__, "settings": _packed(settings, path, arrays)}
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{path} is {shown(value)}, expected plain values and arrays")
     return value
 
 

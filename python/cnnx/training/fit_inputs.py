@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import shown
+from cnnx.arguments import listed, shown
 from cnnx.batch_arguments import all_finite, warn_of_black_images
 from cnnx.data.dataset import Labels
 from cnnx.data.image_like import holds_images
@@ -22,8 +22,6 @@ from cnnx.training.measurement import Measurement
 from cnnx.training.metric_sums import Batch
 from cnnx.training.run_state import BATCH_SIZE, IN_BATCHES, Position, fingerprint
 from cnnx.training.targets import Arrays, Check, check_some_label, check_some_weight
-
-_CLASSES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -221,11 +219,8 @@ def _warn_of_single_images(labels: Labels, classes: Sequence[str] | None) -> Non
     single = np.flatnonzero(np.bincount(labels) == 1)
     if len(single) == 0:
         return
-    names = [classes[index] if classes else str(index) for index in single[:_CLASSES_SHOWN]]
-    more = f" and {len(single) - _CLASSES_SHOWN} more" if len(single) > _CLASSES_SHOWN else ""
-    which = (
-        f"class {names[0]} has" if len(single) == 1 else f"classes {', '.join(names)}{more} have"
-    )
+    names = [classes[index] if classes else str(index) for index in single.tolist()]
+    which = f"class {names[0]} has" if len(single) == 1 else f"classes {listed(names)} have"
     warn(
         f"fit: {which} a single image, which is trained on but not validated; "
         "add images, or pass validation=(x, y)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnx import _core
-from cnnx.training.callback_base import Callback
+from cnnx.training.callback_base import Callback, state_of
 from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import interrupts_wait
@@ -124,7 +124,7 @@ class FitLoop:
         return [callback for callback in self.callbacks if type(callback).state is not plain]
 
     def _states(self) -> list[list[Any]]:
-        return [[type(callback).__name__, callback.state()] for callback in self._stateful()]
+        return [[type(callback).__name__, state_of(callback)] for callback in self._stateful()]
 
     def _save(self) -> None:
         self.run.callbacks = self._states()

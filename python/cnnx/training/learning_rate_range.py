@@ -164,6 +164,7 @@ def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Bat
             "numbers, at least one"
         )
     (length,) = lengths
+    copy._targets(data.y, length, "lr_find")  # a batch's errors would name other positions
     weights = row_weights(data.sample_weight, length, "lr_find")
     check_some_weight(weights, "lr_find")
     order = np.array(copy._core.split_order(length))

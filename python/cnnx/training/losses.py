@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
+from cnnx.advice import warn
 from cnnx.arguments import above_zero, number, shown
 from cnnx.spelling import checked_call
 from cnnx.training.class_weights import balanced
@@ -196,5 +197,10 @@ def check_label_smoothing(value: object, caller: str) -> float:
     if not 0 <= smoothing <= 1:
         raise ValueError(
             f"{caller}: label_smoothing is {shown(value)}, expected a number from 0 to 1"
+        )
+    if smoothing == 1:
+        warn(
+            f"{caller}: label_smoothing is 1, which gives images of all classes the same target, "
+            "so nothing is learned: label_smoothing=0.1"
         )
     return smoothing

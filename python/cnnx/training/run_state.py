@@ -282,9 +282,8 @@ def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | N
         return
     form, own_form = _form(given), _form(own)
     if given is None or own is None or form != own_form:
-        expected = "those" if given is None else own_form.replace("no arrays", "none")
         raise ValueError(
-            f"fit: {what} holds {form}, expected {expected} that the run was started with"
+            f"fit: {what} holds {form}, expected {own_form}, with which the run was started"
         )
     for name in given:
         if name not in ("checksum", _WEIGHTS) and given[name] != own[name]:
@@ -304,5 +303,5 @@ def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | N
         )
     raise ValueError(
         f"fit: {what} is another data set than the run was started with: of the same shape, but "
-        "with other values"
+        "with other images or labels"
     )

@@ -30,6 +30,7 @@ from cnnx.training.processes import Processes
 from cnnx.training.profile import LayerTime, Profile
 from cnnx.training.targets import (
     Arrays,
+    Targets,
     loss_targets,
     row_weights,
     targets_of_heads,
@@ -306,21 +307,23 @@ class SingleSteps(NamedAttributes):
         self, x: ImageLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str
     ) -> Arrays:
         pixels, integers, single = self.model._images(x, function)
-        shape = self.model.output_shape
-        if isinstance(self._recipe.loss, HeadLosses):
-            heads = self.model.heads
-            count = len(pixels)
-            targets = targets_of_heads(self._recipe.loss, y, heads, count, function)
-            return pixels, integers, targets, row_weights(sample_weight, count, function)
-        y = rectangular_array(y, function, "y")
-        if single and y.ndim == len(shape):
-            y = y[np.newaxis]
+        if not isinstance(self._recipe.loss, HeadLosses):
+            y = rectangular_array(y, function, "y")
+            if single and y.ndim == len(self.model.output_shape):
+                y = y[np.newaxis]
         return (
             pixels,
             integers,
-            loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
+            self._targets(y, len(pixels), function),
             row_weights(sample_weight, len(pixels), function),
         )
+
+    def _targets(self, y: ArrayLike, count: int, function: str) -> Targets:
+        """Labels or targets of images for the loss."""
+        model, loss = self.model, self._recipe.loss
+        if isinstance(loss, HeadLosses):
+            return targets_of_heads(loss, y, model.heads, count, function)
+        return loss_targets(loss, y, count, model.output_shape, model.classes, function)
 
     def _some(
         self, x: ImageLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str

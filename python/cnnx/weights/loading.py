@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cnnx._core import FormatError
-from cnnx.arguments import FloatArray, boolean, path_of, shown
+from cnnx.arguments import FloatArray, boolean, listed, path_of, shown
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
@@ -18,7 +18,6 @@ from cnnx.weights.safetensors import safetensors_arrays
 from cnnx.weights.stored_array import StoredArray
 from cnnx.weights.weight_file import opened
 
-_MOST_NAMED = 4  # arrays that an error names
 _LONGEST_NAME = 500  # characters
 
 
@@ -212,7 +211,7 @@ def _check_complete(
     shapes = {name: layer.pytorch_shape(array) for name, (layer, array) in owners.items()}
     shapes.update({name: arrays[name].shape for name in report.unused})
     parts = [
-        f"{lacks} {_some([f'{name} {shapes[name]}' for name in names])}"
+        f"{lacks} {listed([f'{name} {shapes[name]}' for name in names], 4)}"
         for lacks, names in (
             (f"{path} lacks", report.missing),
             ("the model lacks", report.unused),
@@ -228,8 +227,3 @@ def _check_complete(
         f"load_into: by {report.rule}, {' and '.join(parts)}, expected a counterpart of each; "
         f"{remedy}"
     )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
