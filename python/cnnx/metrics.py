@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import float32_array, is_integer, rectangular_array, shown
+from cnnx.arguments import is_integer, real_array, rectangular_array, shown
 from cnnx.batch_arguments import class_labels
 from cnnx.spelling import checked_call
 
@@ -35,7 +35,9 @@ def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> floa
         >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [2, 1], k=2)
         0.5
     """
-    scores = float32_array(outputs, "top_k_accuracy", "outputs", ndim=2)
+    scores = real_array(outputs, "top_k_accuracy", "outputs")
+    if scores.ndim != 2:
+        raise ValueError(f"top_k_accuracy: outputs has shape {scores.shape}, expected 2 axes")
     rows, classes = scores.shape
     if rows == 0:
         raise ValueError("top_k_accuracy: outputs holds no rows, expected at least one")

@@ -144,3 +144,10 @@ def test_the_text_has_the_totals_and_a_line_per_class() -> None:
     assert lines[3].split() == ["class", "precision", "recall", "f1", "images"]
     assert lines[4].split() == ["X", "1.0000", "0.5000", "0.6667", "2"]
     assert lines[-1].split() == ["weighted", "average", "0.8333", "0.6667", "0.6667", "3"]
+
+
+def test_too_many_bins_are_refused() -> None:
+    evaluation = Evaluation(np.array([[0.5, 0.5]]), [0], 2)
+    assert len(evaluation.calibration(10_000).bins) == 10_000
+    with pytest.raises(ValueError, match=r"^calibration: bins is 1,000,000,000, expected at most"):
+        evaluation.calibration(10**9)

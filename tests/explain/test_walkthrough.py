@@ -217,7 +217,7 @@ def test_every_method_ends_the_page(method: str) -> None:
         ({"layer": "relu_9"}, ValueError, "has no layer 'relu_9', expected "),
         ({"classes": "cat"}, ValueError, "classes has 'cat', expected one of"),
         ({"name": 3}, TypeError, "name is 3, expected text"),
-        ({"x": np.full((32, 32, 1), np.nan)}, FloatingPointError, "outputs are not finite"),
+        ({"x": np.full((32, 32, 1), np.nan)}, ValueError, "x holds NaN or infinity, expected"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -82,6 +82,15 @@ def fit_in_a_fit() -> None:
     one.fit(x, y, epochs=1, progress=lambda _: one.fit(x, y, epochs=1))
 
 
+def two_fits_of_one_model() -> None:
+    x, y = cnnx.data.xo(8)
+    one = trainer()
+    other, apart = cnnx.Trainer(one.model), cnnx.Trainer(one.model.clone())
+    one.fit(x, y, epochs=1, progress=lambda _: apart.fit(x, y, epochs=1))
+    other.fit(x, y, epochs=1)
+    one.fit(x, y, epochs=1, progress=lambda _: other.fit(x, y, epochs=1))
+
+
 TRAINERS = [
     Case(
         "a step on NaN",
@@ -104,8 +113,15 @@ TRAINERS = [
         "a fit in a fit",
         fit_in_a_fit,
         ValueError,
-        "fit: another fit of this trainer is running, expected one at a time: fit a second "
-        "cnnx.Trainer of model.clone()",
+        "fit: another fit of this model is running, expected one at a time: fit a cnnx.Trainer of "
+        "model.clone()",
+    ),
+    Case(
+        "two fits of one model",
+        two_fits_of_one_model,
+        ValueError,
+        "fit: another fit of this model is running, expected one at a time: fit a cnnx.Trainer of "
+        "model.clone()",
     ),
     Case(
         "two threads on one trainer",

@@ -152,6 +152,71 @@ OTHERS = [
         "occlusion: fill holds NaN or infinity, expected finite pixels",
     ),
     Case(
+        "fill in bytes",
+        lambda: cnnx.explain.occlusion(MODEL, X[0], fill=[200]),
+        ValueError,
+        "occlusion: fill holds values up to 200, expected pixels from 0 to 1: fill / 255",
+    ),
+    Case(
+        "baseline in bytes",
+        lambda: cnnx.explain.integrated_gradients(MODEL, X[0], baseline=X[1]),
+        ValueError,
+        re.compile(r"integrated_gradients: baseline holds values up to \d+, .*: baseline / 255"),
+    ),
+    Case(
+        "images of NaN to explain",
+        lambda: cnnx.explain.saliency(MODEL, np.full((16, 16, 1), np.nan)),
+        ValueError,
+        "saliency: x holds NaN or infinity, expected finite images",
+    ),
+    Case(
+        "images of NaN to evaluate",
+        lambda: TRAINER.evaluate(np.where(X > 100, np.nan, 0.5), Y),
+        ValueError,
+        "evaluate: x holds NaN or infinity, expected finite images",
+    ),
+    *(
+        Case(f"data set of {name}", run, error, f"Dataset: {sentence}")
+        for name, run, error, sentence in (
+            (
+                "few labels",
+                lambda: cnnx.data.Dataset(X, Y[:3], ("X", "O")),
+                ValueError,
+                "x holds 8 images, but y 3, expected one for each image",
+            ),
+            (
+                "few names",
+                lambda: cnnx.data.Dataset(X, Y, ("X", "O"), names=("a.png",)),
+                ValueError,
+                "x holds 8 images, but names 1, expected one for each image",
+            ),
+            (
+                "halves",
+                lambda: anything.data.Dataset(X, Y + 0.5, 3),
+                TypeError,
+                "y has dtype float64, expected labels or masks: integers",
+            ),
+            (
+                "letters",
+                lambda: anything.data.Dataset(X, Y, "XO"),
+                TypeError,
+                "classes is 'XO', expected names or their number",
+            ),
+            (
+                "one name twice",
+                lambda: cnnx.data.Dataset(X, Y, ("X", "X")),
+                ValueError,
+                "classes is ('X', 'X'), expected different names",
+            ),
+            (
+                "no class",
+                lambda: cnnx.data.Dataset(X, Y, 0),
+                ValueError,
+                "classes is 0, expected an integer >= 1",
+            ),
+        )
+    ),
+    Case(
         "label of lr_find",
         lambda: cnnx.lr_find(TRAINER, X, np.r_[Y[:6], 9, Y[7:]]),
         ValueError,

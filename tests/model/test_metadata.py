@@ -114,6 +114,8 @@ def test_one_is_changed_or_all_are_replaced(model: cnnx.Model) -> None:
             r"'epochs' is 3, expected a text; json\.dumps\(value\) makes one",
         ),
         ({"": "x"}, ValueError, "set_metadata: a name is empty"),
+        ({"x": "\ud800"}, ValueError, r"metadata: '\\ud800' is no text that UTF-8 can encode"),
+        ({"\udfff": "x"}, ValueError, r"metadata: '\\udfff' is no text that UTF-8 can encode"),
         ({"cnnx.graph": "x"}, ValueError, '"cnnx.graph" begins with "cnnx."'),
         ({"big": "x" * 2**20}, ValueError, "have 1048579 bytes, expected at most 1048576"),
     ],

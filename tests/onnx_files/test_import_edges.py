@@ -10,7 +10,7 @@ import cnnx
 import numpy as np
 import pytest
 from onnx_exports import random_pixels
-from onnx_models import OnnxModel, imported, reference_output
+from onnx_models import OnnxModel, check, imported, reference_output
 
 pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
 
@@ -41,6 +41,19 @@ def padded_channels(m: OnnxModel) -> Any:
     return m.node("Pad", first, m.constant([0, 0, 1, 0, 0, 0, 1, 0]))
 
 
+def norm_of_the_batch(m: OnnxModel) -> Any:
+    arrays = [m.positive(8) for _ in range(4)]
+    return m.node("BatchNormalization", "x", *arrays, training_mode=1, count=3)[0]
+
+
+def deviation_by_difference(m: OnnxModel) -> Any:
+    """The reciprocal of a layer norm."""
+    difference = m.node("Sub", "x", m.node("ReduceMean", "x", axes=[1]))
+    square = m.node("Mul", difference, difference)
+    variance = m.node("Add", m.node("ReduceMean", square, axes=[1]), m.constant([0.01]))
+    return m.node("Div", m.node("Sqrt", variance), difference)
+
+
 # Graphs on an array of shape (2, 8, 9, 5), and the reason of the refusal.
 REFUSED: dict[str, tuple[Callable[[OnnxModel], Any], str]] = {
     "a negative alpha": (
@@ -59,6 +72,8 @@ REFUSED: dict[str, tuple[Callable[[OnnxModel], Any], str]] = {
     ),
     "features with padding": (padded_before_convolution, "convolves features with padding"),
     "padding of channels": (padded_channels, "pads or resizes another axis"),
+    "statistics of the batch": (norm_of_the_batch, "expected training_mode 0"),
+    "a reciprocal of a norm": (deviation_by_difference, "Sqrt .*: cnnx has no layer"),
 }
 
 
@@ -105,3 +120,50 @@ def test_files_of_cnnx_keep_the_order_of_axes(
     assert loaded.input_shape == shape
     images = random_pixels(model)
     assert np.array_equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize(
+    ("third", "kinds"),
+    [
+        (1 / 6, ["hard_swish"]),
+        (np.float16(1 / 6), ["hard_swish"]),
+        (0.166667, ["hard_swish"]),
+        (0.1668, ["scale2d", "relu6", "multiply", "scale2d"]),
+    ],
+)
+def test_constants_of_another_function_are_no_activation(third: float, kinds: list[str]) -> None:
+    model = OnnxModel(2, 8, 9, 5)
+    clipped = model.node(
+        "Clip",
+        model.node("Add", "x", model.constant(np.float32(3))),
+        model.constant(np.float32(0)),
+        model.constant(np.float32(6)),
+    )
+    product = model.node("Mul", "x", clipped)
+    result = check(model, model.node("Mul", product, model.constant(np.float32(third))), 3e-4)
+    assert [layer.kind for layer in result.model.layers] == kinds
+
+
+@pytest.mark.parametrize(
+    ("shift", "factor", "mean", "std"),
+    [
+        (0.0, 0.4, 0.0, 2.5),  # of a network that is not for pixels
+        (4.2677, 1 / 9.1379, -4.2677, 9.1379),  # of spectrograms
+        (-3.0, 1 / 30, 3.0 / 255, 30.0 / 255),  # of pixels from 0 to 255
+        (-120.0, 1.0, 120.0 / 255, 1.0 / 255),
+    ],
+)
+def test_only_a_large_scale_is_that_of_pixels(
+    shift: float, factor: float, mean: float, std: float, tmp_path: Path
+) -> None:
+    model = OnnxModel(2, 3, 4, 5)
+    moved = model.node("Add", "x", model.constant(np.float32(shift)))
+    scaled = model.node("Mul", moved, model.constant(np.float32(factor)))
+    output = model.node("Conv", scaled, model.weight(2, 3, 1, 1))
+    loaded = cnnx.onnx.load(model.save(tmp_path / "net.onnx", output))
+    np.testing.assert_allclose(loaded.preprocessing.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(loaded.preprocessing.std, std, rtol=1e-5)
+    x = model.input()
+    given = x.transpose(0, 2, 3, 1) / (1 if std > 1 else 255)
+    expected = reference_output(model.proto(output), x).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(loaded(given), expected, rtol=1e-4, atol=1e-4)

@@ -143,3 +143,20 @@ def test_one_other_whole_number_is_found(tmp_path: Path, monkeypatch: pytest.Mon
     )
     with pytest.raises(ValueError, match=r"^save: the outputs of the ONNX graph differ"):
         cnnx.onnx.save(residual(), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_other_forms_of_layers_do_not_hide_that_a_bias_is_rounded(
+    seed: int, tmp_path: Path
+) -> None:
+    """An adaptive pooling comes back as another one, so that outputs are compared."""
+    pytest.importorskip("onnx")
+    layers = [
+        *(cnnx.Conv2d(4, 3, padding=1), cnnx.ReLU(), cnnx.Conv2d(6, 3), cnnx.ReLU()),
+        *(cnnx.AdaptiveAvgPool2d(2), cnnx.Flatten(), cnnx.Dense(4)),
+    ]
+    model = cnnx.Model(layers, input_shape=(12, 12, 1), seed=seed)
+    quantized = cnnx.quantize(model, random_pixels(model, 96), min_agreement=0)
+    cnnx.onnx.save(quantized, tmp_path / "model.onnx")
+    pixels = random_pixels(model, 8, seed=1)
+    assert_same_bits(cnnx.onnx.load(tmp_path / "model.onnx")(pixels), quantized(pixels))

@@ -191,6 +191,27 @@ def test_another_data_set_is_refused(other: tuple[Any, ...], sentence: str, stop
         cnnx.Trainer.resume(stopped).fit(*other)
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_all_soft_labels_are_compared(is_old: bool, tmp_path: Path) -> None:
+    """Earlier versions wrote a checksum of those of the sampled images only."""
+    pixels, labels = cnnx.data.xo(200, size=16, seed=1)
+    soft = np.eye(2, dtype=np.float32)[labels]
+    trainer, path = cnnx.Trainer(cnnx.models.small((16, 16, 1), 2)), tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(pixels, soft, epochs=2, checkpoint=path, progress=stopping_after(1))
+    resumed = cnnx.Trainer.resume(path)
+    if is_old:
+        del resumed._run.data[0]["all_targets"]
+    other = soft.copy()
+    other[1] = other[1, ::-1]  # between two sampled images
+    if is_old:
+        resumed.fit(pixels, other)
+        return
+    with pytest.raises(ValueError, match="of the same shape, but with other images or labels"):
+        resumed.fit(pixels, other)
+    resumed.fit(pixels, soft)
+
+
 def test_settings_of_a_resumed_run_are_its_own(stopped: Path) -> None:
     trainer = cnnx.Trainer.resume(stopped)
     with pytest.raises(ValueError, match="fit: batch_size is 6, expected none without epochs"):

@@ -56,6 +56,13 @@ def test_top_k_accuracy_refuses_what_does_not_fit(
         top_k_accuracy(outputs, labels, k=k)
 
 
+def test_top_k_accuracy_compares_in_the_precision_of_the_outputs() -> None:
+    assert top_k_accuracy([[16777216.0, 16777217.0]], [1], k=1) == 1
+    assert top_k_accuracy(np.array([[2**53, 2**53 + 1]]), [1], k=1) == 1
+    with pytest.raises(ValueError, match=r"^top_k_accuracy: outputs has shape \(2,\), expected 2"):
+        top_k_accuracy([0.5, 0.5], [0])
+
+
 @pytest.mark.parametrize(
     ("labels", "predicted", "classes", "error", "sentence"),
     [

@@ -163,6 +163,22 @@ def test_a_new_run_warns_of_the_unfinished_one(tmp_path: Path) -> None:
         assert len(eval(line, {"cnnx": cnnx, "x": x, "y": y})) == 2
 
 
+def test_another_trainer_begins_no_run_in_the_file_of_an_unfinished_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        start("constant", path, 2, progress=stopping_after(2))
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"an unfinished run, in epoch 1 of 2: re") as caught:
+        start("constant", path, 2)
+    assert path.read_bytes() == before
+    line = re.search(r"cnnx\.Trainer\.resume\(.*\)\.fit\(x, y\)", str(caught.value))
+    assert line is not None
+    assert len(eval(line[0], {"cnnx": cnnx, "x": x, "y": y})) == 2
+    start("constant", path, 1)  # the run has finished
+    path.write_bytes(before[:-100])  # nothing can be resumed
+    start("constant", path, 1)
+
+
 def test_an_interrupt_names_the_position() -> None:
     for steps, place in (
         (0, "after step 1 of epoch 1 of 2"),

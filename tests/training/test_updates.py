@@ -139,12 +139,18 @@ def test_clipping_does_not_depend_on_threads() -> None:
     assert len(found) == 1
 
 
-def test_clipping_keeps_nan() -> None:
-    trainer = make_trainer(clip_norm=1.0)
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf])
+def test_gradients_that_are_not_finite_leave_the_model(
+    clip_norm: float | None, wrong: float
+) -> None:
+    trainer = make_trainer(clip_norm=clip_norm)
+    before = all_parameters(trainer.model)
     trainer.gradients[...] = 1.0
-    trainer.gradients[3] = np.nan
-    trainer.apply_gradients()
-    assert np.isnan(all_parameters(trainer.model)).all()
+    trainer.gradients[3] = wrong
+    with pytest.raises(FloatingPointError, match=r"^apply_gradients: the gradient of .* holds NaN"):
+        trainer.apply_gradients()
+    assert all_parameters(trainer.model).tobytes() == before.tobytes()
 
 
 # Averaging.

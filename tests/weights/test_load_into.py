@@ -346,3 +346,14 @@ def test_without_strict_the_arrays_that_fit_are_loaded(tmp_path: Path) -> None:
         "unused: fc.bias",
         "2 arrays by kind, shape and order",
     ]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
+def test_numbers_that_are_not_finite_in_float32_are_refused(wrong: float, tmp_path: Path) -> None:
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(1, 1, 3))
+    before = values(model)
+    weight = np.ones((2, 3))
+    weight[1, 2] = wrong
+    with pytest.raises(cnnx.FormatError, match=r"weights: fc\.weight holds NaN, or a number"):
+        load(model, {"fc.weight": weight, "fc.bias": np.zeros(2)}, tmp_path)
+    assert values(model) == before

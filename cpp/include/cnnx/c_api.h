@@ -13,7 +13,8 @@
 // Errors. A function that can fail returns a cnnx_status. If the status is not CNNX_OK, no handle
 // has been created, output arrays must not be read, and cnnx_error_message() describes the error in
 // one sentence. A null pointer is an error unless the function's documentation allows NULL. No
-// function throws, prints or ends the program.
+// function throws, prints or ends the program. A thread must not be cancelled (pthread_cancel) or
+// ended (pthread_exit) within a call: no C function can unwind.
 //
 // Ownership. A function returns a handle that it creates through its last argument, a pointer to a
 // handle. The caller destroys it once with the destroy function of its kind. Destroying NULL does
@@ -56,7 +57,7 @@ enum {
   CNNX_SYSTEM_ERROR = 3,      // the operating system refused: no such file, no space left
   CNNX_OUT_OF_MEMORY = 4,
   CNNX_NOT_FINITE = 5,     // the training loss became NaN or infinite
-  CNNX_INTERNAL_ERROR = 6  // a bug in cnnx
+  CNNX_INTERNAL_ERROR = 6  // a bug in cnnx, or an exception of the program's own C++ callback
 };
 
 // The message of the last failed call of this thread; "" before the first. Valid until this
@@ -327,8 +328,8 @@ CNNX_API cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* lay
 
 // Images of the model's size, (count, height, width, channels), and their targets: either labels,
 // one per image (or per position, see Targets in cnnx/trainer.h), or values, one per output of each
-// image. If `rows` is not NULL, cnnx_trainer_evaluate and cnnx_trainer_begin_epoch use only these
-// images; other functions refuse `rows`.
+// image. If `rows` is not NULL, cnnx_trainer_evaluate, cnnx_trainer_fit, cnnx_trainer_begin_epoch
+// and their variants use only these images; functions of single steps refuse `rows`.
 typedef struct cnnx_samples {
   const void* pixels;
   int64_t count;

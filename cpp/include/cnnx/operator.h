@@ -71,6 +71,7 @@ class CNNX_API Operator {
 
  private:
   struct State;
+  const State& state() const;  // refuses one that was moved from
   std::unique_ptr<const State> state_;
 };
 

@@ -16,6 +16,14 @@ namespace {
 [[gnu::used]] const char* const has_containers_of_GLIBCXX_DEBUG = &built_with_GLIBCXX_DEBUG;
 }
 #endif
+#if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
+// The same with other strings.
+CNNX_API extern const char built_with_GLIBCXX_USE_CXX11_ABI_0;
+namespace {
+[[gnu::used]] const char* const has_strings_of_GLIBCXX_USE_CXX11_ABI_0 =
+    &built_with_GLIBCXX_USE_CXX11_ABI_0;
+}
+#endif
 
 // Sizes of an array, outermost first: (batch, height, width, channels) or (batch, features).
 using Shape = std::vector<int64_t>;

@@ -179,6 +179,7 @@ class CNNX_API Trainer {
   // 8. Updates the running statistics of batch norms, so between this and apply_gradients
   // other threads see new statistics with old weights. A loss that is not finite is returned.
   double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
+  // Throws NotFiniteError for a gradient that is NaN or infinite, and leaves the model unchanged.
   void apply_gradients();
   // gradient_count() floats, in the layout of Model::parameters. compute_gradients does not write
   // those of a layer that is not trainable, which are zero. Not locked: a step of another thread

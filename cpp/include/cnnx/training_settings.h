@@ -35,7 +35,7 @@ struct Limits {
 };
 
 // Larger numbers would not fit the kernels' float32.
-inline constexpr Limits kNotNegative = {0, FLT_MAX, true, "a finite number >= 0"};
+inline constexpr Limits kNotNegative = {0, double{FLT_MAX}, true, "a finite number >= 0"};
 inline constexpr Limits kBelowOne = {0, 1, false, "a number >= 0 and < 1"};
 inline constexpr Limits kZeroToOne = {0, 1, true, "a number from 0 to 1"};
 

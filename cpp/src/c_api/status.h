@@ -3,6 +3,7 @@
 
 #include "c_api/call.h"
 #include "cnnx/c_api.h"
+#include "runtime/floating_point.h"
 
 namespace cnnx::c_api {
 
@@ -12,6 +13,7 @@ cnnx_status note_exception() noexcept;
 // Runs the body of the C function of that name.
 template <typename Body>
 cnnx_status guarded(const char* function, Body&& body) noexcept {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   try {
     body(Call(function));
     return CNNX_OK;

@@ -14,6 +14,7 @@
 #include "data/border.h"
 #include "data/image.h"
 #include "data/pixels.h"
+#include "runtime/floating_point.h"
 #include "runtime/parallel.h"
 #include "runtime/sizes.h"
 
@@ -251,6 +252,7 @@ void gather_augmented(const ImageBatch& images, const int64_t* rows, int64_t cou
 void augment_images(const ImageBatch& images, const Shape& shape,
                     const Preprocessing& preprocessing, const Augmentation& augmentation,
                     uint64_t seed, uint64_t epoch, float* out) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_images(images, "augment_images");
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);

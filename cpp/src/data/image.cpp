@@ -11,6 +11,7 @@
 
 #include "cnnx/runtime.h"
 #include "data/placement.h"
+#include "runtime/floating_point.h"
 #include "runtime/parallel.h"
 #include "runtime/sizes.h"
 
@@ -330,11 +331,13 @@ ImageView ImageView::region(Integer top, Integer left, Integer region_height,
 
 void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
                   Resize resize, uint8_t* output) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_and_resize(image, height, width, channels, resize, output);
 }
 
 void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
                   Resize resize, float* output) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_and_resize(image, height, width, channels, resize, output);
 }
 

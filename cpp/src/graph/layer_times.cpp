@@ -1,5 +1,7 @@
 // Measures the layers of a model in inference. Only programs that measure link it.
 #include <shared_mutex>
+#include <stdexcept>
+#include <string>
 
 #include "cnnx/model.h"
 #include "cnnx/runtime.h"
@@ -7,12 +9,18 @@
 #include "graph/chain.h"
 #include "graph/inference_plan.h"
 #include "graph/model_state.h"
+#include "runtime/floating_point.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
 
 std::vector<LayerTime> Model::layer_times(const ImageBatch& images, int64_t repetitions) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_images(images, "layer_times");
+  if (repetitions < 1) {
+    throw std::invalid_argument("layer_times: repetitions is " + std::to_string(repetitions) +
+                                ", expected at least 1");
+  }
   const graph::ModelState& state = *this->state();
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);

@@ -19,6 +19,7 @@
 #include "graph/int8_weights.h"
 #include "graph/model_inputs.h"
 #include "graph/model_state.h"
+#include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 
 namespace cnnx {
@@ -81,14 +82,20 @@ void to_probabilities(const Head& head, float* outputs) {
   }
 }
 
+std::shared_ptr<ModelState> new_state(const std::vector<Layer>& layers, const Shape& input_shape,
+                                      const ModelOptions& options) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
+  auto state = std::make_shared<ModelState>(graph::Graph(layers, input_shape), options.classes,
+                                            options.preprocessing);
+  state->draw_parameters(options.seed);
+  return state;
+}
+
 }  // namespace
 
 Model::Model(const std::vector<Layer>& layers, const Shape& input_shape,
              const ModelOptions& options)
-    : state_(std::make_shared<ModelState>(graph::Graph(layers, input_shape), options.classes,
-                                          options.preprocessing)) {
-  state_->draw_parameters(options.seed);
-}
+    : state_(new_state(layers, input_shape, options)) {}
 
 Model::Model(std::shared_ptr<ModelState> state) : state_(std::move(state)) {}
 Model::Model(Model&&) noexcept = default;
@@ -107,6 +114,7 @@ Model Model::resized(int64_t height, int64_t width) const {
 }
 
 void Model::run(const ImageBatch& images, float* outputs) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_batch(images, outputs, "run");
   const ModelState& state = *this->state();
   const int64_t size = element_count(output_shape());
@@ -131,17 +139,23 @@ void Model::probabilities(const ImageBatch& images, float* outputs) const {
 }
 
 void Model::outputs_to_probabilities(float* outputs, int64_t count) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const ModelState& state = *this->state();
   const int64_t size = element_count(output_shape());
+  int64_t floats = 0;
+  if (count < 0 || __builtin_mul_overflow(count, size, &floats)) {
+    throw std::invalid_argument("outputs_to_probabilities: count is " + std::to_string(count) +
+                                ", expected a number of images");
+  }
+  if (floats > 0 && !outputs)
+    throw std::invalid_argument("outputs_to_probabilities: outputs is a null pointer");
   if (const std::vector<Head> several = heads(); !several.empty()) {
     for (int64_t i = 0; i < count; ++i)
       for (const Head& head : several) to_probabilities(head, outputs + i * size + head.offset);
     return;
   }
   check_probabilities(state);
-  const int64_t floats = count * size;
   if (floats == 0 || !state.uses_temperature()) return;
-  if (!outputs) throw std::invalid_argument("outputs_to_probabilities: outputs is a null pointer");
   if (const float divisor = temperature(); divisor != 1) {
     for (int64_t i = 0; i < floats; ++i) outputs[i] /= divisor;
   }
@@ -180,6 +194,7 @@ void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const
 
 void Model::layer_outputs(const ImageBatch& images, const std::vector<std::string>& names,
                           float* const* outputs) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const ModelState& state = *this->state();
   std::vector<int> ids;
   for (const std::string& name : names) ids.push_back(id_of(state.graph, name));
@@ -224,6 +239,7 @@ std::vector<float> Model::probabilities(const ImageBatch& images) const {
 }
 
 void Model::warm_up(int64_t count) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_batch_size(count, "warm_up", "count");
   const std::vector<float> pixels = zeros(count, input_shape());
   const std::vector<float> outputs = run({pixels.data(), count});

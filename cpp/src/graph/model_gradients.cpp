@@ -9,6 +9,7 @@
 #include "cnnx/runtime.h"
 #include "data/image.h"
 #include "graph/model_state.h"
+#include "runtime/floating_point.h"
 
 namespace cnnx {
 namespace {
@@ -36,6 +37,7 @@ void divide_by_scale(const Preprocessing& preprocessing, bool divides_by_255, in
 
 void Model::gradients(const ImageBatch& images, const float* grad_outputs, const std::string& of,
                       float* gradients) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_images(images, "gradients");
   const graph::ModelState& state = *this->state();
   const int wanted = find_wanted(state.graph, of);

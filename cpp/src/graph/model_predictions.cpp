@@ -11,6 +11,7 @@
 #include "cnnx/model.h"
 #include "data/image.h"
 #include "graph/model_inputs.h"
+#include "runtime/floating_point.h"
 
 namespace cnnx {
 namespace {
@@ -62,6 +63,7 @@ Prediction prediction_of(std::vector<float> probabilities,
 }  // namespace
 
 Prediction Model::predict(const ImageView& image) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_class_of_image(*this);
   graph::refuse_several_inputs(inputs(), "predict");
   const Shape& shape = input_shape();
@@ -72,6 +74,7 @@ Prediction Model::predict(const ImageView& image) const {
 }
 
 std::vector<Prediction> Model::predict(const ImageBatch& images) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_class_of_image(*this);
   const std::vector<float> all = probabilities(images);
   refuse_nan(all, images, element_count(input_shape()));

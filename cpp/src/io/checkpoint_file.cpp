@@ -21,6 +21,7 @@
 #include "io/json_view.h"
 #include "io/model_file.h"
 #include "io/text.h"
+#include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 
 namespace cnnx {
@@ -244,6 +245,7 @@ const io::CheckpointReader& Checkpoint::reader() const {
 }
 
 Checkpoint Checkpoint::load(const std::string& path) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   return Checkpoint(std::make_unique<io::CheckpointReader>(
       io::SafetensorsFile::open(io::path_of(path, "cannot read"))));
 }
@@ -281,6 +283,7 @@ void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata&
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   if (checkpoint.reader().model() != state()->model) {
     throw std::invalid_argument(
         "restore: the trainer trains another model, expected the checkpoint's own");

@@ -35,6 +35,7 @@
 #include "io/safetensors.h"
 #include "io/text.h"
 #include "ops/registry.h"
+#include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "runtime/utf8.h"
 
@@ -355,10 +356,12 @@ std::vector<std::byte> Model::to_bytes() const {
 }
 
 Model Model::load(const std::string& path) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   return Model(io::read_model(io::SafetensorsFile::open(io::path_of(path, "cannot read"))));
 }
 
 Model Model::from_bytes(const void* bytes, std::size_t size, const std::string& name) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   if (!bytes) throw std::invalid_argument("from_bytes: bytes is a null pointer");
   return Model(io::read_model(io::SafetensorsFile::from_bytes(bytes, size, name)));
 }

@@ -15,6 +15,7 @@
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
+#include "runtime/floating_point.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -250,6 +251,7 @@ void batch_norm2d(const BatchNorm2dGeometry& geometry, const float* x, const flo
 
 void batch_norm2d_training(const BatchNorm2dGeometry& geometry, const float* x, const float* weight,
                            const float* bias, float* mean, float* variance, float* output) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   Call call(geometry);
   call.norm.statistics(x, get_num_threads(), call.scratch.data(), mean, variance);
   batch_norm2d(geometry, x, weight, bias, mean, variance, output);
@@ -259,6 +261,7 @@ void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* gra
                            const float* x, const float* weight, const float* mean,
                            const float* variance, float* grad_input, float* grad_weight,
                            float* grad_bias) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   Call call(geometry);
   call.norm.fill(mean, variance, weight, nullptr, call.lines);
   // Without a ReLU, grad_output is not written.

@@ -5,6 +5,7 @@
 #include "kernels/binary_cross_entropy.h"
 #include "ops/losses.h"
 #include "runtime/dispatch.h"
+#include "runtime/floating_point.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -22,6 +23,7 @@ namespace {
 
 LossResult checked_rows(const float* logits, const float* targets, int64_t rows, int64_t outputs,
                         const LossGradient& gradient) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_loss_shape("binary_cross_entropy", "logits", rows, outputs);
   check_binary_targets("binary_cross_entropy", targets, rows, outputs);
   check_divisor("binary_cross_entropy", gradient.divisor);

@@ -5,6 +5,7 @@
 #include "kernels/cross_entropy.h"
 #include "ops/losses.h"
 #include "runtime/dispatch.h"
+#include "runtime/floating_point.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -56,6 +57,7 @@ namespace {
 LossResult checked_rows(const float* logits, const ClassTargets& targets, int64_t rows,
                         int64_t classes, const CrossEntropyOptions& options,
                         const LossGradient& gradient) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_loss_shape("cross_entropy", "logits", rows, classes);
   check_label_smoothing(options.label_smoothing);
   check_class_weights("cross_entropy", options.class_weights, classes);
@@ -74,6 +76,7 @@ double mean(const float* logits, const ClassTargets& targets, int64_t rows, int6
 
 double checked_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
                       const float* class_weights) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_loss_shape("cross_entropy", "logits", rows, classes);
   check_class_weights("cross_entropy", class_weights, classes);
   check_class_targets("cross_entropy", targets, rows, classes);

@@ -30,7 +30,8 @@ void check_labels(const std::string& loss, const ClassTargets& targets, int64_t 
                   int64_t classes) {
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t label = targets.labels[row];
-    if ((label >= 0 && label < classes) || label == targets.ignored) continue;
+    const bool is_ignored = targets.ignored != kNoLabel && label == targets.ignored;
+    if ((label >= 0 && label < classes) || is_ignored) continue;
     const std::string ignored =
         targets.ignored == kNoLabel ? "" : " or ignore_index " + std::to_string(targets.ignored);
     throw std::invalid_argument(loss + ": label " + std::to_string(label) + " at row " +

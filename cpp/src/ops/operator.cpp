@@ -85,14 +85,19 @@ Operator::Operator(Operator&&) noexcept = default;
 Operator& Operator::operator=(Operator&&) noexcept = default;
 Operator::~Operator() = default;
 
-const Shape& Operator::output_shape() const { return state_->output_shape; }
-const std::vector<ArrayInfo>& Operator::parameters() const { return state_->parameters; }
-const std::vector<ArrayInfo>& Operator::buffers() const { return state_->buffers; }
-bool Operator::backward_reads_input() const { return state_->reads_input; }
-bool Operator::backward_reads_output() const { return state_->reads_output; }
+const Operator::State& Operator::state() const {
+  if (!state_) throw std::invalid_argument("operator: it was moved from, expected one of a layer");
+  return *state_;
+}
+
+const Shape& Operator::output_shape() const { return state().output_shape; }
+const std::vector<ArrayInfo>& Operator::parameters() const { return state().parameters; }
+const std::vector<ArrayInfo>& Operator::buffers() const { return state().buffers; }
+bool Operator::backward_reads_input() const { return state().reads_input; }
+bool Operator::backward_reads_output() const { return state().reads_output; }
 
 void Operator::forward(const ForwardArrays& arrays) const {
-  const State& state = *state_;
+  const State& state = this->state();
   state.check_count("inputs", arrays.inputs, state.input_shapes.size());
   state.check_count("parameters", arrays.parameters, state.parameters.size());
   state.check_count("buffers", arrays.buffers, state.buffers.size());
@@ -110,7 +115,7 @@ void Operator::forward(const ForwardArrays& arrays) const {
 }
 
 void Operator::backward(const BackwardArrays& arrays) const {
-  const State& state = *state_;
+  const State& state = this->state();
   const std::size_t input_count = state.input_shapes.size();
   if (state.reads_input || !arrays.inputs.empty())
     state.check_count("inputs", arrays.inputs, input_count);

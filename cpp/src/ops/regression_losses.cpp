@@ -5,6 +5,7 @@
 #include "kernels/regression_losses.h"
 #include "ops/losses.h"
 #include "runtime/dispatch.h"
+#include "runtime/floating_point.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -31,6 +32,7 @@ Row row_of(RegressionLoss loss) {
 
 LossResult checked_rows(RegressionLoss loss, const float* prediction, const float* target,
                         int64_t rows, int64_t outputs, float delta, const LossGradient& gradient) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const char* const name = row_of(loss).name;
   check_loss_shape(name, "prediction", rows, outputs);
   check_divisor(name, gradient.divisor);

@@ -7,11 +7,13 @@
 #include "ops/call_scratch.h"
 #include "ops/gradient_kernels.h"
 #include "ops/shares.h"
+#include "runtime/floating_point.h"
 #include "runtime/memory.h"
 
 namespace cnnx::ops {
 
 void call_forward(const BoundOp& op, ForwardArguments a) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   a.threads = get_num_threads();
   const CallScratch scratch(op.scratch_floats(a.threads));
   a.scratch = scratch.data();
@@ -19,6 +21,7 @@ void call_forward(const BoundOp& op, ForwardArguments a) {
 }
 
 void call_backward(const BoundOp& op, BackwardArguments a) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   a.threads = get_num_threads();
   a.kernels = &gradient_kernels();
   const int64_t saved_floats =

@@ -182,6 +182,8 @@ void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads
       batch.weights[static_cast<std::size_t>(i)] = targets_.weights[rows[i]];
     batch.targets.weights = batch.weights.data();
   }
+  // The program may have changed its arrays since the epoch began, and labels are indices.
+  trainer_.loss.check(batch.targets, count);
 }
 
 }  // namespace cnnx::training

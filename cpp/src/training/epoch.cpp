@@ -1,5 +1,6 @@
 // The epoch loop: an order for the rows, one gathered batch and one train step at a time.
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,7 @@
 #include "data/image.h"
 #include "data/shuffle.h"
 #include "runtime/check_settings.h"
+#include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "runtime/thread_scope.h"
 #include "training/batch_source.h"
@@ -75,6 +77,7 @@ EpochPosition Epoch::position() const {
   return position;
 }
 Metrics Epoch::metrics() const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const training::EpochState& s = state();
   const training::TrainerLock lock(s.trainer->mutex);
   return s.trainer->loss.metrics(s.total);
@@ -89,6 +92,7 @@ double Epoch::row_weight() const {
 }
 
 bool Epoch::advance() {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   training::EpochState& s = this->state();
   const training::TrainerLock lock(s.trainer->mutex);
   if (s.step == s.shards.steps()) return false;
@@ -112,8 +116,20 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
 
 Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                            const EpochOptions& options, const char* caller) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   runtime::check_settings(std::string(caller) + ": ", options);
   training::BatchSource source(*this->state(), images, targets, options.rows, caller);
+  constexpr uint64_t kMost = uint64_t{1} << 53;  // beyond, a checkpoint would round it
+  if (options.number >= kMost) {
+    throw std::invalid_argument(std::string(caller) + ": number is " +
+                                std::to_string(options.number) + ", expected less than 2^53");
+  }
+  if (options.first_image < 0 ||
+      options.first_image > std::numeric_limits<int64_t>::max() - images.count) {
+    throw std::invalid_argument(std::string(caller) + ": first_image is " +
+                                std::to_string(options.first_image) +
+                                ", expected the number of an image");
+  }
   const int64_t all = source.count();
   const int64_t batch_size = std::min(options.batch_size, std::max<int64_t>(all, 1));
   auto state = std::make_unique<training::EpochState>(training::EpochState{

@@ -51,6 +51,10 @@ std::string first_not_finite(const graph::ModelState& model, const float* input,
   return "";
 }
 
+std::string first_not_finite_gradient(const graph::ModelState& model, const float* gradients) {
+  return first_not_finite_of(model.graph.parameters(), gradients);
+}
+
 std::string first_not_finite(const graph::ModelState& model) {
   std::string name = first_not_finite_of(model.graph.parameters(), model.parameters.data());
   if (!name.empty()) return name;

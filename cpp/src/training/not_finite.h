@@ -13,6 +13,9 @@ namespace cnnx::training {
 std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
                              const ops::TrainingStep& step);
 
+// The name of the first parameter whose gradient is not finite; empty if all are finite.
+std::string first_not_finite_gradient(const graph::ModelState& model, const float* gradients);
+
 // The name of the first parameter or buffer that is not finite; empty if all are finite. The caller
 // holds the model's lock.
 std::string first_not_finite(const graph::ModelState& model);

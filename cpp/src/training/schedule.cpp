@@ -7,6 +7,7 @@
 
 #include "runtime/check_settings.h"
 #include "runtime/elementary.h"
+#include "runtime/floating_point.h"
 
 namespace cnnx {
 namespace {
@@ -73,6 +74,7 @@ void check_schedule(const Schedule& schedule) {
 }
 
 double schedule_factor(const Schedule& schedule, const ScheduleState& state) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const double steps_per_epoch = static_cast<double>(state.steps_per_epoch);
   const double length = static_cast<double>(state.epochs);
   const double epochs = std::min(static_cast<double>(state.step) / steps_per_epoch, length);
@@ -85,6 +87,7 @@ double schedule_factor(const Schedule& schedule, const ScheduleState& state) {
 }
 
 void observe(const Schedule& schedule, double measure, ScheduleState& state) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const Plateau* const plateau = std::get_if<Plateau>(&schedule.shape);
   if (!plateau) return;
   const double margin = plateau->threshold * std::abs(state.best);

@@ -16,6 +16,7 @@
 #include "data/image.h"
 #include "graph/int8_weights.h"
 #include "graph/model_state.h"
+#include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "training/batch_source.h"
 #include "training/not_finite.h"
@@ -68,12 +69,21 @@ const std::shared_ptr<graph::ModelState>& without_int8_weights(
   return model;
 }
 
+// Checkpoints have numbers as doubles.
+bool fits_checkpoint(int64_t number) { return number >= 1 && number < (int64_t{1} << 53); }
+
+std::shared_ptr<TrainerState> new_state(const std::shared_ptr<graph::ModelState>& model,
+                                        const OptimizerSettings& optimizer, const Loss& loss,
+                                        const TrainerOptions& options) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
+  return std::make_shared<TrainerState>(model, optimizer, loss, options);
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
-    : state_(std::make_shared<TrainerState>(without_int8_weights(model.state()), optimizer, loss,
-                                            options)) {
+    : state_(new_state(without_int8_weights(model.state()), optimizer, loss, options)) {
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   graph::ModelState& trained = *model.state_;
   const std::vector<const training::LossTerm*> losses = state_->loss.head_terms();
@@ -124,6 +134,7 @@ training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
 
 double Trainer::compute_gradients(const ImageBatch& images, const Targets& targets,
                                   double divisor) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   TrainerState& s = *state();
   check_batch(s, images, targets);
   if (!(divisor >= 0) || std::isinf(divisor)) {
@@ -139,15 +150,23 @@ double Trainer::compute_gradients(const ImageBatch& images, const Targets& targe
 }
 
 void Trainer::apply_gradients() {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   TrainerState& s = *state();
   const TrainerLock lock(s.mutex);
   const double factor = s.scheduled_factor();
   const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
-  s.kept_gradients("apply_gradients");
+  const std::string name =
+      training::first_not_finite_gradient(*s.model, s.kept_gradients("apply_gradients"));
+  if (!name.empty()) {
+    throw NotFiniteError("apply_gradients: the gradient of " + name +
+                         " holds NaN or an infinite number, expected finite ones, which leave the "
+                         "model usable");
+  }
   s.apply_gradients(factor);
 }
 
 double Trainer::step(const ImageBatch& images, const Targets& targets) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   TrainerState& s = *state();
   check_batch(s, images, targets);
   training::LossDivisor divisor = s.loss.divisor(targets, images.count);
@@ -186,10 +205,10 @@ void Trainer::reset_optimizer() {
 }
 
 void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
-  if (epochs < 1 || steps_per_epoch < 1) {
+  if (!(fits_checkpoint(epochs) && fits_checkpoint(steps_per_epoch))) {
     throw std::invalid_argument("begin_schedule: there are " + std::to_string(epochs) +
                                 " epochs of " + std::to_string(steps_per_epoch) +
-                                " steps, expected at least 1 each");
+                                " steps, expected at least 1 and less than 2^53 each");
   }
   const TrainerLock lock(state()->mutex);
   state()->schedule_state = {};
@@ -198,9 +217,9 @@ void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
 }
 
 void Trainer::extend_schedule(int64_t epochs) {
-  if (epochs < 1) {
+  if (!fits_checkpoint(epochs)) {
     throw std::invalid_argument("extend_schedule: epochs is " + std::to_string(epochs) +
-                                ", expected at least 1");
+                                ", expected at least 1 and less than 2^53");
   }
   const TrainerLock lock(state()->mutex);
   state()->schedule_state.epochs = epochs;
@@ -216,11 +235,13 @@ void Trainer::check_finite() const {
 }
 
 void Trainer::observe(double measure) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const TrainerLock lock(state()->mutex);
   cnnx::observe(state()->schedule, measure, state()->schedule_state);
 }
 
 Model Trainer::averaged_model() const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const TrainerLock trainer_lock(state()->mutex);
   auto copy = averaged_state(*state(), "averaged_model").clone();
   copy->probabilities = state()->model->probabilities.load();
@@ -246,8 +267,11 @@ void Trainer::distribute(int64_t process, int64_t processes,
                          std::shared_ptr<ShardExchange> exchange) {
   TrainerState& s = *state();
   const TrainerLock lock(s.mutex);
-  s.distribution = std::make_unique<training::Distribution>(s.model->graph, s.shards, process,
-                                                            processes, std::move(exchange));
+  const bool is_null = !exchange;
+  auto distribution = std::make_unique<training::Distribution>(s.model->graph, s.shards, process,
+                                                               processes, std::move(exchange));
+  if (is_null) throw std::invalid_argument("distribute: exchange is a null pointer");
+  s.distribution = std::move(distribution);
   s.gradients = runtime::AlignedBuffer(s.distribution->floats());
 }
 
@@ -303,6 +327,7 @@ Metrics Trainer::evaluate(
     const ImageBatch& images, const Targets& targets, const std::vector<int64_t>& rows,
     bool averaged,
     const std::function<void(const float* outputs, int64_t first, int64_t count)>& observe) const {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const training::BatchSource source(*state(), images, targets, rows, "evaluate");
   const TrainerLock trainer_lock(state()->mutex);
   const graph::ModelState& model =

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 # Extensions of files that other programs would expect to read.
 _FOREIGN = {
+    ".csv": "a table",
     ".h5": "Keras",
     ".hdf5": "Keras",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
     ".joblib": "joblib",
+    ".json": "JSON",
     ".keras": "Keras",
     ".mlmodel": "Core ML",
     ".npz": "NumPy",
@@ -26,9 +30,11 @@ _FOREIGN = {
     ".pb": "TensorFlow",
     ".pickle": "pickle",
     ".pkl": "pickle",
+    ".png": "PNG",
     ".pt": "PyTorch",
     ".pth": "PyTorch",
     ".tflite": "TensorFlow Lite",
+    ".txt": "a text",
 }
 _LOG_HEADER = b"epoch,loss,"
 _EXAMPLES = {"--out": "model.cnnx", "--checkpoint": "run.ckpt", "--log": "log.csv"}

@@ -244,15 +244,10 @@ def _fit(
 
 
 def _remove_replaced(arguments: argparse.Namespace) -> None:
-    """Remove files of other kinds that --overwrite replaces; `fit` refuses them."""
-    from cnnx.data.file_kind import FileKind, holds_other_kind
-
-    for file, kind in (
-        (arguments.log, FileKind.LOG),
-        (arguments.checkpoint, FileKind.CHECKPOINT),
-    ):
-        if arguments.overwrite and file is not None and holds_other_kind(file, kind):
-            file.unlink()
+    """Remove files that --overwrite replaces and `fit` refuses: of other kinds or unfinished."""
+    for file in (arguments.log, arguments.checkpoint):
+        if arguments.overwrite and arguments.resume is None and file is not None:
+            file.unlink(missing_ok=True)
 
 
 def _callbacks(arguments: argparse.Namespace) -> list[Callback]:

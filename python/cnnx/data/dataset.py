@@ -24,6 +24,22 @@ InputShape = tuple[int, int, int]
 Classes = tuple[str, ...] | int
 
 
+def _check_classes(classes: object) -> None:
+    """Refuse classes that are neither names nor their number.
+
+    Raises:
+        TypeError: if they are of another type.
+        ValueError: if a name stands twice, or there is no class.
+    """
+    if isinstance(classes, int) and not isinstance(classes, bool):
+        at_least(1, classes, "Dataset", "classes")
+        return
+    if isinstance(classes, str) or not isinstance(classes, Sequence):
+        raise TypeError(f"Dataset: classes is {shown(classes)}, expected names or their number")
+    if not all(isinstance(name, str) for name in classes) or len(set(classes)) < len(classes):
+        raise ValueError(f"Dataset: classes is {shown(classes)}, expected different names")
+
+
 @dataclass(frozen=True, repr=False)
 class Dataset:
     """Images with labels, and the validation and test sets found with them.
@@ -53,6 +69,17 @@ class Dataset:
             part = getattr(self, name)
             if part is not None and not isinstance(part, Dataset):
                 raise TypeError(f"Dataset: {name} is {shown(part)}, expected a Dataset or None")
+        _check_classes(self.classes)
+        for name, given in (("y", self.y), ("names", self.names)):
+            if len(given) != len(self.x) and (name == "y" or given):
+                raise ValueError(
+                    f"Dataset: x holds {len(self.x):,} images, but {name} {len(given):,}, expected "
+                    "one for each image"
+                )
+        if isinstance(self.y, np.ndarray) and self.y.dtype.kind not in "iu":
+            raise TypeError(
+                f"Dataset: y has dtype {self.y.dtype}, expected labels or masks: integers"
+            )
 
     def __repr__(self) -> str:
         return f"Dataset({sizes(self)})"

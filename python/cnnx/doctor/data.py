@@ -94,7 +94,7 @@ def examine(data: ExaminedData, function: str) -> Examination:
     if isinstance(data, Dataset):
         if are_masks(data.y):
             raise ValueError(_with_masks(f"{function}: data"))
-        return _examine_arrays(_splits_of(data, function), data.classes, function)
+        return _examine_arrays(_splits_of(data), data.classes, function)
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = rectangular_array(data[0], function, "x"), rectangular_array(data[1], function, "y")
         return _examine_arrays([ArraySplit("train", x, y)], None, function)
@@ -168,20 +168,13 @@ def _examine_archive(path: Path) -> Examination:
     return replace(examined, findings=by_severity([*examined.findings, finding]))
 
 
-def _splits_of(dataset: Dataset, function: str) -> list[ArraySplit]:
+def _splits_of(dataset: Dataset) -> list[ArraySplit]:
     sets = {"train": dataset, "validation": dataset.validation, "test": dataset.test}
-    splits = [
+    return [
         ArraySplit(name, each.x, each.y, files=each.names)
         for name, each in sets.items()
         if each is not None
     ]
-    for split in splits:
-        if len(split.files) not in (0, len(split.x)):
-            raise ValueError(
-                f"{function}: the {split.name} set has {len(split.files):,} names, expected one "
-                f"per image, {len(split.x):,}"
-            )
-    return splits
 
 
 def _examine_arrays(

@@ -39,6 +39,8 @@ from cnnx.evaluation.threshold_curve import ThresholdCurve, threshold_curve
 from cnnx.metrics import confusion_matrix, label_ranks
 from cnnx.spelling import NamedAttributes, checked_call, nearest
 
+_MOST_BINS = 10_000  # of a calibration
+
 
 @checked_call
 class Evaluation(NamedAttributes):
@@ -236,12 +238,14 @@ class Evaluation(NamedAttributes):
             bins: number of intervals of equal width from 0 to 1.
 
         Raises:
-            ValueError: if bins is below 1.
+            ValueError: if bins is below 1 or above 10,000.
 
         Reference:
             Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017.
         """
         bins = at_least(1, bins, "calibration", "bins")
+        if bins > _MOST_BINS:
+            raise ValueError(f"calibration: bins is {bins:,}, expected at most {_MOST_BINS:,}")
         return calibration_of(self.confidence, self.correct, bins)
 
     @checked_call

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnx.arguments import FloatArray, integer, is_integer, shown
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_single_model
-from cnnx.model.predictions import classes_of, outputs_are_values
+from cnnx.model.predictions import classes_of, outputs_are_values, refuse_nan
 from cnnx.spelling import nearest
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class ExplainedClass:
         pixels: the images as floats, (batch, height, width, channels); integers were divided by
             255.
         neutral: the pixel that is zero after the model's preprocessing, (channels).
+        takes_any_floats: whether the model expects floats of another range than 0 to 1.
         indices: the explained class of each image.
         factors: the factor of each output in the explained one, of the shape of the outputs.
     """
@@ -54,9 +55,11 @@ class ExplainedClass:
         self.pixels: FloatArray = (
             pixels.astype(np.float32) / np.float32(255) if integers else pixels.astype(np.float32)
         )
+        self.takes_any_floats = model._takes_any_floats()
         mean = np.array(model.preprocessing.mean, np.float32)
         self.neutral: FloatArray = np.broadcast_to(mean, pixels.shape[-1:])
         outputs = self._core.run(self.pixels, False)
+        refuse_nan(outputs, self.pixels, function)
         factors = _factors_of_positions if has_positions else _factors
         self.indices, self.factors = factors(model, outputs, classes, function)
 

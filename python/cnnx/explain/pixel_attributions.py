@@ -258,6 +258,11 @@ def _baseline(
     values = explained.neutral if given is None else float32_array(given, function, argument)
     if not np.isfinite(values).all():
         raise ValueError(f"{function}: {argument} holds NaN or infinity, expected finite pixels")
+    if given is not None and not explained.takes_any_floats and values.size and values.max() > 2:
+        raise ValueError(
+            f"{function}: {argument} holds values up to {values.max():g}, expected pixels from 0 "
+            f"to 1: {argument} / 255"
+        )
     try:
         return np.broadcast_to(values, explained.pixels.shape)
     except ValueError:

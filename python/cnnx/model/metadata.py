@@ -91,4 +91,7 @@ def _checked(texts: Mapping[str, str]) -> dict[str, str]:
             raise TypeError(
                 f"metadata: {name!r} is {shown(text)}, expected a text; json.dumps(value) makes one"
             )
+        for each in (name, text):
+            if not each.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in each):
+                raise ValueError(f"metadata: {shown(each)} is no text that UTF-8 can encode")
     return dict(texts)

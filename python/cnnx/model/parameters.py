@@ -46,7 +46,8 @@ class Parameters(Mapping[str, FloatArray]):
 
     def _known(self, name: str) -> str:
         if name not in self._shapes:
-            known = [*nearest(name, self._shapes), f"one of {', '.join(self._shapes)}"]
+            near = nearest(name, self._shapes) if isinstance(name, str) else []
+            known = [*near, f"one of {', '.join(self._shapes)}"]
             raise KeyError(f"{self._kind}: has no array {name}, expected {known[0]}")
         return name
 

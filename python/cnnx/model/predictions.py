@@ -65,6 +65,17 @@ def checked_outputs(
     """
     compute = core.run if outputs_are_values(core) and not core.heads else core.probabilities
     outputs = compute(pixels, integers)
+    refuse_nan(outputs, pixels, function)
+    return outputs
+
+
+def refuse_nan(outputs: FloatArray, pixels: NDArray[np.uint8] | FloatArray, function: str) -> None:
+    """Refuse outputs that are NaN, and say whether the images are the reason.
+
+    Raises:
+        ValueError: if the images are not finite.
+        FloatingPointError: if the outputs for finite images are NaN.
+    """
     if outputs.size and math.isnan(outputs.item(outputs.argmax())):  # argmax finds NaN first
         if all_finite(pixels):
             raise FloatingPointError(
@@ -72,7 +83,6 @@ def checked_outputs(
                 "its training has diverged, or its weights are damaged"
             )
         raise ValueError(f"{function}: x holds NaN or infinity, expected finite images")
-    return outputs
 
 
 def _kind(core: _core.Model) -> str:

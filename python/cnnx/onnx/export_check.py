@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from cnnx.onnx.graph import Array, Graph
 from cnnx.onnx.load import network_of
 from cnnx.onnx.network import KEEP_VALUES, Network
 from cnnx.preprocessing import Preprocessing, per_channel, preprocessing_of
+
+Layers: TypeAlias = "dict[str, tuple[str, dict[str, Any], list[str]]]"  # kind, settings, inputs
 
 _IMAGES = 2
 _TOLERANCE = 1e-5  # of the largest output
@@ -81,7 +83,10 @@ def _without_steps(core: _core.Model, imported: _core.Model) -> tuple[_core.Mode
 
 
 def _continuous(core: _core.Model) -> _core.Model:
-    """The model with float32 weights and without its quantize layers."""
+    """The model with float32 weights and without its quantize layers.
+
+    Biases of int8 weights are rounded to the whole numbers with which sums of integers begin.
+    """
     sources = {"input": "input"}
     layers: list[LayerTuple] = []
     for kind, settings, name, inputs, trainable in core.layers:
@@ -92,11 +97,29 @@ def _continuous(core: _core.Model) -> _core.Model:
             layers.append((kind, other, name, read, trainable, []))
     height, width, channels = core.input_shape
     model = built(layers, (height, width, channels), None, preprocessing_of(core), 0)
-    for name, *_ in model.parameter_infos:
-        model.set_parameter(name, core.get_parameter(name))
+    before = {layer[2]: (layer[0], layer[1], layer[3]) for layer in core.layers}
+    for full_name, *_ in model.parameter_infos:
+        layer, _, name = full_name.rpartition(".")
+        array, scale = core.get_parameter(full_name), _scale_of(before, before[layer][2][0])
+        if name == "bias" and scale is not None and before[layer][1].get("int8_weight", False):
+            units = bias_units(scale, core.get_buffer(f"{layer}.{_SCALE}"))
+            array = (whole_bias(array, units) * units).astype(np.float32)
+        model.set_parameter(full_name, array)
     for name, *_ in model.buffer_infos:
         model.set_buffer(name, core.get_buffer(name))
     return model
+
+
+def _scale_of(layers: Layers, name: str) -> float | None:
+    """Scale of the quantize layer whose values the output of a layer has."""
+    while name in layers:
+        kind, settings, inputs = layers[name]
+        if kind == "quantize":
+            return float(settings["scale"])
+        if kind not in KEEP_VALUES:
+            return None
+        name = inputs[0]
+    return None
 
 
 def _same_preprocessing(core: _core.Model, preprocessing: Preprocessing) -> bool:
@@ -189,7 +212,7 @@ class _Comparison:
         if set(readers) != set(others):
             return False
         scales = self._core.get_buffer(f"{name}.{_SCALE}") if _SCALE in readers else None
-        scale = self._scale_of(source)
+        scale = _scale_of(self._layers, source)
         units = None if scale is None or scales is None else bias_units(scale, scales)
         for key, read in readers.items():
             own, other = read(f"{name}.{key}"), np.asarray(others[key], np.float32)
@@ -203,14 +226,3 @@ class _Comparison:
             if pair[0].tobytes() != pair[1].tobytes():
                 return False
         return True
-
-    def _scale_of(self, name: str) -> float | None:
-        """Scale of the quantize layer whose values the output of a layer has."""
-        while name in self._layers:
-            kind, settings, inputs = self._layers[name]
-            if kind == "quantize":
-                return float(settings["scale"])
-            if kind not in KEEP_VALUES:
-                return None
-            name = inputs[0]
-        return None

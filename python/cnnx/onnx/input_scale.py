@@ -12,8 +12,9 @@ from cnnx.layers.graph import Input
 from cnnx.onnx.network import Network, symbols_before
 from cnnx.preprocessing import Preprocessing
 
-# Means and deviations above this are those of pixels from 0 to 255.
-_LARGEST_OF_UNIT_RANGE = 2.0
+# Means or deviations above this, with no negative mean, are those of pixels from 0 to 255. Others
+# may be those of any values, such as spectrograms, and are taken as they are.
+_LEAST_OF_PIXELS = 20.0
 
 
 class _Affine(NamedTuple):
@@ -113,8 +114,8 @@ def _preprocessing(affine: _Affine, integer_input: bool) -> Preprocessing:
     """`(x - mean) / std` of pixels in [0, 1] that equals the scale and shift."""
     std = 1 / affine.scale
     mean = 0 - affine.shift * std
-    largest = max(np.max(std), np.max(np.abs(mean)))
-    if integer_input or largest > _LARGEST_OF_UNIT_RANGE:
+    is_of_pixels = np.min(mean) >= 0 and max(np.max(std), np.max(mean)) > _LEAST_OF_PIXELS
+    if integer_input or is_of_pixels:
         std, mean = std / 255, mean / 255
     return Preprocessing(mean=_values(mean), std=_values(std))
 

@@ -18,7 +18,7 @@ from cnnx.onnx.graph import Array, Attribute, Graph, Node
 # Operator of the norm that a pattern leaves, without scale and bias.
 STANDARDIZE = "MeanVarianceNormalization"
 _BINARY = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-5  # relative, of constants with six digits
 _MOST_STEPS = 32  # of the nodes of one product
 
 
@@ -102,7 +102,9 @@ Match: TypeAlias = "tuple[str, dict[str, Attribute], str]"  # operator, attribut
 
 
 def _near(value: float, expected: float) -> bool:
-    return abs(value - expected) <= _TOLERANCE * max(1.0, abs(expected))
+    """Whether a constant is this number, or is it in a file of float16."""
+    halves = float(np.float16(expected)), 1 / float(np.float16(1 / expected))
+    return any(abs(value - each) <= _TOLERANCE * expected for each in (expected, *halves))
 
 
 def _swish(nodes: _Nodes, name: str) -> Match | None:
@@ -131,7 +133,7 @@ def _swish(nodes: _Nodes, name: str) -> Match | None:
 
 def _hard_gate(nodes: _Nodes, gate: str, constant: float) -> str | None:
     """X of `clip(x + 3, 0, 6)`, if the constant before it is 1/6."""
-    if not _near(6 * constant, 1):
+    if not _near(constant, 1 / 6):
         return None
     found = _clipped_sum(nodes, gate)
     return found[0] if found and found[1:] == (3.0, 0.0, 6.0) else None
@@ -201,7 +203,7 @@ def _is_cubic(nodes: _Nodes, scale: float, factors: tuple[str, ...], value: str)
 def _is_power(nodes: _Nodes, name: str, value: str, power: int) -> bool:
     """Whether it is 0.044715 times a power of the value."""
     constant, factors = nodes.product(name)
-    if not abs(constant - 0.044715) < 1e-5:
+    if not _near(constant, 0.044715):
         return False
     if factors == (value,) * power:
         return True
@@ -212,8 +214,11 @@ def _is_power(nodes: _Nodes, name: str, value: str, power: int) -> bool:
 def _standardized(nodes: _Nodes, name: str) -> Match | None:
     """`(x - mean) / sqrt(variance + epsilon)`."""
     node = nodes.maker(name, "Div", "Mul")
-    for centred, deviation in (node.inputs, node.inputs[::-1]) if node else ():
-        root = nodes.maker(deviation, "Sqrt" if node and node.op_type == "Div" else "Reciprocal")
+    if node is None:
+        return None
+    is_quotient = node.op_type == "Div"
+    for centred, deviation in (node.inputs, node.inputs[::-1])[: 1 if is_quotient else 2]:
+        root = nodes.maker(deviation, "Sqrt" if is_quotient else "Reciprocal")
         if root is not None and root.op_type == "Reciprocal":
             root = nodes.maker(root.inputs[0], "Sqrt")
         if root is None:

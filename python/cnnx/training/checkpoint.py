@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from cnnx import _core
@@ -127,6 +128,26 @@ def _history(plain: object) -> History:
     if len({len(column) for column in columns.values()}) != 1:
         raise ValueError("history has lists of different lengths, expected one value per epoch")
     return History.of(columns)
+
+
+def refuse_unfinished(path: str) -> None:
+    """Refuse to begin a new run in the checkpoint of another one that has not ended.
+
+    Raises:
+        FileExistsError: if the file holds one.
+    """
+    if not Path(path).is_file():
+        return
+    try:
+        run = load_checkpoint(path).run
+    except (_core.FormatError, OSError):
+        return  # nothing to resume
+    if run.has_begun and not run.is_over:
+        raise FileExistsError(
+            f"fit: checkpoint is {shown(path)}, which holds an unfinished run, in epoch "
+            f"{run.epoch} of {run.settings['epochs']}: resume it, cnnx.Trainer.resume({path!r})"
+            ".fit(x, y), or remove the file first"
+        )
 
 
 def check_checkpoint(path: str | None, every: int | None, core: _core.Model, loss: Loss) -> None:

@@ -68,6 +68,11 @@ class CrossEntropy(ClassLoss):
 
     def __post_init__(self) -> None:
         smoothing = check_label_smoothing(self.label_smoothing, "CrossEntropy")
+        if smoothing == 1:
+            warn(
+                "CrossEntropy: label_smoothing is 1, which gives images of all classes the same "
+                "target, so nothing is learned: label_smoothing=0.1"
+            )
         object.__setattr__(self, "label_smoothing", smoothing)
         self._check_classes()
 
@@ -197,10 +202,5 @@ def check_label_smoothing(value: object, caller: str) -> float:
     if not 0 <= smoothing <= 1:
         raise ValueError(
             f"{caller}: label_smoothing is {shown(value)}, expected a number from 0 to 1"
-        )
-    if smoothing == 1:
-        warn(
-            f"{caller}: label_smoothing is 1, which gives images of all classes the same target, "
-            "so nothing is learned: label_smoothing=0.1"
         )
     return smoothing

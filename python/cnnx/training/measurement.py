@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
+from cnnx.batch_arguments import all_finite
 from cnnx.distributed.communicator import Communicator
 from cnnx.metric_kinds import VALIDATION
 from cnnx.model.heads import core_heads
@@ -154,7 +155,10 @@ class Measurement:
         """Metrics of all images of batches, by name; raises as `measured_sums`."""
 
         def measure(batch: Batch) -> BatchMetrics:
-            return self._measured(self._check(*batch, function), ())
+            arrays = self._check(*batch, function)
+            if not all_finite(arrays[0]):
+                raise ValueError(f"{function}: x holds NaN or infinity, expected finite images")
+            return self._measured(arrays, ())
 
         parts = (batch_of(batch, function) for batch in batches)
         return self._named(measured_sums(parts, measure, function))

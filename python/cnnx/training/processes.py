@@ -17,7 +17,7 @@ from cnnx.distributed.lost import remember_checkpoint
 from cnnx.distributed.transport import CommunicationTimes, ShardTransport
 from cnnx.model.model import Model
 from cnnx.training.callback_base import Callback
-from cnnx.training.checkpoint import LoadedCheckpoint, load_checkpoint
+from cnnx.training.checkpoint import LoadedCheckpoint, load_checkpoint, refuse_unfinished
 from cnnx.training.checkpoint_metadata import pack
 from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import Progress
@@ -210,6 +210,14 @@ class Processes:
             run.stopped = any_of(run.stopped)
             if any_of(bool(self._arrived)):
                 raise KeyboardInterrupt
+
+    def refuse_unfinished(self, path: str) -> None:
+        """Refuse to begin a new run in a file that holds an unfinished run.
+
+        Raises:
+            FileExistsError: in all processes, if it does in process 0.
+        """
+        self.in_first(lambda: refuse_unfinished(path))
 
     def save(self, model: Model, path: str, write: Callable[[], object]) -> None:
         """Write a checkpoint in process 0, after a check that all have the same weights.

@@ -24,6 +24,8 @@ START: Position = (0, ())
 _SETTINGS = ("epochs", "batch_size", "shuffle", "augmentation", "validation", "checkpoint_every")
 _SAMPLED = 64  # images whose bytes enter a fingerprint
 _WEIGHTS = "sample_weight"  # checksum of the weights in a fingerprint, if there are any
+# Checksum of targets of several numbers for each image, which earlier versions did not write.
+_ALL_TARGETS = "all_targets"
 BATCH_SIZE = 64  # of a fit that is not told another one
 # In place of the fingerprint of a validation set in batches.
 IN_BATCHES = {"count": 0, "shape": [], "dtype": "batches", "targets": [], "checksum": 0}
@@ -234,7 +236,7 @@ def continued(run: Run, given: dict[str, Any]) -> Run:
 def fingerprint(arrays: Arrays) -> dict[str, Any]:
     """Fingerprint of a data set: shapes, dtype, and a checksum of labels and sampled images.
 
-    Images with weights have a checksum of these, too.
+    Images with masks or values, and those with weights, have a checksum of these, too.
     """
     pixels, _, targets, weights = arrays
     checksum = zlib.crc32(targets.tobytes()) if targets.ndim == 1 else 0
@@ -247,6 +249,7 @@ def fingerprint(arrays: Arrays) -> dict[str, Any]:
         "dtype": str(pixels.dtype),
         "targets": list(targets.shape),
         "checksum": checksum,
+        **({} if targets.ndim == 1 else {_ALL_TARGETS: zlib.crc32(targets.tobytes())}),
         **({} if weights is None else {_WEIGHTS: zlib.crc32(weights.tobytes())}),
     }
 
@@ -258,12 +261,13 @@ def _checked(value: object, name: str) -> dict[str, Any] | None:
     if isinstance(value, dict) and value:
         (_, first), *others = value.items()
         value = {"count": first, **dict(others)}
-    weighted = (_WEIGHTS,) if isinstance(value, dict) and _WEIGHTS in value else ()
-    names = ("count", "shape", "dtype", "targets", "checksum", *weighted)
+    keys = value if isinstance(value, dict) else {}
+    further = [each for each in (_ALL_TARGETS, _WEIGHTS) if each in keys]
+    names = ("count", "shape", "dtype", "targets", "checksum", *further)
     found = dict(members(value, name, names))
     count(found["count"], f"{name}.count")
     text(found["dtype"], f"{name}.dtype")
-    for checksum in ("checksum", *weighted):
+    for checksum in ("checksum", *further):
         count(found[checksum], f"{name}.{checksum}", 0, 2**32 - 1)
     for shape in ("shape", "targets"):
         for size in items(found[shape], f"{name}.{shape}", "a shape"):
@@ -278,6 +282,8 @@ def _form(fingerprint: dict[str, Any] | None) -> str:
 
 
 def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | None) -> None:
+    if given and own and _ALL_TARGETS not in own:
+        given = {name: each for name, each in given.items() if name != _ALL_TARGETS}
     if given == own:
         return
     form, own_form = _form(given), _form(own)
@@ -286,7 +292,7 @@ def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | N
             f"fit: {what} holds {form}, expected {own_form}, with which the run was started"
         )
     for name in given:
-        if name not in ("checksum", _WEIGHTS) and given[name] != own[name]:
+        if name not in ("checksum", _ALL_TARGETS, _WEIGHTS) and given[name] != own[name]:
             raise ValueError(
                 f"fit: {what} is another data set than the run was started with: its {name} is "
                 f"{given[name]}, expected {own[name]}"

@@ -232,6 +232,9 @@ class SingleSteps(NamedAttributes):
         """Update the parameters from `gradients`.
 
         `step` is `compute_gradients` and this, as one change of the model.
+
+        Raises:
+            FloatingPointError: if a gradient is NaN or infinite; the model is as before.
         """
         self._core.apply_gradients()
 

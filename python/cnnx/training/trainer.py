@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -145,7 +144,6 @@ class Trainer(SingleSteps):
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
         self._checkpoint: str | None = None  # file of the run, used when fit resumes it
-        self._fit_is_running = threading.Lock()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -284,11 +282,12 @@ class Trainer(SingleSteps):
 
         Raises:
             ValueError: if the data or a setting does not fit the model or the unfinished run, or
-                during another fit of this trainer.
+                during another fit of its model.
             FloatingPointError: if a loss is NaN or infinite, in which case the model is as before
                 that step; or if a weight is, after an epoch or before a checkpoint.
             OSError: if the checkpoint cannot be written, in which case the previous one is
-                untouched; or if a path cannot be read.
+                untouched; if it is a file of another kind or of an unfinished run; or if a path
+                cannot be read.
         """
         unfinished = self._run if epochs is None else None
         path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
@@ -305,7 +304,7 @@ class Trainer(SingleSteps):
             "checkpoint_every": checkpoint_every,
         }
         if unfinished is None:
-            run = self._new_run(given)
+            run = self._new_run(given, path)
         else:
             run, path = self._continued_run(unfinished, given), path or self._checkpoint
         is_new = run is not self._run
@@ -372,8 +371,10 @@ class Trainer(SingleSteps):
             check_batch_size(run.settings["batch_size"], self._recipe.shards)
         return images, held_out or own
 
-    def _new_run(self, settings: dict[str, Any]) -> Run:
+    def _new_run(self, settings: dict[str, Any], path: str | None) -> Run:
         last = self._run
+        if path is not None and path != self._checkpoint:
+            self._processes.refuse_unfinished(path)
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint))

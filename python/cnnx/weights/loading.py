@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from cnnx._core import FormatError
 from cnnx.arguments import FloatArray, boolean, listed, path_of, shown
 from cnnx.model.model import Model
@@ -135,6 +137,11 @@ def load_into(
     for name, stored in report.pairs.items():
         layer, array = owners[name]
         values[name] = layer.converted(array, arrays[stored])
+        if not np.isfinite(values[name]).all():
+            raise FormatError(
+                f"{place}: {stored} holds NaN, or a number that is infinite in float32, expected "
+                "finite weights"
+            )
     parameters, buffers = model.parameters, model.buffers
     for name, value in values.items():
         (parameters if name in parameters else buffers)[name] = value

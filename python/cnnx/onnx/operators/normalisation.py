@@ -29,6 +29,11 @@ def _batch_norm(call: Call) -> Activation:
     value = call.activation()
     if call.integer("spatial", 1) != 1:
         raise RefusedError("normalises every pixel by itself, expected spatial 1")
+    if call.integer("training_mode", 0) != 0:
+        raise RefusedError(
+            "normalises by the statistics of the batch, expected training_mode 0: export the "
+            "network for inference"
+        )
     epsilon = call.number("epsilon", 1e-5)
     count = value.onnx_shape[1] if len(value.axes) > 1 else 1
     has_pixels = len(value.shape) == 3 and count == value.channels

@@ -1,0 +1,149 @@
+// Numbers that no call can mean, and targets that change during an epoch, are refused.
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/error.h"
+#include "cnnx/image.h"
+#include "cnnx/layers.h"
+#include "cnnx/model.h"
+#include "cnnx/operator.h"
+#include "cnnx/trainer.h"
+#include "xo_samples.h"
+
+namespace {
+
+using namespace cnnx::layers;
+using cnnx::EpochOptions;
+using cnnx::Model;
+using cnnx::Trainer;
+
+constexpr int64_t kSize = 16, kCount = 8;
+constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+
+Model small_model() {
+  return Model({Conv2d(4, 3), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
+}
+
+void numbers_that_no_checkpoint_can_hold() {
+  Model model = small_model();
+  Trainer trainer(model);
+  const cnnx::test::Samples<kCount> samples;
+  const int64_t beyond = int64_t{1} << 53;
+  trainer.begin_schedule(beyond - 1, beyond - 1);
+  const char* sentence = "expected at least 1 and less than 2^53";
+  CHECK_THROWS(std::invalid_argument, sentence, trainer.begin_schedule(1, beyond));
+  CHECK_THROWS(std::invalid_argument, sentence, trainer.begin_schedule(kMost, 1));
+  CHECK_THROWS(std::invalid_argument, sentence, trainer.extend_schedule(beyond));
+  CHECK_THROWS(std::invalid_argument, sentence,
+               trainer.fit(samples.images(), samples.targets(), kMost));
+  EpochOptions options;
+  options.number = static_cast<uint64_t>(beyond);
+  CHECK_THROWS(std::invalid_argument, "begin_epoch: number is 9007199254740992, expected less",
+               trainer.begin_epoch(samples.images(), samples.targets(), options));
+  options.number = 0;
+  for (const int64_t first : {int64_t{-1}, kMost - kCount + 1}) {
+    options.first_image = first;
+    CHECK_THROWS(std::invalid_argument, "expected the number of an image",
+                 trainer.begin_epoch(samples.images(), samples.targets(), options));
+  }
+}
+
+void labels_that_change_during_an_epoch() {
+  Model model = small_model();
+  cnnx::Loss loss;
+  loss.class_weights = {1.0f, 2.0f};
+  Trainer plain(model), weighted(model, cnnx::Adam{}, loss);
+  for (Trainer* trainer : {&plain, &weighted}) {
+    for (const bool prefetch : {false, true}) {
+      for (const int64_t wrong : {int64_t{2}, int64_t{-1000000}, int64_t{1} << 32, kLeast, kMost}) {
+        cnnx::test::Samples<kCount> samples;
+        EpochOptions options;
+        options.batch_size = 2;
+        options.prefetch = prefetch;
+        cnnx::Epoch epoch = trainer->begin_epoch(samples.images(), samples.targets(), options);
+        CHECK(epoch.advance());
+        for (int64_t& label : samples.labels) label = wrong;
+        CHECK_THROWS(std::invalid_argument, "is out of range, expected 0 to 1", [&] {
+          while (epoch.advance()) {
+          }
+          return 0;
+        }());
+      }
+    }
+  }
+}
+
+void labels_that_stand_for_none_inside() {
+  Model model = small_model();
+  Trainer trainer(model);
+  cnnx::test::Samples<kCount> samples;
+  samples.labels[0] = kLeast;
+  CHECK_THROWS(std::invalid_argument, "at row 0 is out of range, expected 0 to 1",
+               trainer.step(samples.images(), samples.targets()));
+  CHECK_THROWS(std::invalid_argument, "at row 0 is out of range, expected 0 to 1",
+               trainer.evaluate(samples.images(), samples.targets()));
+}
+
+void counts_of_images() {
+  const Model model = small_model();
+  const cnnx::test::Samples<kCount> samples;
+  std::vector<float> outputs = model.run(samples.images());
+  for (const int64_t count : {int64_t{-1}, kMost})
+    CHECK_THROWS(std::invalid_argument, "expected a number of images",
+                 (model.outputs_to_probabilities(outputs.data(), count), 0));
+  CHECK_THROWS(std::invalid_argument, "outputs is a null pointer",
+               (model.outputs_to_probabilities(nullptr, 1), 0));
+  for (const int64_t repetitions : {int64_t{0}, int64_t{-1}})
+    CHECK_THROWS(std::invalid_argument, "repetitions is",
+                 model.layer_times(samples.images(), repetitions));
+}
+
+void gradients_that_are_not_finite() {
+  Model model = small_model();
+  Trainer trainer(model);
+  const cnnx::test::Samples<kCount> samples;
+  std::vector<float> pixels(kCount * kSize * kSize, std::numeric_limits<float>::quiet_NaN());
+  const std::vector<std::byte> before = model.to_bytes();
+  trainer.compute_gradients(cnnx::ImageBatch(pixels.data(), kCount), samples.targets());
+  CHECK_THROWS(cnnx::NotFiniteError, "apply_gradients: the gradient of conv2d_1.weight holds NaN",
+               (trainer.apply_gradients(), 0));
+  CHECK(model.to_bytes() == before);
+  trainer.compute_gradients(samples.images(), samples.targets());
+  trainer.apply_gradients();
+  CHECK(model.to_bytes() != before);
+}
+
+void handles_without_an_object() {
+  Model model = small_model();
+  CHECK_THROWS(std::invalid_argument, "distribute: exchange is a null pointer",
+               (Trainer(model).distribute(0, 1, nullptr), 0));
+  cnnx::Operator op(ReLU(), {{1, 2, 2, 1}});
+  const cnnx::Operator other = std::move(op);
+  CHECK(other.output_shape() == cnnx::Shape({1, 2, 2, 1}));
+  const char* sentence = "operator: it was moved from";
+  CHECK_THROWS(std::invalid_argument, sentence, op.output_shape());
+  CHECK_THROWS(std::invalid_argument, sentence, op.parameters());
+  CHECK_THROWS(std::invalid_argument, sentence, op.buffers());
+  CHECK_THROWS(std::invalid_argument, sentence, op.backward_reads_input());
+  CHECK_THROWS(std::invalid_argument, sentence, op.backward_reads_output());
+  CHECK_THROWS(std::invalid_argument, sentence, (op.forward({}), 0));
+  CHECK_THROWS(std::invalid_argument, sentence, (op.backward({}), 0));
+}
+
+}  // namespace
+
+int main() {
+  numbers_that_no_checkpoint_can_hold();
+  labels_that_change_during_an_epoch();
+  labels_that_stand_for_none_inside();
+  counts_of_images();
+  gradients_that_are_not_finite();
+  handles_without_an_object();
+  return cnnx::test::finish("wrong_numbers_test");
+}
