@@ -191,6 +191,18 @@ OTHERS = [
                 "x holds 8 images, but names 1, expected one for each image",
             ),
             (
+                "no images",
+                lambda: anything.data.Dataset(0.5, Y, 2),
+                TypeError,
+                "x is 0.5, expected an array of NumPy",
+            ),
+            (
+                "one name for all",
+                lambda: anything.data.Dataset(X, Y, 2, names="a.png"),
+                TypeError,
+                "names is 'a.png', expected names of files",
+            ),
+            (
                 "halves",
                 lambda: anything.data.Dataset(X, Y + 0.5, 3),
                 TypeError,
@@ -214,6 +226,43 @@ OTHERS = [
                 ValueError,
                 "classes is 0, expected an integer >= 1",
             ),
+        )
+    ),
+    *(
+        Case(
+            f"progress of {name}",
+            run,
+            TypeError,
+            re.compile(rf"{name}: progress takes \(.*\), expected two numbers of steps"),
+        )
+        for name, run in (
+            (
+                "check_training",
+                lambda: anything.doctor.check_training(MODEL, X, Y, progress=lambda _: None),
+            ),
+            (
+                "suspect_labels",
+                lambda: anything.doctor.suspect_labels(X, Y, progress=lambda: None),
+            ),
+        )
+    ),
+    Case(
+        "maps of no images",
+        lambda: cnnx.explain.feature_maps(MODEL, X[:0]),
+        ValueError,
+        "feature_maps: x holds no images, expected at least one",
+    ),
+    Case(
+        "maps of NaN",
+        lambda: cnnx.explain.feature_maps(MODEL, np.full((16, 16, 1), np.nan)),
+        ValueError,
+        re.compile(r"feature_maps: the output of \w+ holds NaN or infinity, expected finite .*"),
+    ),
+    *(
+        Case(f"empty path, {name}", run, ValueError, f"{name}: x is '', expected a path")
+        for name, run in (
+            ("fit", lambda: TRAINER.fit("", epochs=1)),
+            ("calibrate", lambda: cnnx.evaluation.calibrate(MODEL, "")),
         )
     ),
     Case(

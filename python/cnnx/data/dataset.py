@@ -70,13 +70,19 @@ class Dataset:
             if part is not None and not isinstance(part, Dataset):
                 raise TypeError(f"Dataset: {name} is {shown(part)}, expected a Dataset or None")
         _check_classes(self.classes)
+        for name in ("x", "y"):
+            array: object = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.ndim == 0:
+                raise TypeError(f"Dataset: {name} is {shown(array)}, expected an array of NumPy")
+        if not isinstance(self.names, (tuple, list)):
+            raise TypeError(f"Dataset: names is {shown(self.names)}, expected names of files")
         for name, given in (("y", self.y), ("names", self.names)):
             if len(given) != len(self.x) and (name == "y" or given):
                 raise ValueError(
                     f"Dataset: x holds {len(self.x):,} images, but {name} {len(given):,}, expected "
                     "one for each image"
                 )
-        if isinstance(self.y, np.ndarray) and self.y.dtype.kind not in "iu":
+        if self.y.dtype.kind not in "iu":
             raise TypeError(
                 f"Dataset: y has dtype {self.y.dtype}, expected labels or masks: integers"
             )

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, at_least, check_function, rectangular_array, shown
+from cnnx.arguments import (
+    FloatArray,
+    at_least,
+    check_function,
+    check_signature,
+    rectangular_array,
+    shown,
+)
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Labels, Pixels
 from cnnx.doctor.confident_learning import LabelIssues, label_issues
@@ -76,6 +83,7 @@ def suspect_labels(
     at_least(1, epochs, "suspect_labels", "epochs")
     at_least(0, seed, "suspect_labels", "seed")
     check_function(progress, "suspect_labels", "progress", "a function of two numbers of steps")
+    check_signature(progress, 2, "suspect_labels: progress", "two numbers of steps")
     labels = _labels(y, folds)
     how = _MANY if len(labels) >= _MANY_IMAGES else _FEW
     images = _reduced(_pixels(x, len(labels)), how)

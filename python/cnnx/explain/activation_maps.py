@@ -181,7 +181,8 @@ def feature_maps(model: Model, x: ImageLike, *, layer: str | None = None) -> Flo
 
     Raises:
         TypeError: if `model` is no model.
-        ValueError: if `x` does not fit the model, or the layer is unknown or has no maps.
+        ValueError: if `x` does not fit the model or has no images, the layer is unknown or has no
+            maps, or these are not finite.
 
     Example:
         >>> import cnnx
@@ -192,6 +193,13 @@ def feature_maps(model: Model, x: ImageLike, *, layer: str | None = None) -> Flo
     check_model(model, "feature_maps")
     layer = map_layer(model, layer, "feature_maps")
     maps = model.layer_outputs(x, [layer])[layer]
+    if len(maps) == 0:
+        raise ValueError("feature_maps: x holds no images, expected at least one")
+    if not np.isfinite(maps).all():
+        raise ValueError(
+            f"feature_maps: the output of {layer} holds NaN or infinity, expected finite images "
+            "and weights"
+        )
     single = maps.ndim == 3
     tiled = np.stack([_tiled(_scaled(own)) for own in (maps[np.newaxis] if single else maps)])
     return tiled[0] if single else tiled

@@ -216,6 +216,8 @@ def _opened(
         return given
     names = model.classes
     path = path_of(given, caller, "x")
+    if not path:
+        raise ValueError(f"{caller}: x is '', expected a path")
     classes = None if names is None else tuple(names)
     return open_source(path, classes, Decoding(communicator=communicator))
 
