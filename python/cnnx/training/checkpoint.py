@@ -130,13 +130,13 @@ def _history(plain: object) -> History:
     return History.of(columns)
 
 
-def refuse_unfinished(path: str) -> None:
+def refuse_unfinished(path: str | None) -> None:
     """Refuse to begin a new run in the checkpoint of another one that has not ended.
 
     Raises:
         FileExistsError: if the file holds one.
     """
-    if not Path(path).is_file():
+    if path is None or not Path(path).is_file():
         return
     try:
         run = load_checkpoint(path).run

@@ -211,8 +211,10 @@ class Processes:
             if any_of(bool(self._arrived)):
                 raise KeyboardInterrupt
 
-    def refuse_unfinished(self, path: str) -> None:
-        """Refuse to begin a new run in a file that holds an unfinished run.
+    def refuse_unfinished(self, path: str | None) -> None:
+        """Refuse to begin a new run in a file that holds an unfinished run; None is no file.
+
+        All processes call it, whether they have the file or not.
 
         Raises:
             FileExistsError: in all processes, if it does in process 0.

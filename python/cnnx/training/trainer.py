@@ -18,7 +18,7 @@ from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import check_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe, is_frozen
-from cnnx.training.fit_inputs import fit_data
+from cnnx.training.fit_inputs import FitData, fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
 from cnnx.training.head_losses import HeadLosses
@@ -265,8 +265,7 @@ class Trainer(SingleSteps):
                 stratified by class; the split depends only on the trainer's seed and the labels.
                 Of a Dataset or path its validation set is measured, without one its images. None
                 uses the validation set of a Dataset or path in x.
-            progress: called with a `Progress` after every step, and again after the validation of
-                an epoch.
+            progress: called with a `Progress` after every step and after an epoch's validation.
             verbose: whether to show the progress: a bar and a line per epoch on stderr, or a table
                 in a notebook. None shows it in a terminal or notebook only, and not beside a
                 `progress` or a callback that shows it.
@@ -274,8 +273,7 @@ class Trainer(SingleSteps):
                 with a state are part of the run; pass them again when resuming.
             checkpoint: file for `resume`, written at the beginning, after every epoch and at the
                 end, and replaced as a whole. After `resume`, None is the resumed file.
-            checkpoint_every: number of steps between checkpoints; None writes one after every
-                epoch.
+            checkpoint_every: number of steps between checkpoints; None is one after every epoch.
 
         Returns:
             `history`, including the epochs of earlier calls.
@@ -285,9 +283,8 @@ class Trainer(SingleSteps):
                 during another fit of its model.
             FloatingPointError: if a loss is NaN or infinite, in which case the model is as before
                 that step; or if a weight is, after an epoch or before a checkpoint.
-            OSError: if the checkpoint cannot be written, in which case the previous one is
-                untouched; if it is a file of another kind or of an unfinished run; or if a path
-                cannot be read.
+            OSError: if a path cannot be read, or the checkpoint, left as it was, cannot be written
+                or is a file of another kind or of an unfinished run.
         """
         unfinished = self._run if epochs is None else None
         path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
@@ -304,7 +301,7 @@ class Trainer(SingleSteps):
             "checkpoint_every": checkpoint_every,
         }
         if unfinished is None:
-            run = self._new_run(given, path)
+            run = self._new_run(given)
         else:
             run, path = self._continued_run(unfinished, given), path or self._checkpoint
         is_new = run is not self._run
@@ -319,11 +316,7 @@ class Trainer(SingleSteps):
         further = validation_metrics(self._outputs)
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None, further)
-        self._processes.check_same_fit(run, self.model, core, data, saves=path is not None)
-        if is_new:
-            run.data = data.fingerprints
-        else:
-            run.check_data(data.fingerprints)
+        self._check_run(run, data, path)
         if not (run.has_begun or run.is_over):
             self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
         self._run, self._checkpoint = run, path
@@ -353,6 +346,14 @@ class Trainer(SingleSteps):
         ).train()
         return self.history
 
+    def _check_run(self, run: Run, data: FitData, path: str | None) -> None:
+        self._processes.check_same_fit(run, self.model, self._core, data, saves=path is not None)
+        if run is self._run:
+            run.check_data(data.fingerprints)
+            return
+        self._processes.refuse_unfinished(None if path == self._checkpoint else path)
+        run.data = data.fingerprints
+
     def _images_of(
         self, x: Any, y: ArrayLike | None, sample_weight: Any, validation: Any, run: Run
     ) -> tuple[LabelledSet, LabelledSet | None]:
@@ -371,10 +372,8 @@ class Trainer(SingleSteps):
             check_batch_size(run.settings["batch_size"], self._recipe.shards)
         return images, held_out or own
 
-    def _new_run(self, settings: dict[str, Any], path: str | None) -> Run:
+    def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
-        if path is not None and path != self._checkpoint:
-            self._processes.refuse_unfinished(path)
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint))
