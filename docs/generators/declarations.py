@@ -58,7 +58,7 @@ def _without_blocks(source: str) -> str:
     """Source without forward declarations, checks of the compiler, and C++ in a C header."""
     parts = (
         r"#ifdef __cplusplus\n.*?#endif",
-        r"#if defined\(_GLIBCXX_DEBUG\)\n.*?#endif",
+        r"#if defined\(_GLIBCXX_\w+\).*?#endif",
         r"namespace \w+ \{\n((struct|class) \w+;\n)+\}.*?",
     )
     pattern = rf"^({'|'.join(parts)})\n"

@@ -49,7 +49,7 @@ def test_checks_a_newer_standard_and_another_compiler_change_nothing(
     ("flag", "missing"),
     [
         ("-D_GLIBCXX_DEBUG", "cnnx::built_with_GLIBCXX_DEBUG"),
-        ("-D_GLIBCXX_USE_CXX11_ABI=0", "cnnx::built_with_GLIBCXX_USE_CXX11_ABI_0"),
+        ("-D_GLIBCXX_USE_CXX11_ABI=0", "cnnx::built_with_CXX11_ABI_0"),
     ],
 )
 def test_other_containers_do_not_link(flag: str, missing: str, tmp_path: Path) -> None:

@@ -18,10 +18,9 @@ namespace {
 #endif
 #if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
 // The same with other strings.
-CNNX_API extern const char built_with_GLIBCXX_USE_CXX11_ABI_0;
+CNNX_API extern const char built_with_CXX11_ABI_0;
 namespace {
-[[gnu::used]] const char* const has_strings_of_GLIBCXX_USE_CXX11_ABI_0 =
-    &built_with_GLIBCXX_USE_CXX11_ABI_0;
+[[gnu::used]] const char* const has_strings_of_CXX11_ABI_0 = &built_with_CXX11_ABI_0;
 }
 #endif
 

@@ -9,7 +9,7 @@ namespace cnnx {
 const char built_with_GLIBCXX_DEBUG = 1;
 #endif
 #if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
-const char built_with_GLIBCXX_USE_CXX11_ABI_0 = 1;
+const char built_with_CXX11_ABI_0 = 1;
 #endif
 
 std::string to_string(const Shape& shape) {

@@ -48,7 +48,7 @@ class ModelMetadata:
     _core: CoreModel
 
     @property
-    def metadata(self) -> Texts:
+    def metadata(self) -> MutableMapping[str, str]:
         """Texts of your own that are saved with the model, such as its author, data and licence.
 
         `model.metadata[name] = text` changes one text. Assign a dictionary to replace all. Copies
