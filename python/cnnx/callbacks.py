@@ -244,7 +244,8 @@ class BestModel(_Best):
             )
         if path.is_dir():
             raise IsADirectoryError(f"BestModel: path is the folder {self.path!r}, expected a file")
-        refuse_other_kind(self.path, FileKind.MODEL, "BestModel: path")
+        if not trainer._replaces_files:
+            refuse_other_kind(self.path, FileKind.MODEL, "BestModel: path")
         refuse_custom_layers(
             trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
         )
@@ -281,7 +282,8 @@ class CSVLog(Callback):
         Raises:
             OSError: if the file cannot be written, or is an existing one that is no log.
         """
-        refuse_other_kind(self.path, FileKind.LOG, "CSVLog: path")
+        if not trainer._replaces_files:
+            refuse_other_kind(self.path, FileKind.LOG, "CSVLog: path")
         self._write("w", ["epoch", *vars(trainer.history)])
         for epoch in range(1, len(trainer.history) + 1):
             self._write_epoch(trainer.history, epoch)

@@ -148,6 +148,20 @@ def test_an_existing_run_is_not_replaced(run: Run, idx: Path) -> None:
     assert names(Path("a")) == sorted([*FILES, "notes.txt"])
 
 
+def test_a_refused_run_removes_nothing(run: Run, idx: Path) -> None:
+    assert run("train", idx, "--epochs", 1, *FAST, "--run-dir", "a").status == 0
+    before = {name: (Path("a") / name).read_bytes() for name in FILES}
+    words = ("train", idx, "--epochs", 1, "--shards", 8, "--batch-size", 4, "--overwrite")
+    for places in (
+        ("--run-dir", "a"),
+        ("--log", "a/log.csv", "--checkpoint", "a/run.ckpt", "--out", "new.cnnx"),
+    ):
+        run(*words, *places).refused("batch_size is 4, expected at least one image for each of")
+        assert {name: (Path("a") / name).read_bytes() for name in FILES} == before
+    run(*words[:-1], "--run-dir", "b").refused("batch_size is 4, expected at least one image")
+    assert not Path("b").exists()
+
+
 def test_folders_that_do_not_fit_are_refused(run: Run, idx: Path) -> None:
     Path("full").mkdir()
     Path("full/notes.txt").touch()

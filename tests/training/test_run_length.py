@@ -173,6 +173,12 @@ def test_another_trainer_begins_no_run_in_the_file_of_an_unfinished_one(tmp_path
     assert path.read_bytes() == before
     line = re.search(r"cnnx\.Trainer\.resume\(.*\)\.fit\(x, y\)", str(caught.value))
     assert line is not None
+    other = tmp_path / "other.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        start("constant", other, 2, progress=stopping_after(2))
+    with pytest.raises(FileExistsError, match="an unfinished run, in epoch 1 of 2"):
+        cnnx.Trainer.resume(other).fit(x, y, checkpoint=path)
+    assert path.read_bytes() == before
     assert len(eval(line[0], {"cnnx": cnnx, "x": x, "y": y})) == 2
     start("constant", path, 1)  # the run has finished
     path.write_bytes(before[:-100])  # nothing can be resumed

@@ -202,7 +202,6 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     )
     if arguments.folder is not None:
         arguments.saves_best = images.validation is not None or bool(arguments.validation)
-        in_first(lambda: arguments.folder.begin(arguments))
     return trainer, images
 
 
@@ -228,7 +227,7 @@ def _fit(
             "augmentation": augmentation_of(arguments.augment, shape, arguments.mixup),
             "checkpoint": arguments.checkpoint,
         }
-    in_first(lambda: _remove_replaced(arguments))
+    trainer._replaces_files = arguments.overwrite and arguments.resume is None
     with warnings.catch_warnings():
         # These sentences name a line of Python; the command has its own.
         warnings.filterwarnings("ignore", "fit: the run |fit: .* has a single", cnnx.Warning)
@@ -243,18 +242,14 @@ def _fit(
         )
 
 
-def _remove_replaced(arguments: argparse.Namespace) -> None:
-    """Remove files that --overwrite replaces and `fit` refuses: of other kinds or unfinished."""
-    for file in (arguments.log, arguments.checkpoint):
-        if arguments.overwrite and arguments.resume is None and file is not None:
-            file.unlink(missing_ok=True)
-
-
 def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
-    """Fine-tuning, early stopping, which also restores the best weights, best model and log."""
+    """Start of the folder, fine-tuning, early stopping with the best weights, best model, log."""
     from cnnx.callbacks import BestModel, CSVLog, EarlyStopping
+    from cnnx.cli.folder_start import FolderStart
 
     callbacks: list[Callback] = []
+    if arguments.folder is not None and arguments.resume is None:
+        callbacks.append(FolderStart(arguments.folder, arguments))  # first: others write there
     if arguments.recipe is not None:
         # The checkpoint of a resumed run has the settings.
         callbacks.append(fine_tuning_of(arguments.epochs or 2))

@@ -130,13 +130,18 @@ def _history(plain: object) -> History:
     return History.of(columns)
 
 
-def refuse_unfinished(path: str | None) -> None:
-    """Refuse to begin a new run in the checkpoint of another one that has not ended.
+def refuse_foreign(path: str, *, own: bool) -> None:
+    """Refuse to write checkpoints over a file of another kind or over another, unfinished run.
+
+    Args:
+        path: file of the checkpoints.
+        own: whether the trainer's run before wrote it.
 
     Raises:
-        FileExistsError: if the file holds one.
+        FileExistsError: if it is such a file.
     """
-    if path is None or not Path(path).is_file():
+    refuse_other_kind(path, FileKind.CHECKPOINT, "fit: checkpoint")
+    if own or not Path(path).is_file():
         return
     try:
         run = load_checkpoint(path).run
@@ -155,13 +160,11 @@ def check_checkpoint(path: str | None, every: int | None, core: _core.Model, los
 
     Raises:
         ValueError: if a file cannot hold the loss or a layer, or there is an interval and no file.
-        OSError: if the path is that of an existing file of another kind.
     """
     if path is None:
         if every is not None:
             raise ValueError(f"fit: checkpoint_every is {every}, expected a checkpoint=")
         return
-    refuse_other_kind(path, FileKind.CHECKPOINT, "fit: checkpoint")
     beginning = f"fit: checkpoint is {shown(path)}, but"
     if isinstance(loss, Custom):
         raise ValueError(

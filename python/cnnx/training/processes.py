@@ -17,7 +17,7 @@ from cnnx.distributed.lost import remember_checkpoint
 from cnnx.distributed.transport import CommunicationTimes, ShardTransport
 from cnnx.model.model import Model
 from cnnx.training.callback_base import Callback
-from cnnx.training.checkpoint import LoadedCheckpoint, load_checkpoint, refuse_unfinished
+from cnnx.training.checkpoint import LoadedCheckpoint, load_checkpoint, refuse_foreign
 from cnnx.training.checkpoint_metadata import pack
 from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import Progress
@@ -211,15 +211,15 @@ class Processes:
             if any_of(bool(self._arrived)):
                 raise KeyboardInterrupt
 
-    def refuse_unfinished(self, path: str | None) -> None:
-        """Refuse to begin a new run in a file that holds an unfinished run; None is no file.
+    def refuse_foreign(self, path: str, *, own: bool) -> None:
+        """Refuse to write checkpoints over a file of another kind or over another, unfinished run.
 
         All processes call it, whether they have the file or not.
 
         Raises:
-            FileExistsError: in all processes, if it does in process 0.
+            FileExistsError: in all processes, if it is such a file in process 0.
         """
-        self.in_first(lambda: refuse_unfinished(path))
+        self.in_first(lambda: refuse_foreign(path, own=own))
 
     def save(self, model: Model, path: str, write: Callable[[], object]) -> None:
         """Write a checkpoint in process 0, after a check that all have the same weights.

@@ -144,6 +144,7 @@ class Trainer(SingleSteps):
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
         self._checkpoint: str | None = None  # file of the run, used when fit resumes it
+        self._replaces_files = False  # as `cnnx train --overwrite` asks for
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -348,11 +349,12 @@ class Trainer(SingleSteps):
 
     def _check_run(self, run: Run, data: FitData, path: str | None) -> None:
         self._processes.check_same_fit(run, self.model, self._core, data, saves=path is not None)
+        if path is not None and not self._replaces_files:
+            self._processes.refuse_foreign(path, own=path == self._checkpoint)
         if run is self._run:
             run.check_data(data.fingerprints)
-            return
-        self._processes.refuse_unfinished(None if path == self._checkpoint else path)
-        run.data = data.fingerprints
+        else:
+            run.data = data.fingerprints
 
     def _images_of(
         self, x: Any, y: ArrayLike | None, sample_weight: Any, validation: Any, run: Run
