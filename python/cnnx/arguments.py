@@ -327,8 +327,28 @@ def check_function(value: object, function: str, argument: str, expected: str) -
         raise TypeError(f"{function}: {argument} is {shown(value)}, expected {expected}")
 
 
+def check_function_of(
+    value: object, function: str, argument: str, count: int, expected: str
+) -> None:
+    """Refuse a value that cannot be called with `count` arguments; None is no function to call.
+
+    Args:
+        value: value of the argument.
+        function: function of cnnx, for the error.
+        argument: name of the argument.
+        count: number of arguments of the value's calls.
+        expected: those arguments, in words.
+
+    Raises:
+        TypeError: if it is not callable, or its signature is known and takes other arguments.
+    """
+    check_function(value, function, argument, f"a function of {expected}")
+    if value is not None:
+        check_signature(value, count, f"{function}: {argument}", expected)
+
+
 def check_signature(function: Any, count: int, beginning: str, expected: str) -> None:
-    """Refuse a function that cannot be called with `count` arguments; None is none.
+    """Refuse a function that cannot be called with `count` arguments.
 
     Raises:
         TypeError: if its signature is known and takes other arguments.

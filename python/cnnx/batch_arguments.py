@@ -78,11 +78,20 @@ def _white(dtype: np.dtype[Any], most: object) -> object:
     return np.iinfo(np.uint16).max if dtype == np.uint16 else most
 
 
-def all_finite(pixels: NDArray[np.uint8] | FloatArray) -> bool:
-    """Whether no value is NaN or infinite; without a temporary array."""
+def refuse_not_finite(pixels: NDArray[np.uint8] | FloatArray, beginning: str) -> None:
+    """Refuse images with NaN or an infinite value; without a temporary array.
+
+    Args:
+        pixels: images.
+        beginning: of the error, such as "predict: x".
+
+    Raises:
+        ValueError: if there is one.
+    """
     if pixels.dtype == np.uint8 or pixels.size == 0:
-        return True
-    return bool(np.isfinite(pixels.min()) and np.isfinite(pixels.max()))
+        return
+    if not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+        raise ValueError(f"{beginning} holds NaN or infinity, expected finite images")
 
 
 def exceeds_two(pixels: NDArray[Any]) -> bool:

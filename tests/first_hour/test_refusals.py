@@ -114,7 +114,7 @@ IMAGES = [
         "progress-bar",
         lambda: trainer().fit(X, Y, epochs=1, progress=True),
         TypeError,
-        "fit: progress is True, expected a function: progress=print",
+        "fit: progress is True, expected a function of one cnnx.Progress, such as print",
     ),
     Case(
         "mean-of-bytes",

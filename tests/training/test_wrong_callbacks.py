@@ -66,7 +66,7 @@ def test_two_writers_of_one_file_are_refused(
 
 
 def test_arguments_of_a_function_for_the_progress_are_checked_before_the_fit() -> None:
-    with pytest.raises(TypeError, match=r"^fit: progress takes \(\), expected one argument, "):
+    with pytest.raises(TypeError, match=r"^fit: progress takes \(\), expected one cnnx.Progress"):
         fit(progress=lambda: None)
     shown: list[object] = []
     assert len(fit(progress=shown.append)) == 1
@@ -79,13 +79,12 @@ def test_arguments_of_a_function_for_the_progress_are_checked_before_the_fit() -
         (3, "fit: Odd.state() is 3, expected a dict"),
         (
             {"a": {"b": {1, 2}}},
-            "fit: checkpoint cannot hold the state of Odd: run.callbacks.0.1.a.b is {1, 2}, "
+            "fit: checkpoint cannot hold the state of Odd: state.a.b is {1, 2}, "
             "expected plain values and arrays",
         ),
         (
             {"a": {1: "b"}},
-            "fit: checkpoint cannot hold the state of Odd: run.callbacks.0.1.a has the name 1, "
-            "expected text",
+            "fit: checkpoint cannot hold the state of Odd: state.a has the name 1, expected text",
         ),
     ],
 )

@@ -239,7 +239,6 @@ std::vector<float> Model::probabilities(const ImageBatch& images) const {
 }
 
 void Model::warm_up(int64_t count) const {
-  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_batch_size(count, "warm_up", "count");
   const std::vector<float> pixels = zeros(count, input_shape());
   const std::vector<float> outputs = run({pixels.data(), count});

@@ -21,6 +21,7 @@
 #include "io/json_view.h"
 #include "io/model_file.h"
 #include "io/text.h"
+#include "runtime/exact_count.h"
 #include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 
@@ -35,9 +36,8 @@ std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
 
 constexpr const char* kMetadataKey = "cnnx.notes";
-constexpr int64_t kMostShards = 65536;            // as TrainerOptions
-constexpr int64_t kMostSlots = 2;                 // of any optimizer
-constexpr int64_t kMostCount = int64_t{1} << 53;  // far from an overflow of further steps
+constexpr int64_t kMostShards = 65536;  // as TrainerOptions
+constexpr int64_t kMostSlots = 2;       // of any optimizer
 
 std::string slot_prefix(std::size_t slot) {
   return prefix() + "slot_" + std::to_string(slot + 1) + ".";
@@ -170,7 +170,7 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   view.allow_only(
       {"optimizer_step", "gradients_computed", "slots", "averages", "shards", "schedule"});
   const auto count = [](const JsonView& object, const char* member) {
-    return object.at(member).integer(0, kMostCount);
+    return object.at(member).integer(0, runtime::kMostExactCount);
   };
   position_.optimizer.step = count(view, "optimizer_step");
   position_.gradients_computed = static_cast<uint64_t>(count(view, "gradients_computed"));

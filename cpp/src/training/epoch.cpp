@@ -10,6 +10,7 @@
 #include "data/image.h"
 #include "data/shuffle.h"
 #include "runtime/check_settings.h"
+#include "runtime/exact_count.h"
 #include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "runtime/thread_scope.h"
@@ -119,8 +120,7 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   runtime::check_settings(std::string(caller) + ": ", options);
   training::BatchSource source(*this->state(), images, targets, options.rows, caller);
-  constexpr uint64_t kMost = uint64_t{1} << 53;  // beyond, a checkpoint would round it
-  if (options.number >= kMost) {
+  if (options.number >= static_cast<uint64_t>(runtime::kMostExactCount)) {
     throw std::invalid_argument(std::string(caller) + ": number is " +
                                 std::to_string(options.number) + ", expected less than 2^53");
   }

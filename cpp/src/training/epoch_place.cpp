@@ -7,15 +7,16 @@
 
 #include "cnnx/error.h"
 #include "cnnx/trainer.h"
+#include "runtime/exact_count.h"
 
 namespace cnnx {
 namespace {
 
 constexpr const char* kPlace = "epoch_place";
-constexpr double kMost = 9007199254740992.0;  // up to 2^53 doubles are exact counts
 
 bool is_count(double value) {
-  return value >= 0 && value <= kMost && value == static_cast<double>(static_cast<int64_t>(value));
+  return value >= 0 && value <= static_cast<double>(runtime::kMostExactCount) &&
+         value == static_cast<double>(static_cast<int64_t>(value));
 }
 
 bool is_weight(double value) { return value >= 0 && std::isfinite(value); }

@@ -16,6 +16,7 @@
 #include "data/image.h"
 #include "graph/int8_weights.h"
 #include "graph/model_state.h"
+#include "runtime/exact_count.h"
 #include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "training/batch_source.h"
@@ -69,8 +70,7 @@ const std::shared_ptr<graph::ModelState>& without_int8_weights(
   return model;
 }
 
-// Checkpoints have numbers as doubles.
-bool fits_checkpoint(int64_t number) { return number >= 1 && number < (int64_t{1} << 53); }
+bool fits_checkpoint(int64_t number) { return number >= 1 && number < runtime::kMostExactCount; }
 
 std::shared_ptr<TrainerState> new_state(const std::shared_ptr<graph::ModelState>& model,
                                         const OptimizerSettings& optimizer, const Loss& loss,
@@ -235,7 +235,6 @@ void Trainer::check_finite() const {
 }
 
 void Trainer::observe(double measure) {
-  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const TrainerLock lock(state()->mutex);
   cnnx::observe(state()->schedule, measure, state()->schedule_state);
 }

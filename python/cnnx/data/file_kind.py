@@ -36,15 +36,6 @@ def refuse_other_kind(path: str, kind: FileKind, argument: str) -> None:
     Raises:
         FileExistsError: if it is such a file.
     """
-    if holds_other_kind(path, kind):
-        raise FileExistsError(
-            f"{argument} is {shown(os.fspath(path))}, which exists and is not {kind.value}: choose "
-            "another path, or remove that file first"
-        )
-
-
-def holds_other_kind(path: str | os.PathLike[str], kind: FileKind) -> bool:
-    """Whether a file exists and holds something that is not of this kind."""
     start, header = b"", b""
     with suppress(OSError):  # which the writer meets as well
         if Path(path).is_file():
@@ -53,7 +44,11 @@ def holds_other_kind(path: str | os.PathLike[str], kind: FileKind) -> bool:
                 if start[8:9] == b"{":  # of a safetensors file
                     file.seek(8)
                     header = file.read(min(int.from_bytes(start[:8], "little"), _LONGEST_HEADER))
-    return start != b"" and not _matches(start, header, kind)
+    if start != b"" and not _matches(start, header, kind):
+        raise FileExistsError(
+            f"{argument} is {shown(os.fspath(path))}, which exists and is not {kind.value}: choose "
+            "another path, or remove that file first"
+        )
 
 
 def _matches(start: bytes, header: bytes, kind: FileKind) -> bool:

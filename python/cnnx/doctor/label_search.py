@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.arguments import (
     FloatArray,
     at_least,
-    check_function,
-    check_signature,
+    check_function_of,
     rectangular_array,
     shown,
 )
@@ -82,8 +81,7 @@ def suspect_labels(
     at_least(2, folds, "suspect_labels", "folds")
     at_least(1, epochs, "suspect_labels", "epochs")
     at_least(0, seed, "suspect_labels", "seed")
-    check_function(progress, "suspect_labels", "progress", "a function of two numbers of steps")
-    check_signature(progress, 2, "suspect_labels: progress", "two numbers of steps")
+    check_function_of(progress, "suspect_labels", "progress", 2, "two numbers of steps")
     labels = _labels(y, folds)
     how = _MANY if len(labels) >= _MANY_IMAGES else _FEW
     images = _reduced(_pixels(x, len(labels)), how)

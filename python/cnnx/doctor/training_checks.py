@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import at_least, check_function, check_signature, real_array, rectangular_array
+from cnnx.arguments import at_least, check_function_of, real_array, rectangular_array
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.sample import spread
 from cnnx.model.model import Model
@@ -81,8 +81,7 @@ def check_training(
     """
     check_single_model(model, "check_training")
     at_least(0, seed, "check_training", "seed")
-    check_function(progress, "check_training", "progress", "a function of two numbers of steps")
-    check_signature(progress, 2, "check_training: progress", "two numbers of steps")
+    check_function_of(progress, "check_training", "progress", 2, "two numbers of steps")
     images = real_array(x, "check_training", "x")
     targets = rectangular_array(y, "check_training", "y")
     if images.ndim < 3 or targets.ndim < 1 or len(images) != len(targets) or not len(images):

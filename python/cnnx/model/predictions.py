@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
-from cnnx.batch_arguments import all_finite
+from cnnx.batch_arguments import refuse_not_finite
 
 # What a model predicts.
 Task: TypeAlias = Literal[
@@ -77,12 +77,11 @@ def refuse_nan(outputs: FloatArray, pixels: NDArray[np.uint8] | FloatArray, func
         FloatingPointError: if the outputs for finite images are NaN.
     """
     if outputs.size and math.isnan(outputs.item(outputs.argmax())):  # argmax finds NaN first
-        if all_finite(pixels):
-            raise FloatingPointError(
-                f"{function}: the model's outputs are NaN for finite images, expected numbers: "
-                "its training has diverged, or its weights are damaged"
-            )
-        raise ValueError(f"{function}: x holds NaN or infinity, expected finite images")
+        refuse_not_finite(pixels, f"{function}: x")
+        raise FloatingPointError(
+            f"{function}: the model's outputs are NaN for finite images, expected numbers: "
+            "its training has diverged, or its weights are damaged"
+        )
 
 
 def _kind(core: _core.Model) -> str:

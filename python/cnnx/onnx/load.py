@@ -59,8 +59,8 @@ def load(
     The model's arrays are images of shape (batch, height, width, channels), whatever the order of
     axes in the file. A scale and a shift of the image at the start of the network become the
     model's preprocessing. If they are those of pixels from 0 to 255, that is, a mean or a deviation
-    is above 20 and no mean is negative, they are divided by 255,
-    because cnnx divides integer pixels by 255 and expects floats in [0, 1].
+    is above 20 and no mean is negative, they are divided by 255, because cnnx divides integer
+    pixels by 255 and expects floats in [0, 1].
 
     Args:
         path: the file.

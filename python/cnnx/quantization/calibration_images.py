@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import path_of
-from cnnx.batch_arguments import all_finite
+from cnnx.batch_arguments import refuse_not_finite
 from cnnx.data.dataset import Dataset, ImageSet
 from cnnx.data.folder import FolderSet
 from cnnx.data.image_files import EXTENSIONS
@@ -56,8 +56,7 @@ def compared_images(images: Any, model: Model, function: str) -> CalibrationImag
     pixels, integers, _ = model._images(_some(images, model, function), f"{function}: images")
     if len(pixels) == 0:
         raise ValueError(f"{function}: images is empty, expected at least one image")
-    if not all_finite(pixels):
-        raise ValueError(f"{function}: images holds NaN or infinity, expected finite numbers")
+    refuse_not_finite(pixels, f"{function}: images")
     if len(pixels) > _MOST_COMPARED:  # of a tensor, which is converted as a whole
         pixels = pixels[evenly_spaced(len(pixels), _MOST_COMPARED)]
     return CalibrationImages(pixels, integers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,6 @@ from cnnx.training.run_state import Run
 from cnnx.training.weight_average import WeightAverage
 
 _REALS = "a list of real numbers"
-_CALLBACK = re.compile(r"^run\.callbacks\.(\d+)\.")  # in an error of `pack`
 _LONGEST_REASON = 400  # characters of an error message, which may quote the file
 
 _MODULES = (head_losses, loss_sum, losses, optimizers, schedules, segmentation_losses)
@@ -71,11 +69,19 @@ def save_checkpoint(
     metadata = {"recipe": recipe, "history": vars(history), "run": run.plain()}
     try:
         packed = pack(metadata)
-    except TypeError as error:
-        callback = _CALLBACK.search(str(error))
-        name = run.callbacks[int(callback[1])][0] if callback else "run"
-        raise TypeError(f"fit: checkpoint cannot hold the state of {name}: {error}") from None
+    except TypeError:
+        for name, state in run.callbacks:
+            _check_state(name, state)
+        raise
     core.save_checkpoint(path, *packed)
+
+
+def _check_state(callback: str, state: object) -> None:
+    """Name the callback whose state no checkpoint can hold."""
+    try:
+        pack({"state": state})
+    except TypeError as error:
+        raise TypeError(f"fit: checkpoint cannot hold the state of {callback}: {error}") from None
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> LoadedCheckpoint:

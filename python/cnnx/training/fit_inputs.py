@@ -11,7 +11,7 @@ import numpy as np
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import listed, shown
-from cnnx.batch_arguments import all_finite, warn_of_black_images
+from cnnx.batch_arguments import refuse_not_finite, warn_of_black_images
 from cnnx.data.dataset import Labels
 from cnnx.data.image_like import holds_images
 from cnnx.data.split import split
@@ -171,8 +171,7 @@ def _validation(
     arrays = check(held_out.x, held_out.y, held_out.sample_weight, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
-    if not all_finite(arrays[0]):
-        raise ValueError("fit: validation holds NaN or infinity, expected finite images")
+    refuse_not_finite(arrays[0], argument)
     check_some_weight(arrays[3], argument)
 
     def validate() -> dict[str, float]:

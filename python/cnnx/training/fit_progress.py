@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from cnnx.arguments import check_function, check_signature, shown
+from cnnx.arguments import check_function_of, shown
 from cnnx.data.progress import bar_maker
 from cnnx.drawing.notebook import in_notebook
 from cnnx.training.callback_base import Callback
@@ -154,8 +154,7 @@ def with_progress(
     Raises:
         TypeError: if verbose is neither None nor a boolean, or progress is no function.
     """
-    check_function(progress, "fit", "progress", "a function: progress=print")
-    check_signature(progress, 1, "fit: progress", "one argument, the cnnx.Progress")
+    check_function_of(progress, "fit", "progress", 1, "one cnnx.Progress, such as print")
     is_flag = isinstance(verbose, (bool, np.bool_, int)) and verbose in (True, False)
     if verbose is not None and not is_flag:
         raise TypeError(f"fit: verbose is {shown(verbose)}, expected True, False or None")

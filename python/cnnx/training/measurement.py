@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
-from cnnx.batch_arguments import all_finite
+from cnnx.batch_arguments import refuse_not_finite
 from cnnx.distributed.communicator import Communicator
 from cnnx.metric_kinds import VALIDATION
 from cnnx.model.heads import core_heads
@@ -156,8 +156,7 @@ class Measurement:
 
         def measure(batch: Batch) -> BatchMetrics:
             arrays = self._check(*batch, function)
-            if not all_finite(arrays[0]):
-                raise ValueError(f"{function}: x holds NaN or infinity, expected finite images")
+            refuse_not_finite(arrays[0], f"{function}: x")
             return self._measured(arrays, ())
 
         parts = (batch_of(batch, function) for batch in batches)
