@@ -296,8 +296,12 @@ class CSVLog(Callback):
         self._write("a", [epoch, *(values[epoch - 1] for values in vars(history).values())])
 
     def _write(self, mode: str, row: list[Any]) -> None:
-        with Path(self.path).open(mode, newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(row)
+        try:
+            with Path(self.path).open(mode, newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(row)
+        except OSError as error:  # of a write, which does not name the file
+            error.filename = self.path
+            raise
 
 
 class TensorBoardLog(Callback):

@@ -51,6 +51,20 @@ def test_predict_prints_the_most_probable_labels(
     assert prediction["probabilities"][names[order[0]]] == float(row.max())
 
 
+def test_a_name_with_a_tab_or_newline_leaves_lines_whole(
+    run: Run, classes: Path, tmp_path: Path
+) -> None:
+    cnnx.models.small((16, 16, 1), ["a\tb", "c\nd"]).save(tmp_path / "odd.cnnx")
+    shutil.copy(next((classes / "test" / "X").iterdir()), "odd\nfile.png")
+    outcome = run("predict", tmp_path / "odd.cnnx", "odd\nfile.png", "--top", 2)
+    (line,) = outcome.out.splitlines()
+    file, first, _, second, _ = line.split("\t")
+    assert file == "odd\\nfile.png"
+    assert {first, second} == {"a\\tb", "c\\nd"}
+    outcome = run("predict", tmp_path / "odd.cnnx", "odd\nfile.png", "--json")
+    assert set(json.loads(outcome.out)["probabilities"]) == {"a\tb", "c\nd"}
+
+
 @pytest.mark.usefixtures("restore_threads")
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_threads(run: Run, model: Path, classes: Path, command: str) -> None:

@@ -121,3 +121,8 @@ def test_an_evaluation_of_other_classes_is_refused(tmp_path: Path) -> None:
     evaluation = cnnx.evaluation.Evaluation([[0.2, 0.3, 0.5]], [1])
     with pytest.raises(ValueError, match="an evaluation of 3 classes, expected the model's 2"):
         cnnx.report.write(tmp_path / "a.html", model, evaluation)
+    other = cnnx.evaluation.Evaluation([[0.2, 0.8]], [1], classes=["O", "X"])
+    with pytest.raises(ValueError, match="the class 'O', expected the model's 'X' in its place"):
+        cnnx.report.write(tmp_path / "a.html", model, other)
+    assert not (tmp_path / "a.html").exists()
+    cnnx.report.write(tmp_path / "a.html", model, cnnx.evaluation.Evaluation([[0.2, 0.8]], [1]))

@@ -225,5 +225,5 @@ def test_colours_need_masks(tmp_path: Path) -> None:
     ):
         data.load(tmp_path / "set", classes=TABLE)
     root = write_masks(tmp_path / "masks", random_masks(2), coloured)
-    with pytest.raises(ValueError, match="open_source: classes: cat is 'red', expected a colour"):
+    with pytest.raises(ValueError, match="load: classes: cat is 'red', expected a colour"):
         data.load(root, classes={**TABLE, "cat": "red"})

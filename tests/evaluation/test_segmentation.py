@@ -131,3 +131,12 @@ def test_an_ignored_label_is_an_integer(ignore_index: Any) -> None:
 def test_a_wrong_matrix_is_refused(matrix: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         SegmentationEvaluation(matrix)
+
+
+def test_labels_that_are_all_ignored_are_refused() -> None:
+    model = cnnx.Model([cnnx.Conv2d(2, 3, padding="same")], input_shape=(8, 8, 1))
+    x, masks = np.zeros((2, 8, 8, 1), np.uint8), np.full((2, 8, 8), 255)
+    with pytest.raises(ValueError, match=r"every label in y is ignore_index, 255, expected others"):
+        evaluate_segmentation(model, x, masks, ignore_index=255)
+    masks[1, 0, 0] = 0
+    assert evaluate_segmentation(model, x, masks, ignore_index=255).positions == 1

@@ -89,7 +89,13 @@ OTHERS = [
         "decoding",
         lambda: anything.data.load("missing", decoding=3),
         TypeError,
-        "open_source: decoding is 3, expected a cnnx.data.Decoding",
+        "load: decoding is 3, expected a cnnx.data.Decoding",
+    ),
+    Case(
+        "path of a source",
+        lambda: anything.data.load(""),
+        ValueError,
+        "load: path is empty, expected a path",
     ),
     Case(
         "classes of a source",

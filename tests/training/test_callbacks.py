@@ -281,6 +281,12 @@ def test_the_csv_log_holds_the_history(tmp_path: Path) -> None:
     assert [float(line[1]) for line in lines] == trainer.history.loss
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_named_with_the_log() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        trainer_of().fit(x, y, epochs=1, callbacks=[CSVLog("/dev/full")])
+
+
 def test_the_event_log_holds_an_epoch_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("tensorboardX") is None:
         pytest.skip("tensorboardX is not installed")

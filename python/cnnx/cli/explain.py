@@ -18,6 +18,7 @@ from cnnx.cli.image_arguments import (
 from cnnx.cli.image_outputs import output_files
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
+from cnnx.cli.tab_separated import tab_separated
 from cnnx.cli.task import SEGMENTATION
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _explain(
     for file, content in zip(files, explained.contents, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(str(file), [content])
-    print(image.path, explained.label, f"{explained.number:.4f}", *files, sep="\t")
+    print(tab_separated([image.path, explained.label, f"{explained.number:.4f}", *map(str, files)]))
     return True
 
 

@@ -21,6 +21,7 @@ from cnnx.cli.option_types import positive_integer
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import in_each, in_first
 from cnnx.cli.shared_options import add_threads, use_threads
+from cnnx.cli.tab_separated import tab_separated
 from cnnx.cli.task import SEGMENTATION
 from cnnx.launcher import started_processes
 
@@ -197,8 +198,9 @@ def _line(name: str, probabilities: dict[str, float], top: int | None, *, as_jso
     if as_json:
         chosen = list(probabilities) if top is None else order[:top]
         return _json(name, order[0], probabilities, chosen)
-    cells = [f"{each}\t{probabilities[each]:.4f}" for each in order[: top or 1]]
-    return "\t".join([name, *cells])
+    best = order[: top or 1]
+    cells = [cell for each in best for cell in (each, f"{probabilities[each]:.4f}")]
+    return tab_separated([name, *cells])
 
 
 def _json(name: str, label: str, probabilities: dict[str, float], chosen: list[str]) -> str:

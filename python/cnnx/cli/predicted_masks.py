@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnx.cli.tab_separated import tab_separated
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -48,8 +50,9 @@ def predict_mask(
     order = np.argsort(-counts, kind="stable").tolist()
     names = classifier.names
     if not as_json:
-        cells = [f"{names[k]}\t{counts[k] / pixels:.4f}" for k in order[: top or 1]]
-        return "\t".join([image.path, *cells])
+        most = order[: top or 1]
+        cells = [cell for k in most for cell in (names[k], f"{counts[k] / pixels:.4f}")]
+        return tab_separated([image.path, *cells])
     chosen = range(len(names)) if top is None else order[:top]
     line: dict[str, Any] = {
         "file": image.path,

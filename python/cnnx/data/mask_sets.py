@@ -25,6 +25,7 @@ def mask_sets(
     path: Path,
     classes: Classes | Mapping[str, Any] | None = None,
     decoding: Decoding = Decoding(),
+    function: str = "open_source",
 ) -> dict[str, MaskSet]:
     """Sets by the names train, validation and test; empty if there are no images with masks.
 
@@ -32,6 +33,7 @@ def mask_sets(
         path: as for `open_source`.
         classes: as for `open_source`.
         decoding: settings of decoding image files.
+        function: named in errors of `classes`.
 
     Raises:
         FormatError: if a file has no other, or folders or lists of classes are ambiguous.
@@ -42,7 +44,7 @@ def mask_sets(
         return {}
     fixed: Classes | None = None
     if isinstance(classes, Mapping):
-        table: ClassTable | None = given_table(classes, "open_source")
+        table: ClassTable | None = given_table(classes, function)
     else:
         root = folders["train"].root
         table, fixed = table_beside([root, root.parent]), classes

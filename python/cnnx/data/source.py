@@ -74,30 +74,38 @@ def open_source(
         OSError: if it cannot be opened.
         ImportError: if it has image files and Pillow is not installed.
     """
-    name = path_of(path, "open_source")
+    return _opened(path, classes, decoding, "open_source")
+
+
+def _opened(
+    path: str | os.PathLike[str],
+    classes: Classes | Mapping[str, Any] | None,
+    decoding: Decoding,
+    function: str,
+) -> Source:
+    """The source of `open_source`, by a function that is named in errors."""
+    name = path_of(path, function)
     if not name:  # Path would take it for the current folder
-        raise ValueError("open_source: path is empty, expected a path")
+        raise ValueError(f"{function}: path is empty, expected a path")
     path = Path(name)
     if not isinstance(decoding, Decoding):
-        raise TypeError(
-            f"open_source: decoding is {shown(decoding)}, expected a cnnx.data.Decoding"
-        )
+        raise TypeError(f"{function}: decoding is {shown(decoding)}, expected a cnnx.data.Decoding")
     if is_integer(classes):
         classes = int(classes)  # type: ignore[arg-type]  # of NumPy's integers
         if not 1 <= classes <= _MOST_CLASSES:
             raise ValueError(
-                f"open_source: classes is {shown(classes)}, expected 1 to {_MOST_CLASSES}"
+                f"{function}: classes is {shown(classes)}, expected 1 to {_MOST_CLASSES}"
             )
     elif isinstance(classes, (list, tuple)):
         classes = tuple(classes)
     elif classes is not None and not isinstance(classes, Mapping):
-        raise TypeError(f"open_source: classes is {shown(classes)}, expected names or their number")
-    masks = mask_sets(path, classes, decoding)
+        raise TypeError(f"{function}: classes is {shown(classes)}, expected names or their number")
+    masks = mask_sets(path, classes, decoding, function)
     if masks:
         return Source(**masks)
     if isinstance(classes, Mapping):
         raise TypeError(
-            f"open_source: classes is {shown(classes)}, expected names, because {path} has no "
+            f"{function}: classes is {shown(classes)}, expected names, because {path} has no "
             "folders images and masks"
         )
     arrays = array_sets(path, classes, decoding)
@@ -172,4 +180,4 @@ def load(
         trainer.fit(mnist.x, mnist.y, epochs=3)
         trainer.evaluate(mnist.test.x, mnist.test.y)
     """
-    return open_source(path_of(path, "load"), classes, decoding).load(input_shape, resize)
+    return _opened(path, classes, decoding, "load").load(input_shape, resize)

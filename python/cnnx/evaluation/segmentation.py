@@ -251,8 +251,8 @@ def evaluate_segmentation(
 
     Raises:
         TypeError: if the images are in none of the forms, or the labels are not integers.
-        ValueError: if the images or labels do not fit the model, or it predicts no class for each
-            position.
+        ValueError: if the images or labels do not fit the model, it predicts no class for each
+            position, or every label is `ignore_index`.
         FloatingPointError: if the model's outputs are not finite.
         OSError: if a path cannot be read.
 
@@ -279,6 +279,11 @@ def evaluate_segmentation(
         accuracies += _count(model, batch.x, batch.y, ignore_index, counts)
     if not accuracies:
         raise ValueError("evaluate_segmentation: there are no images, expected at least one")
+    if not counts.matrix.any():
+        raise ValueError(
+            f"evaluate_segmentation: every label in y is ignore_index, {ignore_index}, expected "
+            "others, too"
+        )
     return SegmentationEvaluation(
         counts.matrix, model.classes, count=len(accuracies), image_accuracies=accuracies
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from cnnx.arguments import path_of, shown
@@ -134,7 +134,7 @@ def _measured(model: Model, data: Any) -> Measured:
 
 
 def _of_own_classes(model: Model, data: _Own) -> _Own:
-    """`data` if it is an evaluation of as many classes or values as the model has."""
+    """`data` if it is an evaluation of the model's classes, or of as many values as it has."""
     if isinstance(data, RegressionEvaluation):
         what, given, own = "values", data.targets.shape[1], math.prod(model.output_shape)
     else:
@@ -143,4 +143,18 @@ def _of_own_classes(model: Model, data: _Own) -> _Own:
         raise ValueError(
             f"write: data is an evaluation of {given} {what}, expected the model's {own}"
         )
+    if not isinstance(data, RegressionEvaluation):
+        _refuse_other_names(data.classes, model.classes or ())
     return data
+
+
+def _refuse_other_names(given: Sequence[str], own: Sequence[str]) -> None:
+    """Refuse names of other classes; an evaluation without names has their numbers."""
+    if len(own) != len(given) or [*given] == [str(label) for label in range(len(given))]:
+        return
+    for name, expected in zip(given, own, strict=True):
+        if name != expected:
+            raise ValueError(
+                f"write: data is an evaluation with the class {shown(name)}, expected the model's "
+                f"{shown(expected)} in its place"
+            )
