@@ -108,6 +108,9 @@ function(cnnx_compile_kernels target)
     if(CNNX_SANITIZED_ISA AND NOT level IN_LIST CNNX_SANITIZED_ISA)
       # Compiled for the linker alone: a process runs the kernels of one instruction set, and those of integers and bfloat16 of one each.
       cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-O0> $<$<CONFIG:Sanitized>:-fno-sanitize=all>)
+    else()
+      # AddressSanitizer reports the access through such a pointer; a check of each pointer takes 40 % of the compile time.
+      cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-fno-sanitize=null,object-size,pointer-overflow>)
     endif()
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level} ${definitions})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
