@@ -73,6 +73,26 @@ def test_a_generator_lasts_one_epoch(samples: tuple[Any, Any]) -> None:
         trainer.fit(iter(Batches(x, y)), epochs=2)
 
 
+def test_a_resumed_epoch_needs_a_new_generator(samples: tuple[Any, Any]) -> None:
+    x, y = samples
+
+    def generator() -> Iterator[tuple[Any, Any]]:
+        yield from Batches(x, y).parts
+
+    def interrupt(progress: cnnx.Progress) -> None:
+        if progress.step == 1:
+            raise KeyboardInterrupt
+
+    whole, trainer, used = cnnx.Trainer(build()), cnnx.Trainer(build()), generator()
+    whole.fit(generator(), epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(used, epochs=1, progress=interrupt)
+    with pytest.raises(ValueError, match="a generator that has begun, expected a new one: a res"):
+        trainer.fit(used)
+    trainer.fit(generator())
+    assert bits(trainer.model) == bits(whole.model)
+
+
 def test_progress_knows_the_steps_where_there_is_a_length(samples: tuple[Any, Any]) -> None:
     steps: list[tuple[int, int]] = []
     trainer = cnnx.Trainer(build())

@@ -13,7 +13,7 @@ from cnnx import _core
 from cnnx.training.callback_base import Callback, state_of
 from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import History, Progress
-from cnnx.training.interrupts import interrupts_wait
+from cnnx.training.interrupts import InterruptedSteps, interrupts_between_steps, interrupts_wait
 from cnnx.training.iterable_epoch import Epoch, IterableEpoch
 from cnnx.training.processes import Processes
 from cnnx.training.run_length import interrupted_sentence
@@ -99,9 +99,9 @@ class FitLoop:
     def _train(self) -> None:
         try:
             self._save()  # an unwritable checkpoint fails before the first step
-            with self.processes.agreed_interrupts():
+            with self.processes.agreed_interrupts(), interrupts_between_steps() as steps:
                 while not self.run.is_over:
-                    self._train_epoch()
+                    self._train_epoch(steps)
         except KeyboardInterrupt as interrupt:
             self._end()
             interrupt.args = interrupt.args or (interrupted_sentence(self.run, self.checkpoint),)
@@ -130,13 +130,12 @@ class FitLoop:
         self.run.callbacks = self._states()
         self.save()
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self, steps: InterruptedSteps) -> None:
         run = self.run
         started = time.perf_counter()
         epoch = self.data.begin(run.number, run.position)
         try:
-            while self._advance(epoch):
-                self._report(epoch)
+            while self._step(epoch, steps):
                 every = run.settings["checkpoint_every"]
                 if every and (run.steps + epoch.step) % every == 0:
                     run.position = epoch.position
@@ -178,9 +177,16 @@ class FitLoop:
             )
         return metrics
 
-    def _advance(self, epoch: Epoch) -> bool:
-        with _located(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
-            return epoch.advance()
+    def _step(self, epoch: Epoch, steps: InterruptedSteps) -> bool:
+        """Train one step and report it; an interrupt comes before or after both."""
+        if isinstance(epoch, IterableEpoch):
+            epoch.fetch()  # may wait for the user's data, so that it can be interrupted
+        with steps:
+            with _located(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
+                if not epoch.advance():
+                    return False
+            self._report(epoch)
+        return True
 
     def _report(self, epoch: Epoch) -> None:
         progress = self._progress(epoch)

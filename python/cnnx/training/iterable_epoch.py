@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Generator, Iterable, Sized
+from inspect import GEN_CREATED, getgeneratorstate
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
@@ -13,6 +14,8 @@ from cnnx.training.metric_sums import Batch, BatchMetrics, MetricSums, batch_of
 from cnnx.training.run_state import Position
 
 AugmentationSettings: TypeAlias = "dict[str, Any] | None"
+
+_END = object()  # in the place of a batch
 
 
 class BeginBatch(Protocol):
@@ -44,6 +47,7 @@ class IterableEpoch:
         self.step, sums = position
         self.steps = _number_of(batches)
         self._iterator = iter(batches)
+        self._fetched: Any = None
         self._begin = begin
         self._epoch = epoch
         self._augmentation = augmentation
@@ -70,19 +74,27 @@ class IterableEpoch:
         """Mean loss, weighted by its kind, and accuracy over the images so far."""
         return self._sums.means
 
-    def advance(self) -> bool:
-        """Train on the next batch; return False after the last one."""
-        for batch in self._iterator:
-            run, count = self._begin(
-                batch_of(batch, "fit"), self._epoch, self._sums.images, self._augmentation
-            )
-            run.advance()
-            self._sums.add(BatchMetrics(*run.metrics, run.weight, run.row_weight, count))
-            self.step += 1
-            return True
-        if self.step == 0:
+    def fetch(self) -> None:
+        """Take the next batch from the iterable, for `advance`.
+
+        Raises:
+            ValueError: if it has none at all.
+        """
+        self._fetched = next(self._iterator, _END)
+        if self._fetched is _END and self.step == 0:
             raise ValueError("fit: x gave no batches, expected at least one (x, y)")
-        return False
+
+    def advance(self) -> bool:
+        """Train on the fetched batch; return False after the last one."""
+        if self._fetched is _END:
+            return False
+        run, count = self._begin(
+            batch_of(self._fetched, "fit"), self._epoch, self._sums.images, self._augmentation
+        )
+        run.advance()
+        self._sums.add(BatchMetrics(*run.metrics, run.weight, run.row_weight, count))
+        self.step += 1
+        return True
 
 
 Epoch: TypeAlias = _core.Epoch | IterableEpoch
@@ -115,9 +127,20 @@ def batch_epochs(
     refuse_iterator(batches, epochs, "x")
 
     def begin_epoch(epoch: int, position: Position) -> Epoch:
+        if position[0] > 0:
+            _refuse_begun(batches, position[0])
         return IterableEpoch(batches, begin, epoch, augmentation, position)
 
     return begin_epoch, _number_of(batches)
+
+
+def _refuse_begun(batches: Iterable[Any], skipped: int) -> None:
+    """Refuse a generator that the interrupted epoch has begun, for the resumed one."""
+    if isinstance(batches, Generator) and getgeneratorstate(batches) != GEN_CREATED:
+        raise ValueError(
+            f"fit: x is a generator that has begun, expected a new one: a resumed epoch skips the "
+            f"{skipped} batches that it has trained on"
+        )
 
 
 def _number_of(batches: Iterable[Any]) -> int:
