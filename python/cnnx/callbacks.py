@@ -237,6 +237,12 @@ class BestModel(_Best):
                 a file that is no model.
         """
         super().on_fit_begin(trainer)
+        refuse_custom_layers(
+            trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
+        )
+        trainer._processes.in_first(lambda: self._check_path(trainer))
+
+    def _check_path(self, trainer: Trainer) -> None:
         path = Path(self.path)
         if not path.parent.is_dir():
             raise FileNotFoundError(
@@ -246,9 +252,6 @@ class BestModel(_Best):
             raise IsADirectoryError(f"BestModel: path is the folder {self.path!r}, expected a file")
         if not trainer._replaces_files:
             refuse_other_kind(self.path, FileKind.MODEL, "BestModel: path")
-        refuse_custom_layers(
-            trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
-        )
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the model if the metric improved."""

@@ -189,6 +189,27 @@ def test_a_run_resumes_in_its_phase_with_the_same_bits(stop_after: int, tmp_path
     assert trainable(resumed.model) == trainable(trainer.model)
 
 
+@pytest.mark.parametrize("freeze_batch_norms", [True, False])
+def test_a_finished_run_of_more_epochs_keeps_its_frozen_layers(
+    freeze_batch_norms: bool, tmp_path: Path
+) -> None:
+    def tuning() -> list[Callback]:
+        return [FineTuning(head_epochs=1, freeze_batch_norms=freeze_batch_norms)]
+
+    def trained(epochs: int) -> cnnx.Trainer:
+        trainer = cnnx.Trainer(network(), optimizer=cnnx.AdamW(0.01))
+        path = tmp_path / f"{epochs}.ckpt"
+        trainer.fit(x, y, epochs=epochs, batch_size=6, checkpoint=path, callbacks=tuning())
+        return trainer
+
+    whole = trained(4)
+    trained(2)
+    longer = cnnx.Trainer.resume(tmp_path / "2.ckpt", epochs=4)
+    longer.fit(x, y, callbacks=tuning())
+    assert arrays(longer.model) == arrays(whole.model)
+    assert trainable(longer.model) == trainable(whole.model) == trainable(network())
+
+
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_stopped_run_leaves_no_layer_frozen(epoch: int) -> None:
     model = network()

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from cnnx.callbacks import Callback
+from cnnx.cli.processes import in_first
 from cnnx.cli.run_folder import RunFolder
 
 
@@ -19,16 +20,14 @@ class FolderStart(Callback):
         arguments: command line, for the record of the run.
     """
 
-    only_in_first_process = True
-
     def __init__(self, folder: RunFolder, arguments: argparse.Namespace) -> None:
         self._folder = folder
         self._arguments = arguments
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """Make the folder.
+        """Make the folder, which process 0 does while the others wait.
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: in all processes, if it cannot be written.
         """
-        self._folder.begin(self._arguments)
+        in_first(lambda: self._folder.begin(self._arguments))

@@ -109,9 +109,11 @@ class FineTuning(Callback):
             trainer.begin_schedule(epochs=epochs, steps_per_epoch=progress.steps)
 
     def on_run_end(self, trainer: Any) -> None:
-        """Leave only those layers frozen that were so before the run, also in its checkpoint."""
+        """Leave only those layers frozen that were so before the run, also in its checkpoint.
+
+        The state keeps them for a resumed run of more epochs.
+        """
         self._set_trainable(self._frozen, trainable=True)
-        self._frozen = []
 
     def on_fit_end(self, trainer: Any) -> None:
         """Do so in the model of an interrupted run, too, whose checkpoint has them frozen."""
