@@ -63,6 +63,12 @@ def test_rates_at_a_threshold_count_probabilities_from_it_on() -> None:
         curve.at("half")  # type: ignore[arg-type]
 
 
+def test_nan_is_no_threshold() -> None:
+    curve = Evaluation([[0.9, 0.1], [0.2, 0.8]], [0, 1]).threshold_curve()
+    with pytest.raises(ValueError, match="at: threshold is nan, expected a probability"):
+        curve.at(float("nan"))
+
+
 def test_one_class_against_the_others() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     p = RANDOM.dirichlet([1, 1, 1], size=200)

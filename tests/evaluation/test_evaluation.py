@@ -116,11 +116,23 @@ def test_given_losses_replace_those_of_rounded_probabilities() -> None:
         ((np.zeros((2, 2, 2)), [0, 0]), r"has shape \(2, 2, 2\)"),
         (([[0.5, 0.5]], [0], ["a", "b", "c"]), "2 columns, expected one for each of the 3"),
         (([[0.5, 0.5]], ["a"]), "y holds names, but the model has no classes"),
+        (([[0.5, 0.5]], [0], ["a", "a"]), "classes has 'a' twice, expected a name of its own"),
     ],
 )
 def test_arrays_that_are_no_evaluation_are_refused(arguments: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^Evaluation: .*{sentence}"):
         Evaluation(*arguments)
+
+
+def test_images_of_integers_are_pixels() -> None:
+    images = np.full((1, 2, 2, 1), 100)
+    kept = Evaluation([[0.5, 0.5]], [0], images=images).images
+    assert kept is not None
+    assert (kept.dtype, kept.tolist()) == (np.uint8, images.tolist())
+    with pytest.raises(ValueError, match="images holds integers from 100 to 300, expected pixels"):
+        Evaluation([[0.5, 0.5]] * 2, [0, 0], images=np.concatenate([images, images + 200]))
+    with pytest.raises(TypeError, match="names is 'ab', expected a list of names"):
+        Evaluation([[0.5, 0.5]] * 2, [0, 0], names="ab")
 
 
 def test_entries_that_are_not_one_per_image_are_refused() -> None:

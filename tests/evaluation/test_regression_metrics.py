@@ -55,6 +55,41 @@ def test_a_model_is_measured_in_batches_and_as_a_whole() -> None:
         evaluate_regression(model, x[:0], brightness[:0])
 
 
+def test_targets_have_the_axes_of_the_outputs() -> None:
+    x, _ = cnnx.data.xo(4, size=16, seed=1)
+    model = cnnx.Model([cnnx.Conv2d(1, (1, 3))], input_shape=(16, 16, 1))
+    wanted = np.zeros((4, 16, 14), np.float32)
+    cnnx.Trainer(model, loss=cnnx.MSE()).fit(x, wanted, epochs=1)
+    assert evaluate_regression(model, x, wanted).count == 4
+    with pytest.raises(ValueError, match=r"y has shape \(4, 14, 16\), expected the outputs' shape"):
+        evaluate_regression(model, x, wanted.transpose(0, 2, 1))
+    single = evaluate_regression(model, x[0], wanted[0])
+    assert (single.count, single.targets.shape) == (1, (1, 16 * 14))
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_single_image_is_one(outputs: int) -> None:
+    x, _ = cnnx.data.xo(4, size=16, seed=1)
+    layers = [cnnx.AvgPool2d(8), cnnx.Flatten(), cnnx.Dense(outputs)]
+    model = cnnx.Model(layers, input_shape=(16, 16, 1))
+    cnnx.Trainer(model, loss=cnnx.MSE()).fit(x, np.zeros((4, outputs)), epochs=1)
+    found = evaluate_regression(model, x[0], 1.0 if outputs == 1 else [1.0, 2.0])
+    assert found.targets.tolist() == [[1.0, 2.0][:outputs]]
+    assert found.predicted.tolist() == np.reshape(model.predict(x[:1]), (1, outputs)).tolist()
+
+
+def test_weights_are_refused() -> None:
+    x, _ = cnnx.data.xo(4, size=16, seed=1)
+    layers = [cnnx.AvgPool2d(8), cnnx.Flatten(), cnnx.Dense(1)]
+    model = cnnx.Model(layers, input_shape=(16, 16, 1))
+    y, weights = np.zeros(4), np.ones(4)
+    cnnx.Trainer(model, loss=cnnx.MSE()).fit(x, y, epochs=1)
+    with pytest.raises(ValueError, match=r"x has sample_weight, expected \(x, y\): every image c"):
+        evaluate_regression(model, (x, y, weights))
+    with pytest.raises(ValueError, match=r"a batch has sample_weight, expected \(x, y\): every im"):
+        evaluate_regression(model, [(x, y, weights)])
+
+
 def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match=r"predicted has shape \(1,\) and targets \(2,\)"):
         RegressionEvaluation([1.0], [1.0, 2.0])

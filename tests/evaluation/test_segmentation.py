@@ -140,3 +140,12 @@ def test_labels_that_are_all_ignored_are_refused() -> None:
         evaluate_segmentation(model, x, masks, ignore_index=255)
     masks[1, 0, 0] = 0
     assert evaluate_segmentation(model, x, masks, ignore_index=255).positions == 1
+
+
+def test_weights_are_refused() -> None:
+    model = cnnx.Model([cnnx.Conv2d(2, 3, padding="same")], input_shape=(8, 8, 1))
+    x, masks = np.zeros((2, 8, 8, 1), np.uint8), np.zeros((2, 8, 8), int)
+    for given, what in (((x, masks, [1, 2]), "x"), ([(x, masks, [1, 2])], "a batch")):
+        sentence = rf"evaluate_segmentation: {what} has sample_weight, expected \(x, y\): every im"
+        with pytest.raises(ValueError, match=sentence):
+            evaluate_segmentation(model, given)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cnnx
@@ -200,3 +202,33 @@ def test_fit_splits_by_class_with_labels_and_at_random_without(samples: tuple[An
     assert loss.validation_loss[0] == trainer.evaluate(x[held_out], y[held_out])["loss"]
     assert loss.loss[0] == pytest.approx(trainer.evaluate(x[rest], y[rest])["loss"], rel=1e-6)
     assert split([4, 2, 0, 1, 3], 0.4) == ([4, 2], [0, 1, 3])
+
+
+@pytest.mark.parametrize("ignored", [-1, 255, 2**40])
+def test_ignored_labels_are_split_too(ignored: int, samples: tuple[Any, Any]) -> None:
+    x, y = samples
+    labels = np.where(np.arange(len(y)) < 4, ignored, y)
+    trainer = cnnx.Trainer(build(), loss=cnnx.CrossEntropy(ignore_index=ignored))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = trainer.fit(x, labels, epochs=1, validation=0.3)
+    assert np.isfinite(history.validation_loss[0])
+
+
+def test_a_fraction_in_float32_resumes_with_its_split(
+    samples: tuple[Any, Any], tmp_path: Path
+) -> None:
+    fraction = np.float32(1.5 / 23)  # 2 of 23 images in float32 arithmetic, 1 in double
+    x, y = samples
+
+    def interrupt(progress: cnnx.Progress) -> None:
+        raise KeyboardInterrupt
+
+    whole, trainer = cnnx.Trainer(build()), cnnx.Trainer(build())
+    whole.fit(x, y, epochs=2, validation=fraction)
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=2, validation=fraction, checkpoint=path, progress=interrupt)
+    resumed = cnnx.Trainer.resume(path)
+    resumed.fit(x, y)
+    assert bits(resumed.model) == bits(whole.model)

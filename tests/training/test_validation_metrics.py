@@ -329,3 +329,12 @@ def test_a_log_of_another_program_is_refused(tmp_path: Path) -> None:
     path.write_text(f"{main},validation_r2\n1,1,1,1,1,1\n")
     with pytest.raises(cnnx.FormatError, match="line 2 is '1,1,1,1,1,1', expected 7 numbers"):
         read_history(path)
+
+
+def test_soft_labels_have_no_ignored_class() -> None:
+    x = np.random.default_rng(0).random((4, 4, 4, 1)).astype(np.float32)
+    soft = np.eye(3, dtype=np.float32)[np.random.default_rng(1).integers(0, 3, (4, 4, 4))]
+    model = cnnx.Model([cnnx.Conv2d(3, 1)], input_shape=(4, 4, 1))
+    expected = cnnx.Trainer(model).evaluate(x, soft)
+    found = cnnx.Trainer(model, loss=cnnx.CrossEntropy(ignore_index=0)).evaluate(x, soft)
+    assert found == expected

@@ -22,7 +22,7 @@ def split(
     Args:
         order: permutation of the rows.
         fraction: fraction of the rows to hold out, above 0 and below 1.
-        labels: class of each row, or None for a split without classes.
+        labels: class of each row, any integers, or None for a split without classes.
 
     Returns:
         The held-out rows and the other rows, both in the given order.
@@ -36,7 +36,7 @@ def split(
     count = max(1, round(len(rows) * fraction))
     if labels is None or count >= len(rows):
         return rows[:count].tolist(), rows[count:].tolist()
-    classes = labels[rows]
+    _, classes = np.unique(labels[rows], return_inverse=True)  # labels may be any integers
     held_out_counts = _held_out_counts(np.bincount(classes), count)
     # Rank of each row of the order within its class.
     by_class = np.argsort(classes, kind="stable")

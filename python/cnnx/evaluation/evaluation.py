@@ -105,6 +105,8 @@ class Evaluation(NamedAttributes):
         self.probabilities, self.classes, has_names = checked_probabilities(probabilities, classes)
         self.labels = checked_labels(labels, len(self.probabilities), self.classes, has_names)
         self.losses = checked_losses(losses, self.probabilities, self.labels)
+        if isinstance(names, str):
+            raise TypeError(f"Evaluation: names is {shown(names)}, expected a list of names")
         self.names = None if names is None else tuple(map(str, names))
         if self.names is not None and len(self.names) != self.count:
             raise ValueError(

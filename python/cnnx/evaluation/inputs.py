@@ -70,11 +70,12 @@ def checked_labels(
 
 
 def checked_images(images: ArrayLike, count: int) -> NDArray[Any]:
-    """Images as an array (images, height, width, channels).
+    """Images as an array (images, height, width, channels), integers as uint8.
 
     Raises:
         TypeError: if they are not real numbers.
-        ValueError: if they have another number of axes, or there are not `count`.
+        ValueError: if they have another number of axes, there are not `count`, or integers are not
+            pixels from 0 to 255.
     """
     array = real_array(images, "Evaluation", "images")
     if array.ndim != 4 or len(array) != count:
@@ -82,7 +83,14 @@ def checked_images(images: ArrayLike, count: int) -> NDArray[Any]:
             f"Evaluation: images has shape {array.shape}, expected one per image, "
             f"({count}, height, width, channels)"
         )
-    return array
+    if array.dtype.kind not in "iu" or array.dtype == np.uint8:
+        return array
+    if array.size and (array.min() < 0 or array.max() > 255):
+        raise ValueError(
+            f"Evaluation: images holds integers from {array.min()} to {array.max()}, expected "
+            "pixels from 0 to 255"
+        )
+    return array.astype(np.uint8)
 
 
 def checked_losses(
@@ -118,5 +126,12 @@ def _names_and_count(
     if is_integer(classes):
         return (), int(classes)  # type: ignore[arg-type]
     if isinstance(classes, Sequence) and not isinstance(classes, str) and len(classes):
-        return tuple(map(str, classes)), len(classes)
+        names = tuple(map(str, classes))
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"Evaluation: classes has {shown(twice)} twice, expected a name of its own for "
+                "each class"
+            )
+        return names, len(names)
     raise TypeError(f"Evaluation: classes is {shown(classes)}, expected names or their number")

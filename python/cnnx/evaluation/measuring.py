@@ -18,8 +18,12 @@ from cnnx.evaluation.evaluation import Evaluation
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
-from cnnx.training.labelled_images import LabelledSet, measured_images, measured_set
-from cnnx.training.metric_sums import batch_of
+from cnnx.training.labelled_images import (
+    LabelledSet,
+    measured_images,
+    measured_set,
+    unweighted_batches_of,
+)
 
 # Number of files, and bytes of their pixels, that a process reads at a time.
 _FILES_AT_ONCE = 1024
@@ -188,16 +192,12 @@ def measured_outputs(model: Model, found: LabelledSet, function: str) -> Measure
         ValueError: if the images or labels do not fit the model, or the images have weights.
         FloatingPointError: if the model's outputs are not finite.
     """
+    batches = [
+        _measured(model, batch.x, batch.y, function)
+        for batch in unweighted_batches_of(found, function)
+    ]
     if found.y is not None:
-        if found.sample_weight is not None:
-            raise ValueError(_weighted(function, "x"))
-        return _measured(model, found.x, found.y, function)
-    batches = []
-    for each in found.x:
-        batch = batch_of(each, function)
-        if batch.sample_weight is not None:
-            raise ValueError(_weighted(function, "a batch"))
-        batches.append(_measured(model, batch.x, batch.y, function))
+        return batches[0]
     if not batches:
         raise ValueError(f"{function}: there are no batches, expected at least one (x, y)")
     return _joined(batches)
@@ -259,7 +259,3 @@ def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> Measured:
 
 def _losses(measured: Measured, temperature: float) -> NDArray[np.float64]:
     return cross_entropies(two_columns(measured.outputs) / temperature, measured.labels)
-
-
-def _weighted(function: str, what: str) -> str:
-    return f"{function}: {what} has sample_weight, expected (x, y): every image counts once"

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, float32_array, real_array
+from cnnx.arguments import FloatArray, real_array
+from cnnx.batch_arguments import target_values
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
-from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.labelled_images import measured_images, unweighted_batches_of
 from cnnx.training.regression_sums import r2_of_outputs
 
 
@@ -138,7 +139,8 @@ def evaluate_regression(
 
     Raises:
         TypeError: if the images are in none of the forms, or the targets are not real.
-        ValueError: if the images or targets do not fit the model, or it predicts classes.
+        ValueError: if the images or targets do not fit the model, the images have weights, or it
+            predicts classes.
         FloatingPointError: if the model's outputs are NaN.
         OSError: if a path cannot be read.
 
@@ -161,16 +163,13 @@ def evaluate_regression(
     found = measured_images(x, y, None, model, "evaluate_regression")
     predicted: list[FloatArray] = []
     targets: list[FloatArray] = []
-    for batch in batches_of(found, "evaluate_regression"):
+    for batch in unweighted_batches_of(found, "evaluate_regression"):
         values = np.asarray(model.predict(batch.x))
+        if values.ndim == 0 or values.shape == tuple(model.output_shape):  # of a single image
+            values = values[np.newaxis]
         if len(values) == 0:
             continue
-        wanted = float32_array(batch.y, "evaluate_regression", "y")
-        if values.size != wanted.size or len(values) != len(wanted):
-            raise ValueError(
-                f"evaluate_regression: y has shape {wanted.shape}, expected the outputs' shape, "
-                f"{values.shape}"
-            )
+        wanted = target_values(batch.y, values.shape, "evaluate_regression", limits=None)
         predicted.append(values.reshape(len(values), -1))
         targets.append(wanted.reshape(len(wanted), -1))
     if not predicted:

@@ -16,7 +16,7 @@ from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
-from cnnx.training.labelled_images import batches_of, measured_images
+from cnnx.training.labelled_images import measured_images, unweighted_batches_of
 from cnnx.training.position_counts import (
     PositionCounts,
     ious_of,
@@ -251,8 +251,8 @@ def evaluate_segmentation(
 
     Raises:
         TypeError: if the images are in none of the forms, or the labels are not integers.
-        ValueError: if the images or labels do not fit the model, it predicts no class for each
-            position, or every label is `ignore_index`.
+        ValueError: if the images or labels do not fit the model, the images have weights, it
+            predicts no class for each position, or every label is `ignore_index`.
         FloatingPointError: if the model's outputs are not finite.
         OSError: if a path cannot be read.
 
@@ -275,7 +275,7 @@ def evaluate_segmentation(
     found = measured_images(x, y, None, model, "evaluate_segmentation")
     counts = PositionCounts(model.output_shape[-1], model._core.probability_kind, ignore_index)
     accuracies: list[float] = []
-    for batch in batches_of(found, "evaluate_segmentation"):
+    for batch in unweighted_batches_of(found, "evaluate_segmentation"):
         accuracies += _count(model, batch.x, batch.y, ignore_index, counts)
     if not accuracies:
         raise ValueError("evaluate_segmentation: there are no images, expected at least one")

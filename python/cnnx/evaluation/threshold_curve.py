@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -88,8 +89,11 @@ class ThresholdCurve:
 
         Raises:
             TypeError: if it is not a number.
+            ValueError: if it is NaN.
         """
         value = number(threshold, "at", "threshold")
+        if math.isnan(value):
+            raise ValueError("at: threshold is nan, expected a probability")
         index = int((self.thresholds >= value).sum()) - 1
         return self._point(value, max(index, 0))
 

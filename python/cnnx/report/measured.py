@@ -88,7 +88,10 @@ def measured_outputs(
         ValueError: likewise.
         FloatingPointError: likewise.
     """
-    pairs: Any = images.x if images.y is None else (images.x, images.y)
+    pairs: Any = images.x
+    if images.y is not None:
+        weights = () if images.sample_weight is None else (images.sample_weight,)
+        pairs = (images.x, images.y, *weights)  # weights are refused
     evaluation: AnyEvaluation
     if model.task == "segmentation":
         evaluation = evaluate_segmentation(model, pairs, ignore_index=IGNORED)
@@ -96,7 +99,9 @@ def measured_outputs(
         evaluation = evaluate_regression(model, pairs)
     if images.y is None:
         return measured_evaluation(evaluation, words=words)
-    pixels = model._images(images.x, "write")[0]
+    pixels, integers, _ = model._images(images.x, "write")
+    if integers:
+        pixels = pixels.astype(np.uint8, copy=False)
     if isinstance(evaluation, SegmentationEvaluation):
         sections = segmentation_sections(evaluation, worst_masks(model, evaluation, images, pixels))
     else:

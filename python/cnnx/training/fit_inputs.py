@@ -93,7 +93,7 @@ def fit_data(
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []
     if fraction is not None:
-        measured, rows = _split(core, arrays, fraction, classes)
+        measured, rows = _split(core, arrays, fraction, classes, ignore_index)
         validate = lambda: measurement().of_arrays(arrays, measured)  # noqa: E731
     size = settings["batch_size"] or BATCH_SIZE
     shuffle = settings["shuffle"] is not False
@@ -182,7 +182,11 @@ def _validation(
 
 
 def _split(
-    core: _core.Trainer, arrays: Arrays, fraction: float, classes: Sequence[str] | None
+    core: _core.Trainer,
+    arrays: Arrays,
+    fraction: float,
+    classes: Sequence[str] | None,
+    ignore_index: int | None,
 ) -> tuple[list[int], list[int]]:
     """Rows of the validation set, and rows of the training set."""
     count = len(arrays[0])
@@ -192,7 +196,7 @@ def _split(
         is_by_image = arrays[2].dtype == np.int64 and arrays[2].ndim == 1
         labels = np.asarray(arrays[2], np.int64) if is_by_image else None
         if labels is not None:
-            _warn_of_single_images(labels, classes)
+            _warn_of_single_images(labels[labels != ignore_index], classes)
         measured, rest = split(core.split_order(count), fraction, labels)
         if labels is not None and count > 1 and not measured:
             raise ValueError(
@@ -215,7 +219,8 @@ def _split(
 
 def _warn_of_single_images(labels: Labels, classes: Sequence[str] | None) -> None:
     """Warn about classes of a single image: a split leaves it in the training set."""
-    single = np.flatnonzero(np.bincount(labels) == 1)
+    found, counts = np.unique(labels, return_counts=True)
+    single = found[counts == 1]
     if len(single) == 0:
         return
     names = [classes[index] if classes else str(index) for index in single.tolist()]

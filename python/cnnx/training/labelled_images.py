@@ -303,3 +303,19 @@ def batches_of(found: LabelledSet, function: str) -> Iterator[Batch]:
         return
     for each in found.x:
         yield batch_of(each, function)
+
+
+def unweighted_batches_of(found: LabelledSet, function: str) -> Iterator[Batch]:
+    """`batches_of` without weights, for measures in which every image counts once.
+
+    Raises:
+        TypeError: as `batches_of`.
+        ValueError: if there are weights.
+    """
+    for batch in batches_of(found, function):
+        if batch.sample_weight is not None:
+            what = "a batch" if found.y is None else "x"
+            raise ValueError(
+                f"{function}: {what} has sample_weight, expected (x, y): every image counts once"
+            )
+        yield batch

@@ -50,7 +50,7 @@ class PositionCounts:
         size = len(self.matrix)
         pairs = own * size + predicted
         of_each = None if weights is None else np.broadcast_to(_rows(weights), pairs.shape)
-        if self._ignore_index is not None:
+        if self._ignore_index is not None and not is_soft:  # as the loss, which ignores labels only
             counted = own != self._ignore_index
             pairs, of_each = pairs[counted], None if of_each is None else of_each[counted]
         every = None if of_each is None else of_each.ravel()

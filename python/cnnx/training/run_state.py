@@ -196,7 +196,8 @@ def run_settings(
         "batch_size": None if batch_size is None else int(batch_size),
         "shuffle": shuffle,
         "augmentation": augmentation,
-        "validation": validation,
+        # A checkpoint holds a double, and a float32 may round to another number of images.
+        "validation": validation.item() if isinstance(validation, np.generic) else validation,
         "checkpoint_every": None if checkpoint_every is None else int(checkpoint_every),
     }
 
