@@ -181,6 +181,17 @@ def test_a_perfect_model_has_no_confusions(tmp_path: Path) -> None:
     assert "worst-images" not in parts
 
 
+def test_wide_integers_are_pixels(tmp_path: Path) -> None:
+    model, _ = trained()
+    x, y = samples()
+    pages = []
+    for each in (x, x.astype(np.int64)):
+        report.write(tmp_path / "page.html", model, (each, y))
+        pages.append((tmp_path / "page.html").read_text("utf-8"))
+    assert sections(pages[1]).keys() == sections(pages[0]).keys()
+    assert pages[1].count("data:image") == pages[0].count("data:image") > 0
+
+
 def test_wrong_data_are_refused(tmp_path: Path) -> None:
     model, _ = trained()
     x, y = samples()

@@ -281,6 +281,23 @@ def test_the_csv_log_holds_the_history(tmp_path: Path) -> None:
     assert [float(line[1]) for line in lines] == trainer.history.loss
 
 
+def test_every_callback_ends_with_the_fit() -> None:
+    ended: list[str] = []
+
+    class End(Callback):
+        def __init__(self, name: str, error: type[Exception] | None = None) -> None:
+            self.name, self.error = name, error
+
+        def on_fit_end(self, trainer: cnnx.Trainer) -> None:
+            ended.append(self.name)
+            if self.error is not None:
+                raise self.error(self.name)
+
+    with pytest.raises(RuntimeError, match="b"):
+        trainer_of().fit(x, y, epochs=1, callbacks=[End("a"), End("b", RuntimeError), End("c")])
+    assert ended == ["a", "b", "c"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_named_with_the_log() -> None:
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):

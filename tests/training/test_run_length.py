@@ -163,7 +163,9 @@ def test_a_new_run_warns_of_the_unfinished_one(tmp_path: Path) -> None:
         assert len(eval(line, {"cnnx": cnnx, "x": x, "y": y})) == 2
 
 
-def test_another_trainer_begins_no_run_in_the_file_of_an_unfinished_one(tmp_path: Path) -> None:
+def test_another_trainer_begins_no_run_in_the_file_of_an_unfinished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run.ckpt"
     with pytest.raises(KeyboardInterrupt):
         start("constant", path, 2, progress=stopping_after(2))
@@ -173,6 +175,11 @@ def test_another_trainer_begins_no_run_in_the_file_of_an_unfinished_one(tmp_path
     assert path.read_bytes() == before
     line = re.search(r"cnnx\.Trainer\.resume\(.*\)\.fit\(x, y\)", str(caught.value))
     assert line is not None
+    monkeypatch.chdir(tmp_path)
+    own = cnnx.Trainer.resume(path)
+    with pytest.raises(KeyboardInterrupt):
+        own.fit(x, y, checkpoint="run.ckpt", progress=stopping_after(0))
+    path.write_bytes(before)
     other = tmp_path / "other.ckpt"
     with pytest.raises(KeyboardInterrupt):
         start("constant", other, 2, progress=stopping_after(2))

@@ -136,18 +136,19 @@ def _history(plain: object) -> History:
     return History.of(columns)
 
 
-def refuse_foreign(path: str, *, own: bool) -> None:
+def refuse_foreign(path: str, own: str | None) -> None:
     """Refuse to write checkpoints over a file of another kind or over another, unfinished run.
 
     Args:
         path: file of the checkpoints.
-        own: whether the trainer's run before wrote it.
+        own: file of the trainer's run before, or None.
 
     Raises:
         FileExistsError: if it is such a file.
     """
     refuse_other_kind(path, FileKind.CHECKPOINT, "fit: checkpoint")
-    if own or not Path(path).is_file():
+    is_own = own is not None and os.path.realpath(own) == os.path.realpath(path)
+    if is_own or not Path(path).is_file():
         return
     try:
         run = load_checkpoint(path).run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,9 @@ class FitLoop:
                 self._restore_callbacks()
                 self._train()
         finally:
-            for callback in started:
-                callback.on_fit_end(self.trainer)
+            with ExitStack() as ends:  # all of them, also after one that fails
+                for callback in reversed(started):
+                    ends.callback(callback.on_fit_end, self.trainer)
 
     def _restore_callbacks(self) -> None:
         saved = self.run.callbacks

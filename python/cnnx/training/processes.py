@@ -211,7 +211,7 @@ class Processes:
             if any_of(bool(self._arrived)):
                 raise KeyboardInterrupt
 
-    def refuse_foreign(self, path: str, *, own: bool) -> None:
+    def refuse_foreign(self, path: str, own: str | None) -> None:
         """Refuse to write checkpoints over a file of another kind or over another, unfinished run.
 
         All processes call it, whether they have the file or not.
@@ -219,7 +219,7 @@ class Processes:
         Raises:
             FileExistsError: in all processes, if it is such a file in process 0.
         """
-        self.in_first(lambda: refuse_foreign(path, own=own))
+        self.in_first(lambda: refuse_foreign(path, own))
 
     def save(self, model: Model, path: str, write: Callable[[], object]) -> None:
         """Write a checkpoint in process 0, after a check that all have the same weights.

@@ -350,7 +350,7 @@ class Trainer(SingleSteps):
     def _check_run(self, run: Run, data: FitData, path: str | None) -> None:
         self._processes.check_same_fit(run, self.model, self._core, data, saves=path is not None)
         if path is not None and not self._replaces_files:
-            self._processes.refuse_foreign(path, own=path == self._checkpoint)
+            self._processes.refuse_foreign(path, self._checkpoint)
         if run is self._run:
             run.check_data(data.fingerprints)
         else:
