@@ -143,11 +143,11 @@ def write_report(
 
 
 def _measured(classifier: Classifier, images: Dataset, words: str) -> Measured:
-    from cnnx.report.measured import measured_classes, measured_outputs
+    from cnnx.report.measured import measured_classes, measured_masks_or_values
     from cnnx.training.labelled_images import measured_images
 
     model = classifier.model
     if model.task == SEGMENTATION:
         found = measured_images(images, None, None, model, "report")
-        return measured_outputs(model, found, words, images.skipped)
+        return measured_masks_or_values(model, found, words, images.skipped)
     return measured_classes(model, evaluated(classifier, images), words, images.skipped)

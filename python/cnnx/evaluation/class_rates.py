@@ -35,13 +35,13 @@ def class_rates(
     return ClassRates(
         support,
         predicted,
-        quotient(true_positives, predicted),
-        quotient(true_positives, support),
-        quotient(2 * true_positives, predicted + support),
+        quotient_or_zero(true_positives, predicted),
+        quotient_or_zero(true_positives, support),
+        quotient_or_zero(2 * true_positives, predicted + support),
     )
 
 
-def quotient(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
+def quotient_or_zero(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
     """The quotient of each pair of numbers, 0 where the denominator is 0."""
     found = np.zeros(np.broadcast(numerator, denominator).shape)
     np.divide(numerator, denominator, out=found, where=denominator != 0)
@@ -51,15 +51,15 @@ def quotient(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.f
 def macro_average(rates: ClassRates, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of a rate over the classes that occur among the labels or the predictions."""
     occurs = (rates.support + rates.predicted) > 0
-    return quotient((values * occurs).sum(axis=-1), occurs.sum(axis=-1))
+    return quotient_or_zero((values * occurs).sum(axis=-1), occurs.sum(axis=-1))
 
 
 def weighted_average(rates: ClassRates, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of a rate over the classes, weighted by their numbers of images."""
-    return quotient((values * rates.support).sum(axis=-1), rates.support.sum(axis=-1))
+    return quotient_or_zero((values * rates.support).sum(axis=-1), rates.support.sum(axis=-1))
 
 
 def balanced_accuracy(rates: ClassRates) -> NDArray[np.float64]:
     """Mean recall of the classes that have images."""
     has_images = rates.support > 0
-    return quotient((rates.recall * has_images).sum(axis=-1), has_images.sum(axis=-1))
+    return quotient_or_zero((rates.recall * has_images).sum(axis=-1), has_images.sum(axis=-1))

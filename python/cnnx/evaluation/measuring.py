@@ -96,7 +96,7 @@ def evaluation_of(model: Model, x: Any, y: ArrayLike | None, function: str) -> E
     check_model(model, function)
     refuse_unless_one_class(model, function)
     found = measured_images(x, y, None, model, function)
-    return _evaluation(model, measured_outputs(model, found, function), found.names)
+    return _evaluation(model, outputs_and_labels(model, found, function), found.names)
 
 
 def shared_evaluation(
@@ -137,7 +137,7 @@ class _MeasuredFiles(NamedTuple):
         unreadable: reasons by the positions of the other files in the folder.
     """
 
-    measured: Measured
+    measured: ModelOutputs
     unreadable: dict[int, str]
 
 
@@ -145,7 +145,8 @@ def _measured_files(model: Model, images: FolderSet, rows: range, function: str)
     """Read and predict the files at some positions, a few at a time."""
     shape, resize = model.input_shape, model.preprocessing.resize
     at_once = max(1, min(_FILES_AT_ONCE, _BYTES_AT_ONCE // math.prod(shape)))
-    measured = [Measured(np.empty((0, model.output_shape[-1]), np.float32), np.empty(0, int), None)]
+    none = np.empty((0, model.output_shape[-1]), np.float32)
+    measured = [ModelOutputs(none, np.empty(0, int), None)]
     unreadable: dict[int, str] = {}
     for begin in range(rows.start, rows.stop, at_once):
         part = range(begin, min(begin + at_once, rows.stop))
@@ -158,7 +159,7 @@ def _measured_files(model: Model, images: FolderSet, rows: range, function: str)
     return _MeasuredFiles(_joined(measured), unreadable)
 
 
-def _evaluation(model: Model, measured: Measured, names: Sequence[str]) -> Evaluation:
+def _evaluation(model: Model, measured: ModelOutputs, names: Sequence[str]) -> Evaluation:
     is_logits = model._core.probability_kind != "outputs"
     return Evaluation(
         model._core.outputs_to_probabilities(measured.outputs),
@@ -170,7 +171,7 @@ def _evaluation(model: Model, measured: Measured, names: Sequence[str]) -> Evalu
     )
 
 
-class Measured(NamedTuple):
+class ModelOutputs(NamedTuple):
     """Raw outputs of a classifier for labelled images.
 
     Attributes:
@@ -185,7 +186,7 @@ class Measured(NamedTuple):
     images: NDArray[np.uint8] | FloatArray | None
 
 
-def measured_outputs(model: Model, found: LabelledSet, function: str) -> Measured:
+def outputs_and_labels(model: Model, found: LabelledSet, function: str) -> ModelOutputs:
     """Outputs and labels of images in memory or in batches.
 
     Raises:
@@ -203,9 +204,9 @@ def measured_outputs(model: Model, found: LabelledSet, function: str) -> Measure
     return _joined(batches)
 
 
-def _joined(parts: Sequence[Measured]) -> Measured:
+def _joined(parts: Sequence[ModelOutputs]) -> ModelOutputs:
     """All parts as one, without images."""
-    return Measured(
+    return ModelOutputs(
         np.concatenate([each.outputs for each in parts]),
         np.concatenate([each.labels for each in parts]),
         None,
@@ -242,7 +243,7 @@ def refuse_unless_one_class(model: Model, function: str) -> None:
         raise ValueError(f"{function}: the model {reason}")
 
 
-def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> Measured:
+def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> ModelOutputs:
     images, integers, _ = model._images(x, function)
     classes = max(2, model.output_shape[-1])
     labels = class_labels(y, len(images), model.classes or (), classes, function)
@@ -253,9 +254,11 @@ def _measured(model: Model, x: Any, y: ArrayLike, function: str) -> Measured:
             "diverged, its weights are damaged, or x is not finite"
         )
     if model.inputs:  # which are no images side by side
-        return Measured(outputs, labels, None)
-    return Measured(outputs, labels, images.astype(np.uint8, copy=False) if integers else images)
+        return ModelOutputs(outputs, labels, None)
+    if integers:
+        images = images.astype(np.uint8, copy=False)
+    return ModelOutputs(outputs, labels, images)
 
 
-def _losses(measured: Measured, temperature: float) -> NDArray[np.float64]:
+def _losses(measured: ModelOutputs, temperature: float) -> NDArray[np.float64]:
     return cross_entropies(two_columns(measured.outputs) / temperature, measured.labels)

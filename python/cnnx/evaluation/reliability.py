@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.evaluation.class_rates import quotient
+from cnnx.evaluation.class_rates import quotient_or_zero
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def calibration_of(
     """Reliability table and calibration errors."""
     place = bin_indices(confidence, bins)
     counts = np.bincount(place, minlength=bins)
-    confidences = quotient(np.bincount(place, confidence, bins), counts)
-    accuracies = quotient(np.bincount(place, correct, bins), counts)
+    confidences = quotient_or_zero(np.bincount(place, confidence, bins), counts)
+    accuracies = quotient_or_zero(np.bincount(place, correct, bins), counts)
     bounds = _bounds(bins)
     columns = (bounds[:-1], bounds[1:], counts, confidences, accuracies)
     gaps = np.abs(accuracies - confidences)

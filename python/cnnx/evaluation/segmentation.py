@@ -21,7 +21,7 @@ from cnnx.training.position_counts import (
     PositionCounts,
     ious_of,
     mean_of_defined,
-    quotient,
+    quotient_or_nan,
 )
 from cnnx.training.targets import labels_of_positions
 
@@ -159,7 +159,7 @@ class SegmentationEvaluation(NamedAttributes):
     @property
     def pixel_accuracy(self) -> float:
         """Fraction of the positions that are predicted correctly; NaN without a position."""
-        return quotient(int(self.confusion_matrix.trace()), self.positions)
+        return quotient_or_nan(int(self.confusion_matrix.trace()), self.positions)
 
     @cached_property
     def per_class(self) -> tuple[OverlapMetrics, ...]:
@@ -172,9 +172,9 @@ class SegmentationEvaluation(NamedAttributes):
                 name,
                 labelled,
                 iou,
-                quotient(2 * overlap, labelled + found),
-                quotient(overlap, found),
-                quotient(overlap, labelled),
+                quotient_or_nan(2 * overlap, labelled + found),
+                quotient_or_nan(overlap, found),
+                quotient_or_nan(overlap, labelled),
             )
             for name, iou, overlap, labelled, found in zip(
                 self.classes, ious_of(matrix), both, true, predicted, strict=True
@@ -311,7 +311,7 @@ def _count(
         for each, own in zip(outputs, labels[part], strict=True):
             of_image = counts.of_images(each[np.newaxis], own[np.newaxis])
             counts.add(of_image)
-            accuracies.append(quotient(int(of_image.trace()), int(of_image.sum())))
+            accuracies.append(quotient_or_nan(int(of_image.trace()), int(of_image.sum())))
     return accuracies
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.evaluation.measuring import (
-    measured_outputs,
+    outputs_and_labels,
     refuse_unless_one_class,
     relative_logits,
     two_columns,
@@ -73,7 +73,7 @@ def fit_temperature(
             "cnnx.Model(model.layers[:-1], input_shape=model.input_shape, classes=model.classes)"
         )
     found = calibration_images(x, y, model, function)
-    measured = measured_outputs(model, found, function)
+    measured = outputs_and_labels(model, found, function)
     model.temperature = 1 / _best_scale(two_columns(measured.outputs), measured.labels, function)
     return model.temperature
 

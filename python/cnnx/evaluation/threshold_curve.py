@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import number
-from cnnx.evaluation.class_rates import quotient
+from cnnx.evaluation.class_rates import quotient_or_zero
 from cnnx.spelling import checked_call
 
 
@@ -60,18 +60,18 @@ class ThresholdCurve:
     @property
     def recall(self) -> NDArray[np.float64]:
         """True positive rate; 0 without positive images."""
-        return quotient(self.true_positives, self.true_positives[-1:])
+        return quotient_or_zero(self.true_positives, self.true_positives[-1:])
 
     @property
     def false_positive_rate(self) -> NDArray[np.float64]:
         """Fraction of the negatives that are predicted as positive; 0 without negative images."""
-        return quotient(self.false_positives, self.false_positives[-1:])
+        return quotient_or_zero(self.false_positives, self.false_positives[-1:])
 
     @property
     def f1(self) -> NDArray[np.float64]:
         """Harmonic mean of precision and recall; 0 if both are."""
         true = self.true_positives
-        return quotient(2 * true, true + self.false_positives + true[-1])
+        return quotient_or_zero(2 * true, true + self.false_positives + true[-1])
 
     @cached_property
     def roc_auc(self) -> float:
@@ -149,7 +149,7 @@ def threshold_curve(
 def precisions(true_positives: NDArray[Any], false_positives: NDArray[Any]) -> NDArray[np.float64]:
     """Precision at each threshold, 1 without predicted positives."""
     predicted = true_positives + false_positives
-    return np.where(predicted == 0, 1.0, quotient(true_positives, predicted))
+    return np.where(predicted == 0, 1.0, quotient_or_zero(true_positives, predicted))
 
 
 def roc_auc(true_positives: NDArray[Any], false_positives: NDArray[Any]) -> NDArray[np.float64]:
@@ -157,7 +157,7 @@ def roc_auc(true_positives: NDArray[Any], false_positives: NDArray[Any]) -> NDAr
     heights = (true_positives[..., 1:] + true_positives[..., :-1]) / 2
     area = (np.diff(false_positives, axis=-1) * heights).sum(axis=-1)
     pairs = true_positives[..., -1].astype(np.float64) * false_positives[..., -1]
-    return np.where(pairs == 0, np.nan, quotient(area, pairs))
+    return np.where(pairs == 0, np.nan, quotient_or_zero(area, pairs))
 
 
 def average_precision(
@@ -167,4 +167,4 @@ def average_precision(
     steps = np.diff(true_positives, axis=-1)
     total = (steps * precisions(true_positives, false_positives)[..., 1:]).sum(axis=-1)
     positives = true_positives[..., -1]
-    return np.where(positives == 0, np.nan, quotient(total, positives))
+    return np.where(positives == 0, np.nan, quotient_or_zero(total, positives))

@@ -72,7 +72,7 @@ def measured_classes(
     )
 
 
-def measured_outputs(
+def measured_masks_or_values(
     model: Model, images: LabelledSet, words: str = "", skipped: Sequence[str] = ()
 ) -> Measured:
     """A model of a class for each position, or of values.

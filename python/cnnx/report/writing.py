@@ -21,7 +21,7 @@ from cnnx.report.measured import (
     Measured,
     measured_classes,
     measured_evaluation,
-    measured_outputs,
+    measured_masks_or_values,
 )
 from cnnx.spelling import checked_call
 from cnnx.training.history import History
@@ -126,7 +126,8 @@ def _measured(model: Model, data: Any) -> Measured:
     if kind is not None and isinstance(data, kind):
         return measured_evaluation(_of_own_classes(model, data))
     if kind is not None:
-        return measured_outputs(model, measured_images(data, None, None, model, "write: data"))
+        found = measured_images(data, None, None, model, "write: data")
+        return measured_masks_or_values(model, found)
     refuse_unless_one_class(model, "write")
     if isinstance(data, Evaluation):
         return measured_classes(model, _of_own_classes(model, data))

@@ -75,10 +75,10 @@ def ious_of(matrix: NDArray[Any]) -> list[float]:
     """Intersection over union of each class; NaN where neither labels nor predictions have it."""
     both = matrix.diagonal()
     either = matrix.sum(axis=0) + matrix.sum(axis=1) - both
-    return [quotient(*each) for each in zip(both.tolist(), either.tolist(), strict=True)]
+    return [quotient_or_nan(*each) for each in zip(both.tolist(), either.tolist(), strict=True)]
 
 
-def quotient(numerator: float, denominator: float) -> float:
+def quotient_or_nan(numerator: float, denominator: float) -> float:
     """A quotient, or NaN if the denominator is 0."""
     return numerator / denominator if denominator else math.nan
 
@@ -86,4 +86,4 @@ def quotient(numerator: float, denominator: float) -> float:
 def mean_of_defined(values: Iterable[float]) -> float:
     """Mean of the values that are not NaN; NaN without one."""
     defined = [value for value in values if not math.isnan(value)]
-    return quotient(sum(defined), len(defined))
+    return quotient_or_nan(sum(defined), len(defined))
