@@ -1,4 +1,4 @@
-"""What all losses have in common."""
+"""The base class of losses, and the settings that they have in common."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def members(value: object, name: str, expected: Sequence[str]) -> Mapping[str, A
     """`value` as a mapping with the expected members and no other.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not.
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} is {shown(value)}, expected {', '.join(expected)} by name")
@@ -36,7 +36,7 @@ def items(value: object, name: str, expected: str) -> Sequence[Any]:
     """`value` as a list.
 
     Raises:
-        ValueError: if it is none; the message says what was expected.
+        ValueError: if it is not; the message says what was expected.
     """
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise ValueError(f"{name} is {shown(value)}, expected {expected}")
@@ -47,7 +47,7 @@ def count(value: object, name: str, least: int = 0, most: int = MOST) -> int:
     """`value` as an integer within the limits.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not.
     """
     if not is_integer(value) or not least <= int(value) <= most:  # type: ignore[call-overload]
         limits = f">= {least}" if most == MOST else f"from {least} to {most}"
@@ -59,7 +59,7 @@ def boolean(value: object, name: str) -> bool:
     """`value` as a boolean.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not.
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name} is {shown(value)}, expected true or false")
@@ -70,7 +70,7 @@ def text(value: object, name: str) -> str:
     """`value` as a string.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not.
     """
     if not isinstance(value, str):
         raise ValueError(f"{name} is {shown(value)}, expected text")

@@ -97,7 +97,7 @@ class Processes:
         recipe: settings of the trainer, which all processes must have.
 
     Raises:
-        TypeError: if the communicator is none.
+        TypeError: if the communicator is not one.
         ValueError: if its number of processes does not divide the shards, or if a process has other
             settings.
     """

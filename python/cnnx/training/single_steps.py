@@ -91,7 +91,12 @@ class SingleSteps(NamedAttributes):
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
         """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
 
+        Args:
+            epochs: number of epochs over which it extends.
+            steps_per_epoch: number of steps of each.
+
         Raises:
+            TypeError: if a number is not an integer.
             ValueError: if a number is below 1.
         """
         for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
@@ -100,7 +105,14 @@ class SingleSteps(NamedAttributes):
 
     @checked_call
     def observe(self, measure: float) -> None:
-        """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself."""
+        """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself.
+
+        Args:
+            measure: the metric that the schedule watches; NaN does not improve on the best one.
+
+        Raises:
+            TypeError: if it is not a number.
+        """
         self._core.observe(number(measure, "observe", "measure"))
 
     def averaged_model(self) -> Model:
@@ -139,8 +151,9 @@ class SingleSteps(NamedAttributes):
         """Train on one batch of any size and return its mean loss before the update.
 
         Args:
-            x: images.
-            y: labels or targets.
+            x: images, (batch, height, width, channels), or another form that `Model.predict` takes.
+            y: labels, (batch,), or (batch, height, width) for a class at each position; or targets
+                in the shape of the outputs.
             sample_weight: weight of each image in the mean, as for `Trainer.fit`. The loss of a
                 batch of weights 0 is 0, and so are its gradients.
 
