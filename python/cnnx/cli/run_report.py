@@ -50,21 +50,15 @@ def _unfreeze(model: Model, last: Model) -> bool:
 
 def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:
     """Images that the model was not trained on if there are any, in words and as a set."""
-    import numpy as np
-
-    from cnnx.data.dataset import Dataset, are_masks
-    from cnnx.data.split import split
+    from cnnx.data.dataset import Dataset
 
     if images.test is not None:
         return "the test set", images.test
     if images.validation is not None:
         return "the validation set", images.validation
-    run = trainer._run
-    fraction = None if run is None else run.settings["validation"]
-    if fraction is None:
+    rows = trainer._held_out
+    if not rows:
         return "the training set", images
-    labels = None if are_masks(images.y) else np.asarray(images.y, np.int64)
-    rows, _ = split(trainer._core.split_order(len(images.y)), fraction, labels)
     names = tuple(images.names[row] for row in rows) if images.names else ()
     held_out = Dataset(
         images.x[rows], images.y[rows], images.classes, skipped=images.skipped, names=names

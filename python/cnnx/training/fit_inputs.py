@@ -36,6 +36,7 @@ class FitData:
         arrays: training data and separate validation set, by the beginning of their names in
             messages; None for batches or none.
         images: number of images of an epoch; 0 if unknown.
+        held_out: rows of the training data that are its validation set.
     """
 
     begin: Callable[[int, Position], Epoch]
@@ -44,6 +45,7 @@ class FitData:
     fingerprints: list[dict[str, Any] | None]
     arrays: dict[str, Arrays | None]
     images: int = 0
+    held_out: Sequence[int] = ()
 
 
 def fit_data(
@@ -92,6 +94,7 @@ def fit_data(
     check_some_label(arrays[2], ignore_index, "fit")
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []
+    measured: list[int] = []
     if fraction is not None:
         measured, rows = _split(core, arrays, fraction, classes, ignore_index)
         validate = lambda: measurement().of_arrays(arrays, measured)  # noqa: E731
@@ -107,7 +110,7 @@ def fit_data(
     steps = -(-images_of_epoch // size)
     found = {"": arrays, "validation ": separate}
     fingerprints = [fingerprint(arrays), known]
-    return FitData(begin_epoch, steps, validate, fingerprints, found, images_of_epoch)
+    return FitData(begin_epoch, steps, validate, fingerprints, found, images_of_epoch, measured)
 
 
 def _batches(

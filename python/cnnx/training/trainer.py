@@ -144,6 +144,7 @@ class Trainer(SingleSteps):
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
         self._checkpoint: str | None = None  # file of the run, used when fit resumes it
+        self._held_out: Sequence[int] = ()  # rows of the last fit's images that validated it
         self._replaces_files = False  # as `cnnx train --overwrite` asks for
 
     def __reduce__(self) -> NoReturn:
@@ -320,7 +321,7 @@ class Trainer(SingleSteps):
         self._check_run(run, data, path)
         if not (run.has_begun or run.is_over):
             self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
-        self._run, self._checkpoint = run, path
+        self._run, self._checkpoint, self._held_out = run, path, data.held_out
 
         def save() -> None:
             if path is not None:
