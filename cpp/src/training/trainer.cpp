@@ -243,10 +243,14 @@ Model Trainer::averaged_model() const {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const TrainerLock trainer_lock(state()->mutex);
   auto copy = averaged_state(*state(), "averaged_model").clone();
-  copy->probabilities = state()->model->probabilities.load();
-  const std::shared_lock<graph::ModelMutex> lock(state()->model->mutex);
-  copy->temperature = state()->model->temperature;
-  const auto& nodes = state()->model->graph.nodes();
+  const graph::ModelState& trained = *state()->model;
+  const std::shared_lock<graph::ModelMutex> lock(trained.mutex);
+  // The average's own are those of the trainer's beginning.
+  copy->probabilities = trained.probabilities.load();
+  copy->heads = trained.heads;
+  copy->metadata = trained.metadata;
+  copy->temperature = trained.temperature;
+  const auto& nodes = trained.graph.nodes();
   for (std::size_t id = 0; id < nodes.size(); ++id)
     copy->graph.set_trainable(static_cast<int>(id), nodes[id].layer.trainable);
   return Model(std::move(copy));
