@@ -137,7 +137,8 @@ class CNNX_API Epoch {
   // The number and position for a checkpoint's metadata, which resume reads again.
   MetadataArray place() const;
   // Trains on the next batch. Returns false, without training, when the epoch is over. Throws
-  // NotFiniteError for a loss that is NaN or infinite, and leaves the model unchanged.
+  // NotFiniteError for a loss that is NaN or infinite. That and std::bad_alloc leave the model
+  // unchanged.
   bool advance();
   // Means over the rows trained so far, each measured before the update of its batch.
   Metrics metrics() const;
@@ -169,8 +170,8 @@ class CNNX_API Trainer {
   ~Trainer();
 
   // compute_gradients, then apply_gradients, as one change of the model. Returns the mean loss
-  // before the update. Throws NotFiniteError for a loss that is NaN or infinite, and leaves the
-  // model unchanged.
+  // before the update. Throws NotFiniteError for a loss that is NaN or infinite. That and
+  // std::bad_alloc leave the model unchanged.
   double step(const ImageBatch& images, const Targets& targets);
 
   // Overwrites gradients() with those of the summed loss of the rows over `divisor`, and returns

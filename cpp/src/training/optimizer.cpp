@@ -112,14 +112,24 @@ void update_muon(const Muon& muon, MuonDirections& directions, const OptimizerSt
   float* const direction = directions.data();
   float* const velocity = muon.momentum > 0 ? block.slots[0] : nullptr;
   const auto sgd = CNNX_KERNELS(optimizer_kernels).sgd;
-  // SGD's step from zero, negated and of length 1, is its direction.
+  // SGD's step from zero, negated and of length 1, is its direction. Products of matrices may run
+  // out of memory, so velocities change after them and a copy changes before.
+  constexpr int64_t kCopied = 1024;
+  const SgdCoefficients from_zero = {static_cast<float>(scales.gradients), -1.0f,
+                                     static_cast<float>(muon.momentum), 0.0f, muon.nesterov};
+  const auto move = [&](int64_t first, int64_t count, float* from, float* velocities) {
+    std::fill_n(from, count, 0.0f);
+    sgd(from_zero, from, block.gradients + (first - block.range.first), velocities, count);
+  };
   for_each_trained(block.segments, block.range, kOptimizerGrain, threads,
                    [&](const ParameterSegment&, int64_t begin, int64_t end) {
-                     std::fill(direction + begin, direction + end, 0.0f);
-                     sgd({static_cast<float>(scales.gradients), -1.0f,
-                          static_cast<float>(muon.momentum), 0.0f, muon.nesterov},
-                         direction + begin, block.gradients + (begin - block.range.first),
-                         velocity ? velocity + begin : nullptr, end - begin);
+                     if (!velocity) return move(begin, end - begin, direction + begin, nullptr);
+                     float copied[kCopied];
+                     for (int64_t i = begin; i < end; i += kCopied) {
+                       const int64_t count = std::min(kCopied, end - i);
+                       std::copy_n(velocity + i, count, copied);
+                       move(i, count, direction + i, copied);
+                     }
                    });
   directions.orthogonalise(block.segments);
   for_each_trained(
@@ -128,6 +138,9 @@ void update_muon(const Muon& muon, MuonDirections& directions, const OptimizerSt
         sgd({1.0f, static_cast<float>(rate_of(segment, state, scales)), 0.0f,
              static_cast<float>(muon.weight_decay * segment.weight_decay_factor), false},
             block.parameters + begin, direction + begin, nullptr, end - begin);
+        float unused[kCopied];
+        for (int64_t i = begin; velocity && i < end; i += kCopied)
+          move(i, std::min(kCopied, end - i), unused, velocity + i);
       });
 }
 

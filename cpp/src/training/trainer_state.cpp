@@ -77,9 +77,10 @@ LossSum TrainerState::step(const ShardedBatch& batch, const char* caller) {
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const LossSum sum = compute_and_apply(batch, factor);
   if (!std::isfinite(sum.sum)) {
+    undo_gradients();
     const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
     throw NotFiniteError(std::string(caller) + ": the loss is " + value + ", " +
-                         undo_gradients(batch));
+                         why_not_finite(batch));
   }
   return sum;
 }
@@ -103,7 +104,14 @@ LossSum TrainerState::compute_and_apply(const ShardedBatch& batch, double rate_f
     return sum;
   }
   const LossSum sum = compute_gradients(batch);
-  if (std::isfinite(sum.sum)) apply_gradients(rate_factor);
+  if (!std::isfinite(sum.sum)) return sum;
+  try {
+    apply_gradients(rate_factor);
+  } catch (...) {  // of no memory
+    undo_gradients();
+    gradients_are_kept = false;
+    throw;
+  }
   return sum;
 }
 
@@ -295,16 +303,19 @@ void TrainerState::restore_buffers() {
   model->parameters_changed();
 }
 
-std::string TrainerState::undo_gradients(const ShardedBatch& batch) {
+void TrainerState::undo_gradients() {
   restore_buffers();
   gradients_computed -= static_cast<uint64_t>(shards);
-  if (!distribution) return why_not_finite(batch);
-  const int64_t process = distribution->process_of(failed_shard.value_or(0));
-  const bool is_own = process == distribution->process();
-  return distribution->exchange().share(is_own ? why_not_finite(batch) : "", process);
 }
 
 std::string TrainerState::why_not_finite(const ShardedBatch& batch) {
+  if (!distribution) return why_shard_failed(batch);
+  const int64_t process = distribution->process_of(failed_shard.value_or(0));
+  const bool is_own = process == distribution->process();
+  return distribution->exchange().share(is_own ? why_shard_failed(batch) : "", process);
+}
+
+std::string TrainerState::why_shard_failed(const ShardedBatch& batch) {
   const int64_t shard = failed_shard.value_or(0);
   const std::string first = first_not_finite(
       *model, batch.input(shard).images, rows_of_shard(batch.rows, shards, shard).count,
@@ -318,10 +329,13 @@ std::string TrainerState::why_not_finite(const ShardedBatch& batch) {
 }
 
 void TrainerState::follow_trainable() {
-  const std::vector<bool> before = std::exchange(trained, trained_arrays(model->graph));
+  std::vector<bool> before = trained_arrays(model->graph);
   if (trained == before) return;
   const std::vector<ParameterInfo>& parameters = model->graph.parameters().infos();
-  segments = parameter_segments(parameters, trained, rules);
+  // Memory may run out here, so nothing has changed yet.
+  std::vector<ParameterSegment> changed = parameter_segments(parameters, before, rules);
+  trained.swap(before);
+  segments.swap(changed);
   if (distribution) distribution->clear();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (before[i] && !trained[i] && gradients.size() > 0) {
@@ -350,8 +364,14 @@ void TrainerState::apply_gradients(double rate_factor) {
     const runtime::AddTime time(profiler ? &profiler->update : nullptr);
     scales.gradients = clipping.scale(gradients.data(), segments, get_num_threads());
   }
+  const OptimizerState before = optimizer.state();
   optimizer.begin_step();
-  update({0, model->graph.parameters().floats()}, gradients.data(), scales);
+  try {
+    update({0, model->graph.parameters().floats()}, gradients.data(), scales);
+  } catch (...) {  // of no memory for Muon, before any change of a block
+    optimizer.set_state(before);
+    throw;
+  }
   finish_update(rate_factor);
 }
 

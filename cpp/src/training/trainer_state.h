@@ -32,7 +32,7 @@ struct TrainerState {
 
   // A whole step under one lock of the model, so that other threads see the model between steps
   // only. Throws NotFiniteError, whose sentence begins with `caller`, for a loss that is not
-  // finite, and leaves the model as it was.
+  // finite. Whatever it throws, model and trainer are as they were.
   LossSum step(const ShardedBatch& batch, const char* caller);
 
   // The two halves of a step; the caller holds the model's lock exclusively. The first overwrites
@@ -50,12 +50,14 @@ struct TrainerState {
   // For the caller, from now on also those of a step. Throws std::invalid_argument, naming the
   // function, if the last step kept none.
   float* kept_gradients(const char* function);
-  // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
-  // and the expectation, as the end of a sentence.
-  std::string undo_gradients(const ShardedBatch& batch);
+  // After compute_gradients: restores the buffers and the number of computed gradients.
+  void undo_gradients();
   // The running statistics from before the last forward.
   void restore_buffers();
+  // After undo_gradients of a loss that is not finite: the reason and the expectation, as the end
+  // of a sentence. All processes have that of the one with the first such shard.
   std::string why_not_finite(const ShardedBatch& batch);
+  std::string why_shard_failed(const ShardedBatch& batch);
   // The shards that this process computes.
   ShardSpan own_shards() const { return distribution ? distribution->own() : ShardSpan{0, shards}; }
   // Updates the segments after layers have become trainable or frozen. Sets their gradients to
