@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <thread>
 #include <vector>
 
 #if defined(_WIN32)
@@ -191,6 +192,20 @@ void a_frozen_layer_stays_frozen(const Samples& samples) {
   });
 }
 
+// A lock whose thread has no memory to note it is free for other threads.
+void a_thread_may_have_no_memory_for_its_locks(const Samples& samples) {
+  if (cnnx::test::left_out_of_webassembly("locks of another thread", cnnx::test::kOneThread))
+    return;
+  Model model = small_model();
+  Trainer trainer(model);
+  for (int64_t number = 0; number < 8; ++number) {
+    std::thread([&] {
+      outcome_of(number, [&] { trainer.step(samples.images(), samples.targets()); });
+    }).join();
+    CHECK(trainer.step(samples.images(), samples.targets()) > 0);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -203,5 +218,6 @@ int main() {
   an_advance_is_one_change(samples);
   apply_gradients_is_one_change(samples);
   a_frozen_layer_stays_frozen(samples);
+  a_thread_may_have_no_memory_for_its_locks(samples);
   return cnnx::test::finish("failed_allocations_test");
 }

@@ -5,7 +5,7 @@
 namespace cnnx::runtime {
 
 // Throws std::invalid_argument if the calling thread holds the lock already. `owner` is "model" or
-// "trainer".
+// "trainer". Allocates the memory of add_held, which cannot fail once the lock is held.
 void check_not_held(const void* lock, const char* owner);
 
 // The calling thread has locked it, or unlocks it.
