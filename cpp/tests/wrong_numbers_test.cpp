@@ -1,4 +1,5 @@
 // Numbers that no call can mean, and targets that change during an epoch, are refused.
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -121,6 +122,27 @@ void gradients_that_are_not_finite() {
   CHECK(model.to_bytes() != before);
 }
 
+// A batch that cannot be trained on does not spoil predictions.
+void running_statistics_that_would_not_be_finite() {
+  const cnnx::test::Samples<kCount> samples;
+  const std::vector<float> pixels(kCount * kSize * kSize, std::numeric_limits<float>::quiet_NaN());
+  for (const int64_t shards : {int64_t{1}, int64_t{2}}) {
+    Model model({Conv2d(4, 3), BatchNorm2d(), Flatten(), Dense(2)}, {kSize, kSize, 1});
+    cnnx::TrainerOptions options;
+    options.shards = shards;
+    Trainer trainer(model, cnnx::Adam{}, {}, options);
+    const std::vector<std::byte> before = model.to_bytes();
+    const double loss =
+        trainer.compute_gradients(cnnx::ImageBatch(pixels.data(), kCount), samples.targets());
+    CHECK(std::isnan(loss));
+    CHECK(model.to_bytes() == before);
+    trainer.compute_gradients(samples.images(), samples.targets());
+    CHECK(model.to_bytes() != before);
+    trainer.apply_gradients();
+    trainer.check_finite();
+  }
+}
+
 void handles_without_an_object() {
   Model model = small_model();
   CHECK_THROWS(std::invalid_argument, "distribute: exchange is a null pointer",
@@ -146,6 +168,7 @@ int main() {
   labels_that_stand_for_none_inside();
   counts_of_images();
   gradients_that_are_not_finite();
+  running_statistics_that_would_not_be_finite();
   handles_without_an_object();
   return cnnx::test::finish("wrong_numbers_test");
 }

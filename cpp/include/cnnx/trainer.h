@@ -178,7 +178,8 @@ class CNNX_API Trainer {
   // that loss. Divisor 0 means that of the mean: the number of rows or the sum of their weights.
   // With one divisor, batches add up: losses and gradients of 5 rows and of 3 rows sum to those of
   // 8. Updates the running statistics of batch norms, so between this and apply_gradients
-  // other threads see new statistics with old weights. A loss that is not finite is returned.
+  // other threads see new statistics with old weights. A loss that is not finite is returned, and
+  // leaves the running statistics unchanged.
   double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
   // Throws NotFiniteError for a gradient that is NaN or infinite, and leaves the model unchanged.
   void apply_gradients();

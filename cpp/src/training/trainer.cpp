@@ -146,7 +146,9 @@ double Trainer::compute_gradients(const ImageBatch& images, const Targets& targe
   const double rows = own.total;
   const TrainerLock lock(s.mutex);
   const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
-  return s.compute_gradients(batch_of(s, images, targets, std::move(own))).sum / rows;
+  const double sum = s.compute_gradients(batch_of(s, images, targets, std::move(own))).sum;
+  if (!std::isfinite(sum)) s.restore_buffers();
+  return sum / rows;
 }
 
 void Trainer::apply_gradients() {

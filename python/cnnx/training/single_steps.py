@@ -174,7 +174,8 @@ class SingleSteps(NamedAttributes):
         """Compute `gradients` of a batch without an update of the parameters.
 
         Batch norms update their running statistics, so until `apply_gradients` predictions use
-        new statistics with old weights. A loss that is not finite is returned.
+        new statistics with old weights. A loss that is not finite is returned, and leaves the
+        running statistics unchanged.
 
         Args:
             x: images.
