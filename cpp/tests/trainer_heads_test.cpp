@@ -1,4 +1,4 @@
-// Trainers of models with several outputs: their averaged models.
+// Trainers of models with several outputs: what they read of the heads, and averaged models.
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -76,9 +76,30 @@ void an_averaged_model_has_the_heads_and_metadata_of_the_trained_one() {
   CHECK_EQUAL(trainer.averaged_model().heads()[2].name, "weight");
 }
 
+// A trainer has the heads of its beginning: targets have their order.
+void heads_may_change_after_a_trainer_was_made() {
+  const Samples samples;
+  const std::vector<float> values = targets_of_heads();
+  const Targets targets{nullptr, values.data()};
+  Model model = model_of_heads(), twin = model_of_heads();
+  Trainer trainer(model, cnnx::Adam{}, loss_of_heads());
+  Trainer other(twin, cnnx::Adam{}, loss_of_heads());
+  cnnx::EpochOptions options;
+  options.augmentation.flip = cnnx::Augmentation::Flip::random;
+  model.set_heads({});
+  const double loss = trainer.fit(samples.images(), targets, 1, options)[0].loss;
+  model.set_heads({{"all", {2 * kMap + 4}}});
+  trainer.fit(samples.images(), targets, 1, options);
+  CHECK_EQUAL(loss, other.fit(samples.images(), targets, 1, options)[0].loss);
+  other.fit(samples.images(), targets, 1, options);
+  model.set_heads(twin.heads());
+  CHECK(model.to_bytes() == twin.to_bytes());
+}
+
 }  // namespace
 
 int main() {
   an_averaged_model_has_the_heads_and_metadata_of_the_trained_one();
+  heads_may_change_after_a_trainer_was_made();
   return cnnx::test::finish("trainer_heads_test");
 }

@@ -130,6 +130,10 @@ void ModelState::draw_parameters(uint64_t seed) {
 
 std::shared_ptr<ModelState> ModelState::clone() const {
   const std::shared_lock<ModelMutex> lock(mutex);
+  return copy();
+}
+
+std::shared_ptr<ModelState> ModelState::copy() const {
   return copy_with(Graph(layers(), graph.input_shape()));
 }
 

@@ -26,6 +26,8 @@ class ModelState {
 
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
+  // The same; the caller holds `mutex`, at least shared.
+  std::shared_ptr<ModelState> copy() const;
   // A copy for images of another height and width. Throws std::invalid_argument, naming a layer
   // that does not allow it.
   std::shared_ptr<ModelState> resized(int64_t height, int64_t width) const;

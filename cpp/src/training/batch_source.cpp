@@ -101,9 +101,8 @@ std::vector<BatchSource::PositionTargets> BatchSource::find_moved_targets() cons
   const graph::ModelState& model = *trainer_.model;
   const bool has_heads = trainer_.loss.has_heads();
   int64_t offset = 0;
-  std::size_t head = 0;
   for (const LossTerm* term : trainer_.loss.head_terms()) {
-    const Shape& shape = has_heads ? model.heads[head++].shape : model.graph.output_shape();
+    const Shape& shape = term->output_shape();
     const bool are_labels = has_heads ? term->takes_classes() : targets_.labels != nullptr;
     const int64_t size = are_labels ? term->labels_per_image() : term->values_per_image();
     // Values of a custom loss need not be those of positions.

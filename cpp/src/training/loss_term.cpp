@@ -12,7 +12,10 @@ namespace cnnx::training {
 using Kind = Loss::Kind;
 
 LossTerm::LossTerm(const Loss& loss, const Shape& output_shape)
-    : loss_(loss), outputs_(element_count(output_shape)), values_(outputs_) {
+    : loss_(loss),
+      output_shape_(output_shape),
+      outputs_(element_count(output_shape)),
+      values_(outputs_) {
   runtime::check_settings(name() + ": ", loss);
   if (loss.kind == Kind::huber) ops::check_delta(loss.delta);
   const bool per_position = output_shape.size() == 3;

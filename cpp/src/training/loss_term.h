@@ -24,6 +24,7 @@ class LossTerm {
   LossTerm(const Loss& loss, const Shape& output_shape);
 
   std::string name() const;
+  const Shape& output_shape() const { return output_shape_; }
   // Whether it applies softmax or sigmoid itself.
   bool takes_logits() const;
   bool is_custom() const { return loss_.kind == Loss::Kind::custom; }
@@ -73,6 +74,7 @@ class LossTerm {
                                 std::vector<float>& storage) const;
 
   Loss loss_;
+  Shape output_shape_;
   bool takes_classes_ = false;
   int64_t positions_ = 1;
   int64_t outputs_;  // of a position

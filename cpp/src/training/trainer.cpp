@@ -72,28 +72,32 @@ const std::shared_ptr<graph::ModelState>& without_int8_weights(
 
 bool fits_checkpoint(int64_t number) { return number >= 1 && number < runtime::kMostExactCount; }
 
+void set_probabilities(graph::ModelState& model, const training::LossFunction& loss) {
+  const std::vector<const training::LossTerm*> losses = loss.head_terms();
+  for (std::size_t k = 0; k < model.heads.size(); ++k) {
+    Probabilities& kind = model.heads[k].probabilities;
+    kind = probabilities_for(*losses[k], model, kind);
+  }
+  if (model.heads.empty())
+    model.probabilities = probabilities_for(*losses[0], model, model.probabilities);
+}
+
 std::shared_ptr<TrainerState> new_state(const std::shared_ptr<graph::ModelState>& model,
                                         const OptimizerSettings& optimizer, const Loss& loss,
                                         const TrainerOptions& options) {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
-  return std::make_shared<TrainerState>(model, optimizer, loss, options);
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  auto state =
+      std::make_shared<TrainerState>(without_int8_weights(model), optimizer, loss, options);
+  set_probabilities(*model, state->loss);
+  return state;
 }
 
 }  // namespace
 
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
-    : state_(new_state(without_int8_weights(model.state()), optimizer, loss, options)) {
-  const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
-  graph::ModelState& trained = *model.state_;
-  const std::vector<const training::LossTerm*> losses = state_->loss.head_terms();
-  for (std::size_t k = 0; k < trained.heads.size(); ++k) {
-    Probabilities& kind = trained.heads[k].probabilities;
-    kind = probabilities_for(*losses[k], trained, kind);
-  }
-  if (trained.heads.empty())
-    trained.probabilities = probabilities_for(*losses[0], trained, trained.probabilities);
-}
+    : state_(new_state(model.state(), optimizer, loss, options)) {}
 
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;

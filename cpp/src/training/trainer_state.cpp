@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <shared_mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -37,11 +36,6 @@ bool any_may_throw(const graph::Graph& graph) {
                      [](const graph::Node& node) { return node.op->may_throw(); });
 }
 
-std::vector<bool> trained_arrays(const graph::ModelState& model) {
-  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
-  return trained_arrays(model.graph);
-}
-
 }  // namespace
 
 TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
@@ -55,7 +49,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       shards(options.shards),
       may_throw(any_may_throw(model->graph)),
       rules(options.rules),
-      trained(trained_arrays(*model)),
+      trained(trained_arrays(model->graph)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
       clipping(options.clip_norm),
       schedule(options.schedule) {

@@ -27,6 +27,7 @@ namespace cnnx::training {
 // One call at a time uses it: every function of Trainer and Epoch that reads or writes more than
 // constants holds `mutex`, and takes the model's lock after it.
 struct TrainerState {
+  // The caller holds the model's lock.
   TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer,
                const Loss& loss, const TrainerOptions& options);
 

@@ -33,7 +33,7 @@ void average(float decay, const runtime::AlignedBuffer& values, runtime::Aligned
 WeightAverage::WeightAverage(const Averaging& settings, const graph::ModelState& model)
     : settings_(settings) {
   runtime::check_settings("trainer: the averaging's ", settings);
-  model_ = model.clone();
+  model_ = model.copy();
 }
 
 void WeightAverage::update(const graph::ModelState& model, int64_t step, int threads) {

@@ -10,7 +10,7 @@ namespace cnnx::training {
 
 class WeightAverage {
  public:
-  // Throws std::invalid_argument for settings out of range.
+  // The caller holds the model's lock. Throws std::invalid_argument for settings out of range.
   WeightAverage(const Averaging& settings, const graph::ModelState& model);
 
   // Called after every step of the optimizer, numbered from 1. The number and the weights are the
