@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "check.h"
+#include "cnnx/augmentation.h"
 #include "cnnx/error.h"
 #include "cnnx/image.h"
 #include "cnnx/layers.h"
@@ -44,15 +46,52 @@ void numbers_that_no_checkpoint_can_hold() {
   CHECK_THROWS(std::invalid_argument, sentence,
                trainer.fit(samples.images(), samples.targets(), kMost));
   EpochOptions options;
-  options.number = static_cast<uint64_t>(beyond);
-  CHECK_THROWS(std::invalid_argument, "begin_epoch: number is 9007199254740992, expected less",
-               trainer.begin_epoch(samples.images(), samples.targets(), options));
-  options.number = 0;
   for (const int64_t first : {int64_t{-1}, kMost - kCount + 1}) {
     options.first_image = first;
     CHECK_THROWS(std::invalid_argument, "expected the number of an image",
                  trainer.begin_epoch(samples.images(), samples.targets(), options));
   }
+}
+
+// The order and the changes of images have random numbers for fewer epochs than checkpoints hold.
+void epochs_without_random_numbers() {
+  Model model = small_model();
+  Trainer trainer(model);
+  const cnnx::test::Samples<kCount> samples;
+  constexpr uint64_t kEpochs = uint64_t{1} << 48;
+  EpochOptions options;
+  options.number = kEpochs - 2;
+  CHECK_EQUAL(trainer.begin_epoch(samples.images(), samples.targets(), options).number(),
+              kEpochs - 2);
+  for (const uint64_t number : {kEpochs - 1, kEpochs, kEpochs << 5}) {
+    options.number = number;
+    CHECK_THROWS(
+        std::invalid_argument,
+        "begin_epoch: number is " + std::to_string(number) + ", expected less than 2^48 - 1",
+        trainer.begin_epoch(samples.images(), samples.targets(), options));
+  }
+  std::vector<float> images(kCount * kSize * kSize);
+  cnnx::Augmentation augmentation;
+  augmentation.flip = cnnx::Augmentation::Flip::random;
+  const auto augment = [&](uint64_t epoch) {
+    cnnx::augment_images(samples.images(), {kSize, kSize, 1}, {}, augmentation, 1, epoch,
+                         images.data());
+    return 0;
+  };
+  const auto augment_masks = [&](uint64_t epoch) {
+    std::vector<int64_t> masks(kCount * kSize * kSize);
+    cnnx::augment_masks({masks.data(), kCount, kSize, kSize}, {kSize, kSize}, augmentation, 1,
+                        epoch, masks.data());
+    return 0;
+  };
+  augment(kEpochs - 1);
+  augment_masks(kEpochs - 1);
+  CHECK_THROWS(std::invalid_argument,
+               "augment_images: epoch is 281474976710656, expected less than 2^48",
+               augment(kEpochs));
+  CHECK_THROWS(std::invalid_argument,
+               "augment_masks: epoch is 281474976710656, expected less than 2^48",
+               augment_masks(kEpochs));
 }
 
 void labels_that_change_during_an_epoch() {
@@ -164,6 +203,7 @@ void handles_without_an_object() {
 
 int main() {
   numbers_that_no_checkpoint_can_hold();
+  epochs_without_random_numbers();
   labels_that_change_during_an_epoch();
   labels_that_stand_for_none_inside();
   counts_of_images();

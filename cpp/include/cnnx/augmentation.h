@@ -94,10 +94,10 @@ CNNX_API void validate(const Augmentation& augmentation);
 CNNX_API bool is_identity(const Augmentation& augmentation);
 
 // Writes the augmented and normalised images of `shape` (height, width, channels) to `out`, without
-// mixup. The result for image i depends on (seed, epoch, i) and the settings alone; epoch < 2^48.
+// mixup. The result for image i depends on (seed, epoch, i) and the settings alone.
 // The bits are the same on every machine and any number of threads. Threads: as get_num_threads().
 // Throws std::invalid_argument for settings that validate() refuses, and unless crop_padding is
-// less than height and width.
+// less than height and width and epoch less than 2^48.
 CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
                              const Preprocessing& preprocessing, const Augmentation& augmentation,
                              uint64_t seed, uint64_t epoch, float* out);
@@ -115,8 +115,8 @@ struct MaskBatch {
 // mirrors. In training that label is the loss's ignore_index, or 0, the background by convention.
 // Other changes leave masks as they are. A position is one pixel, or a block of pixels if a mask is
 // smaller by a whole factor. Bits and threads as augment_images(). Throws std::invalid_argument for
-// settings that validate() refuses, unless crop_padding is less than height and width, and unless
-// positions have a whole number of pixels.
+// settings that validate() refuses, unless crop_padding is less than height and width and epoch
+// less than 2^48, and unless positions have a whole number of pixels.
 CNNX_API void augment_masks(const MaskBatch& masks, const Shape& image_shape,
                             const Augmentation& augmentation, uint64_t seed, uint64_t epoch,
                             int64_t* out);

@@ -93,8 +93,8 @@ struct EpochOptions {
   std::vector<int64_t> rows;  // the rows to train on; empty: all
   int64_t batch_size = 64;    // the last batch may be shorter
   bool shuffle = true;
-  // The number of the epoch. With the trainer's seed it decides the order and augmentation of
-  // images.
+  // The number of the epoch, less than 2^48 - 1. With the trainer's seed it decides the order and
+  // augmentation of images.
   uint64_t number = 0;
   Augmentation augmentation = {};  // default: no changes
   int64_t first_image = 0;         // the number of the first image, if these are part of a data set

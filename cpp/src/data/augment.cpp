@@ -254,6 +254,7 @@ void augment_images(const ImageBatch& images, const Shape& shape,
                     uint64_t seed, uint64_t epoch, float* out) {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_images(images, "augment_images");
+  data::check_epoch("augment_images", epoch);
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);
   std::vector<int64_t> rows(runtime::checked_size<int64_t>(images.count));

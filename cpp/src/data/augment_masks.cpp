@@ -152,6 +152,7 @@ void augment_masks(const MaskBatch& masks, const Shape& image_shape,
   const data::MaskShapes shapes{{image_shape[0], image_shape[1], 1},
                                 {masks.height, masks.width, 1},
                                 masks.height * masks.width};
+  data::check_epoch("augment_masks", epoch);
   data::check_augmentation(augmentation, shapes.image);
   data::check_masks(shapes);
   std::vector<int64_t> rows(runtime::checked_size<int64_t>(masks.count));

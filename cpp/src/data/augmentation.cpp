@@ -40,6 +40,12 @@ float uniform(const runtime::Philox& random, int64_t row, Draw draw) {
 
 }  // namespace
 
+void check_epoch(const char* function, uint64_t epoch) {
+  if (epoch < runtime::kPhiloxSteps) return;
+  throw std::invalid_argument(std::string(function) + ": epoch is " + std::to_string(epoch) +
+                              ", expected less than 2^48");
+}
+
 void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
   validate(augmentation);
   if (std::min({shape[0], shape[1], shape[2]}) < 1) {

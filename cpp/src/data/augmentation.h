@@ -26,6 +26,9 @@ struct ImageChange {
   int64_t cut_row, cut_column;  // first row and column of the cutout, perhaps outside
 };
 
+// Throws std::invalid_argument for an epoch without random numbers of its own.
+void check_epoch(const char* function, uint64_t epoch);
+
 // For image `row` of the data set.
 ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
                         uint64_t epoch, int64_t row);

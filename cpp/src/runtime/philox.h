@@ -19,6 +19,9 @@ enum class Stream : uint32_t {
   single_shapes = 8,  // the images of one shape, one step per image
 };
 
+// Steps of a stream are numbered below this.
+constexpr uint64_t kPhiloxSteps = uint64_t{1} << 48;
+
 // The bijection itself: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",
 // SC 2011.
 std::array<uint32_t, 4> philox4x32(const std::array<uint32_t, 4>& counter,

@@ -10,7 +10,6 @@
 #include "data/image.h"
 #include "data/shuffle.h"
 #include "runtime/check_settings.h"
-#include "runtime/exact_count.h"
 #include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 #include "runtime/thread_scope.h"
@@ -120,9 +119,9 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   runtime::check_settings(std::string(caller) + ": ", options);
   training::BatchSource source(*this->state(), images, targets, options.rows, caller);
-  if (options.number >= static_cast<uint64_t>(runtime::kMostExactCount)) {
+  if (options.number >= data::kSplitEpoch) {
     throw std::invalid_argument(std::string(caller) + ": number is " +
-                                std::to_string(options.number) + ", expected less than 2^53");
+                                std::to_string(options.number) + ", expected less than 2^48 - 1");
   }
   if (options.first_image < 0 ||
       options.first_image > std::numeric_limits<int64_t>::max() - images.count) {
@@ -179,9 +178,7 @@ std::vector<int64_t> Trainer::split_order(int64_t count) const {
                                 ", expected 0 to " + std::to_string(data::kMostImages));
   }
   std::vector<int64_t> order(runtime::checked_size<int64_t>(count));
-  // No epoch has this number, so the split shares no random number with any epoch's order.
-  constexpr uint64_t kSplit = (uint64_t{1} << 48) - 1;
-  data::permutation(count, this->state()->seed, kSplit, order.data());
+  data::permutation(count, this->state()->seed, data::kSplitEpoch, order.data());
   return order;
 }
 
