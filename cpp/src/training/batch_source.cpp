@@ -54,8 +54,8 @@ void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int6
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   if (augmentation.mixup > 0) trainer_.loss.check_blends();
   augmentation_ = augmentation;
-  moved_targets_ = find_moved_targets();
-  for (const PositionTargets& each : moved_targets_) data::check_masks(each.shapes);
+  moved_labels_ = find_moved_targets(targets_.labels, /*of_labels=*/true);
+  moved_values_ = find_moved_targets(targets_.values, /*of_labels=*/false);
   epoch_ = epoch;
   first_image_ = first_image;
 }
@@ -95,15 +95,16 @@ LossDivisor BatchSource::divisor(const Rows& whole) const {
   return loss.divisor(batch.targets, whole.count);
 }
 
-std::vector<BatchSource::PositionTargets> BatchSource::find_moved_targets() const {
+std::vector<BatchSource::PositionTargets> BatchSource::find_moved_targets(const void* array,
+                                                                          bool of_labels) const {
   std::vector<PositionTargets> found;
-  if (!data::moves_pixels(augmentation_)) return found;
+  if (!array || !data::moves_pixels(augmentation_)) return found;
   const graph::ModelState& model = *trainer_.model;
   const bool has_heads = trainer_.loss.has_heads();
   int64_t offset = 0;
   for (const LossTerm* term : trainer_.loss.head_terms()) {
     const Shape& shape = term->output_shape();
-    const bool are_labels = has_heads ? term->takes_classes() : targets_.labels != nullptr;
+    const bool are_labels = has_heads ? term->takes_classes() : of_labels;
     const int64_t size = are_labels ? term->labels_per_image() : term->values_per_image();
     // Values of a custom loss need not be those of positions.
     const bool are_of_positions = shape.size() == 3 && shape[0] * shape[1] > 1 &&
@@ -118,7 +119,10 @@ std::vector<BatchSource::PositionTargets> BatchSource::find_moved_targets() cons
     }
     offset += size;
   }
-  for (PositionTargets& each : found) each.shapes.step = offset;
+  for (PositionTargets& each : found) {
+    each.shapes.step = offset;
+    data::check_masks(each.shapes);
+  }
   return found;
 }
 
@@ -158,22 +162,27 @@ void BatchSource::gather_images(const int64_t* rows, int64_t count, int threads,
 void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads,
                                  Batch& batch) const {
   batch.targets = {};
-  const TargetShape shape = target_shape();
-  const auto gather = [&](const auto* from, int64_t size, auto& to) {
+  const auto gather = [&](const auto* from, int64_t size, const std::vector<PositionTargets>& moved,
+                          auto& to) {
     to.resize(runtime::checked_size(count * size));
     for (int64_t i = 0; i < count; ++i)
       std::copy_n(from + rows[i] * size, size, to.data() + i * size);
-    for (const PositionTargets& each : moved_targets_) {
+    for (const PositionTargets& each : moved) {
       const std::decay_t<decltype(to)> beyond(each.beyond.begin(), each.beyond.end());
       data::gather_masks(from + each.offset, rows, count, each.shapes, changes(), beyond.data(),
                          threads, to.data() + each.offset);
     }
     return to.data();
   };
+  // A custom loss takes both.
+  const LossFunction& loss = trainer_.loss;
   if (targets_.labels) {
-    batch.targets.labels = gather(targets_.labels, shape.positions, batch.labels);
-  } else {
-    batch.targets.values = gather(targets_.values, shape.outputs, batch.values);
+    batch.targets.labels =
+        gather(targets_.labels, loss.labels_per_image(), moved_labels_, batch.labels);
+  }
+  if (targets_.values) {
+    batch.targets.values =
+        gather(targets_.values, loss.values_per_image(), moved_values_, batch.values);
   }
   if (targets_.weights) {
     batch.weights.resize(runtime::checked_size(count));
@@ -182,7 +191,7 @@ void BatchSource::gather_targets(const int64_t* rows, int64_t count, int threads
     batch.targets.weights = batch.weights.data();
   }
   // The program may have changed its arrays since the epoch began, and labels are indices.
-  trainer_.loss.check(batch.targets, count);
+  loss.check(batch.targets, count);
 }
 
 }  // namespace cnnx::training

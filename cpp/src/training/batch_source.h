@@ -44,9 +44,10 @@ class BatchSource {
   data::EpochChanges changes() const {
     return {augmentation_, trainer_.seed, epoch_, first_image_};
   }
-  // Targets that the augmentation moves, because they belong to positions: from `offset` on among
-  // those of an image, and `beyond` for a position beyond its edges.
-  std::vector<PositionTargets> find_moved_targets() const;
+  // Targets of an array, unless that is null, which the augmentation moves because they belong to
+  // positions: from `offset` on among those of an image, and `beyond` for a position beyond its
+  // edges.
+  std::vector<PositionTargets> find_moved_targets(const void* array, bool of_labels) const;
   TargetShape target_shape() const;
 
   const TrainerState& trainer_;
@@ -54,7 +55,7 @@ class BatchSource {
   Targets targets_;
   std::vector<int64_t> rows_;
   Augmentation augmentation_;
-  std::vector<PositionTargets> moved_targets_;
+  std::vector<PositionTargets> moved_labels_, moved_values_;
   uint64_t epoch_ = 0;
   int64_t first_image_ = 0;
 };
