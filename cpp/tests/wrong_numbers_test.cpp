@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -10,12 +12,14 @@
 
 #include "check.h"
 #include "cnnx/augmentation.h"
+#include "cnnx/checkpoint.h"
 #include "cnnx/error.h"
 #include "cnnx/image.h"
 #include "cnnx/layers.h"
 #include "cnnx/model.h"
 #include "cnnx/operator.h"
 #include "cnnx/trainer.h"
+#include "temporary_folder.h"
 #include "xo_samples.h"
 
 namespace {
@@ -24,6 +28,7 @@ using namespace cnnx::layers;
 using cnnx::EpochOptions;
 using cnnx::Model;
 using cnnx::Trainer;
+using Doubles = std::vector<double>;
 
 constexpr int64_t kSize = 16, kCount = 8;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
@@ -92,6 +97,58 @@ void epochs_without_random_numbers() {
   CHECK_THROWS(std::invalid_argument,
                "augment_masks: epoch is 281474976710656, expected less than 2^48",
                augment_masks(kEpochs));
+}
+
+void places_that_no_epoch_has() {
+  EpochOptions options;
+  for (const double loss : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    CHECK_THROWS(
+        cnnx::FormatError, "resume: the metadata hold no place in an epoch",
+        (cnnx::resume(options, {"", {{"epoch_place", {5}, Doubles{1, 2, loss, 4, 5}}}}), 0));
+  }
+  for (const double weight : {-4.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    CHECK_THROWS(
+        cnnx::FormatError, "resume: the metadata hold no place in an epoch",
+        (cnnx::resume(options, {"", {{"epoch_place", {6}, Doubles{1, 2, 3, weight, 5, 6}}}}), 0));
+  }
+  cnnx::resume(options, {"", {{"epoch_place", {5}, Doubles{1, 2, -3, 4, 5}}}});
+  CHECK_EQUAL(options.position.loss, -3.0);
+}
+
+// A file whose checksums have another name, which no reader compares.
+std::string edited(std::string file, const std::string& from, const std::string& to) {
+  const auto replace = [&](const std::string& old, const std::string& text) {
+    const std::size_t place = file.find(old);
+    if (place != std::string::npos) file.replace(place, old.size(), text);
+    return place != std::string::npos;
+  };
+  replace("cnnx.checksums", "none.checksums");
+  CHECK(replace(from, to));
+  return file;
+}
+
+void schedules_of_no_length() {
+  const cnnx::test::TemporaryFolder folder("wrong_numbers_test");
+  const std::string path = (folder / "run.ckpt").u8string();
+  Model model = small_model();
+  Trainer trainer(model);
+  trainer.begin_schedule(3, 5);
+  trainer.save_checkpoint(path);
+  std::ifstream stream(folder / "run.ckpt", std::ios::binary);
+  const std::string file{std::istreambuf_iterator<char>(stream), {}};
+  stream.close();
+  const std::string epochs = R"(\"epochs\":3)", steps = R"(\"steps_per_epoch\":5)";
+  const std::string no_epochs = R"(\"epochs\":0)", no_steps = R"(\"steps_per_epoch\":0)";
+  const auto load = [&](const std::string& changed) {
+    std::ofstream(folder / "run.ckpt", std::ios::binary) << changed;
+    return cnnx::Checkpoint::load(path).model().parameters().size();
+  };
+  const char* sentence = "cnnx.trainer: schedule has ";
+  CHECK_THROWS(cnnx::FormatError, sentence, load(edited(file, epochs, no_epochs)));
+  CHECK_THROWS(cnnx::FormatError, sentence, load(edited(file, steps, no_steps)));
+  CHECK_EQUAL(load(edited(file, epochs, epochs)), 4u);
+  const std::string neither = edited(file, epochs, no_epochs);
+  CHECK_EQUAL(load(edited(neither, steps, no_steps)), 4u);
 }
 
 void labels_that_change_during_an_epoch() {
@@ -204,6 +261,8 @@ void handles_without_an_object() {
 int main() {
   numbers_that_no_checkpoint_can_hold();
   epochs_without_random_numbers();
+  places_that_no_epoch_has();
+  schedules_of_no_length();
   labels_that_change_during_an_epoch();
   labels_that_stand_for_none_inside();
   counts_of_images();

@@ -184,6 +184,12 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   position_.schedule.epochs = count(schedule, "epochs");
   position_.schedule.measured = count(schedule, "measured");
   position_.schedule.waited = count(schedule, "waited");
+  const auto& length = position_.schedule;
+  if ((length.epochs == 0) != (length.steps_per_epoch == 0)) {
+    throw FormatError(name + ": schedule has " + std::to_string(length.epochs) + " epochs of " +
+                      std::to_string(length.steps_per_epoch) +
+                      " steps, expected at least 1 each, or 0 each before it begins");
+  }
   for (const auto& real : real_numbers(position_))
     file.read(file.at(prefix() + real.name, DType::f64, {}), real.value);
   const auto check = [&](const char* what, double value, double most) {

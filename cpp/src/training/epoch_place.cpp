@@ -38,7 +38,8 @@ void resume(EpochOptions& options, const CheckpointMetadata& metadata) {
       found == metadata.arrays.end() ? nullptr : std::get_if<std::vector<double>>(&found->values);
   const bool has_weights = numbers && numbers->size() == 6;
   const bool whole = numbers && (numbers->size() == 5 || has_weights) && is_count((*numbers)[0]) &&
-                     is_count((*numbers)[1]) &&
+                     is_count((*numbers)[1]) && std::isfinite((*numbers)[2]) &&
+                     is_weight((*numbers)[3]) &&
                      (has_weights ? is_weight((*numbers)[4]) && is_weight((*numbers)[5])
                                   : is_count((*numbers)[4]));
   if (!whole) throw FormatError("resume: the metadata hold no place in an epoch");
