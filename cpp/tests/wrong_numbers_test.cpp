@@ -43,6 +43,9 @@ void numbers_that_no_checkpoint_can_hold() {
   Trainer trainer(model);
   const cnnx::test::Samples<kCount> samples;
   const int64_t beyond = int64_t{1} << 53;
+  CHECK_THROWS(std::invalid_argument,
+               "extend_schedule: the schedule has not begun, expected a call of begin_schedule",
+               (trainer.extend_schedule(2), 0));
   trainer.begin_schedule(beyond - 1, beyond - 1);
   const char* sentence = "expected at least 1 and less than 2^53";
   CHECK_THROWS(std::invalid_argument, sentence, trainer.begin_schedule(1, beyond));

@@ -417,7 +417,7 @@ CNNX_API cnnx_status cnnx_trainer_reset_optimizer(cnnx_trainer* trainer);
 CNNX_API cnnx_status cnnx_trainer_begin_schedule(cnnx_trainer* trainer, int64_t epochs,
                                                  int64_t steps_per_epoch);
 CNNX_API cnnx_status cnnx_trainer_observe(cnnx_trainer* trainer, double measure);
-// Changes the number of epochs of a schedule that has begun.
+// Changes the number of epochs of a schedule that has begun, and is refused before.
 CNNX_API cnnx_status cnnx_trainer_extend_schedule(cnnx_trainer* trainer, int64_t epochs);
 
 // The seconds of all steps since cnnx_trainer_start_profile, and of parts of them; see

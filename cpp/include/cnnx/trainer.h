@@ -216,8 +216,8 @@ class CNNX_API Trainer {
   // Starts the schedule, which must know the length of training. Steps before this call are
   // refused.
   void begin_schedule(int64_t epochs, int64_t steps_per_epoch);
-  // Changes the number of epochs of a schedule that has begun. The next factor is that of a
-  // schedule with this number from its beginning.
+  // Changes the number of epochs of a schedule that has begun, and is refused before. The next
+  // factor is that of a schedule with this number from its beginning.
   void extend_schedule(int64_t epochs);
   // Passes a Plateau its measure after an epoch.
   void observe(double measure);

@@ -228,6 +228,10 @@ void Trainer::extend_schedule(int64_t epochs) {
                                 ", expected at least 1 and less than 2^53");
   }
   const TrainerLock lock(state()->mutex);
+  if (state()->schedule_state.steps_per_epoch == 0) {
+    throw std::invalid_argument(
+        "extend_schedule: the schedule has not begun, expected a call of begin_schedule before");
+  }
   state()->schedule_state.epochs = epochs;
 }
 
