@@ -64,6 +64,8 @@ class Activation:
         shared: whether several nodes read the array.
         byte_scale: of an array of bytes in the graph, which the layer computes as real numbers,
             their scale and zero point.
+        repeated_to: shape to which an Expand repeats the array for products alone, which repeat
+            factors by themselves; None for any other array.
     """
 
     symbol: Symbol
@@ -71,6 +73,7 @@ class Activation:
     axes: tuple[Axis, ...]
     shared: bool = False
     byte_scale: ByteScale | None = None
+    repeated_to: tuple[int, ...] | None = None
 
     @property
     def onnx_shape(self) -> tuple[int, ...]:

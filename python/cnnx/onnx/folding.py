@@ -34,15 +34,19 @@ class Budget:
     def __init__(self, weights: int) -> None:
         self._left = _MOST_BYTES + 4 * weights
 
-    def spend(self, count: int, itemsize: int) -> None:
-        """Take memory for an array.
+    def spend(self, size: int) -> None:
+        """Take bytes for an array.
 
         Raises:
-            FormatError: if too little is left.
+            FormatError: if too few are left.
         """
-        self._left -= count * itemsize
+        self._left -= size
         if self._left < 0:
             raise FormatError("makes constants that are far larger than its weights")
+
+    def free(self, size: int) -> None:
+        """Give bytes back."""
+        self._left += size
 
 
 def _operand(call: Call, index: int = 0) -> Array:
@@ -129,7 +133,7 @@ def _gather(call: Call) -> Array:
     array, indices = _operand(call), call.constant(1)
     if indices.dtype.kind not in "iu":
         raise FormatError("selects by numbers that are not integers")
-    return np.take(array, indices, axis=call.integer("axis", 0))
+    return np.asarray(np.take(array, indices, axis=call.integer("axis", 0)))
 
 
 def _slice(call: Call) -> Array:
@@ -224,10 +228,32 @@ def _same(call: Call) -> Array:
     return _operand(call)
 
 
+def _batch_normalized(call: Call) -> Array:
+    """A weight that is standardised by a batch norm, as in networks without any on activations."""
+    array, scale, bias, mean, variance = (call.constant(index) for index in range(5))
+    if call.integer("training_mode", 0):
+        axes = (0, *range(2, array.ndim))
+        mean = np.asarray(array.mean(axis=axes, dtype=np.float64))
+        variance = np.asarray(array.var(axis=axes, dtype=np.float64))
+    shape = (-1, *(1,) * (array.ndim - 2))
+    factor = scale / np.sqrt(variance.astype(np.float64) + call.number("epsilon", 1e-5))
+    result = (array - mean.reshape(shape)) * factor.reshape(shape) + bias.reshape(shape)
+    return np.asarray(result).astype(array.dtype)
+
+
+def _length(array: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+    return np.asarray(np.sqrt(np.sum(np.square(array, dtype=np.float64), axis, keepdims=keepdims)))
+
+
+def _sigmoid(array: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-array.astype(np.float64))))
+
+
 FOLDINGS: dict[str, Folding] = {
     "Abs": _elementwise(np.abs),
     "Add": _elementwise(np.add),
     "And": _elementwise(np.logical_and),
+    "BatchNormalization": _batch_normalized,
     "Cast": _cast,
     "CastLike": lambda call: _operand(call).astype(call.constant(1).dtype),
     "Ceil": _elementwise(np.ceil),
@@ -262,15 +288,18 @@ FOLDINGS: dict[str, Folding] = {
     "QuantizeLinear": quantized,
     "Range": _range,
     "Reciprocal": _elementwise(np.reciprocal),
+    "ReduceL2": _reduced(_length),
     "ReduceMax": _reduced(np.max),
     "ReduceMean": _reduced(np.mean),
     "ReduceMin": _reduced(np.min),
     "ReduceProd": _reduced(np.prod),
     "ReduceSum": _reduced(np.sum),
+    "Relu": _elementwise(lambda array: np.maximum(array, 0)),
     "Reshape": _reshape,
     "Shape": lambda call: np.array(
         _operand(call).shape[slice(call.integer("start", 0), call.integer("end", 64))], np.int64
     ),
+    "Sigmoid": _elementwise(_sigmoid),
     "Size": lambda call: np.array(_operand(call).size, np.int64),
     "Slice": _slice,
     "Split": _split,
@@ -278,13 +307,14 @@ FOLDINGS: dict[str, Folding] = {
     "Squeeze": _squeeze,
     "Sub": _elementwise(np.subtract),
     "Sum": _variadic(np.add),
+    "Tanh": _elementwise(np.tanh),
     "Tile": _tile,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Where": lambda call: np.where(call.constant(0), call.constant(1), call.constant(2)),
 }
 # Operators whose result is a view of their input, without memory of its own.
-_VIEWS = frozenset(
+VIEWS = frozenset(
     {
         *("Constant", "Dropout", "Flatten", "Identity", "Reshape", "Shape", "Size", "Slice"),
         *("Split", "Squeeze", "Transpose", "Unsqueeze"),
@@ -292,6 +322,8 @@ _VIEWS = frozenset(
 )
 # Operators that check the size of their result themselves, because their inputs' values give it.
 _MEASURED = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
+# Operators whose result has the size of their first input.
+_OF_THE_FIRST = frozenset({"BatchNormalization", "DequantizeLinear", "QuantizeLinear"})
 
 
 def folded(call: Call, budget: Budget) -> list[Array]:
@@ -303,17 +335,20 @@ def folded(call: Call, budget: Budget) -> list[Array]:
     """
     operator = call.node.op_type
     fold = FOLDINGS[operator]
+    at_most = 0
     try:
-        if operator not in _VIEWS | _MEASURED:
-            budget.spend(_most_elements(call), 8)
+        if operator not in VIEWS | _MEASURED:
+            at_most = 8 * _most_elements(call)
+            budget.spend(at_most)
         result = fold(call)
     except FormatError:
         raise
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError) as error:
         raise FormatError(f"its constants do not fit: {error}") from None
     results = list(result) if isinstance(result, (list, tuple)) else [result]
-    if operator in _MEASURED:
-        budget.spend(results[0].size, results[0].itemsize)
+    budget.free(at_most)
+    if operator not in VIEWS:
+        budget.spend(sum(each.nbytes for each in results))
     return results
 
 
@@ -326,7 +361,7 @@ def _most_elements(call: Call) -> int:
     if call.node.op_type == "MatMul":
         columns = max(1, arrays[0].shape[-1] if arrays[0].ndim else 1)
         return int(math.prod(array.size for array in arrays) // columns**2)
-    if call.node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+    if call.node.op_type in _OF_THE_FIRST or call.node.op_type.startswith("Reduce"):
         return int(arrays[0].size)
     together = sum(array.size for array in arrays)
     if call.node.op_type == "Concat":

@@ -12,17 +12,17 @@ from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.onnx.axes import Activation, ByteScale, is_batch, positions, whole
 from cnnx.onnx.call import Call, Operand
-from cnnx.onnx.folding import FOLDINGS, Budget, folded
+from cnnx.onnx.folding import FOLDINGS, VIEWS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
 from cnnx.onnx.input_layout import InputLayout, named_images
 from cnnx.onnx.layer_names import own_layer_name
-from cnnx.onnx.layout import channels_first, flat
+from cnnx.onnx.layout import channels_first, flat, repeated
 from cnnx.onnx.network import Network
 from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
-from cnnx.onnx.weight_scales import WeightScale, weight_scales
+from cnnx.onnx.weight_scales import READ_BY_SCALES, WeightScale, weight_scales
 
 
 class _Missing:
@@ -63,7 +63,7 @@ def converted(
     """
     budget = Budget(sum(array.nbytes for array in graph.initializers.values()))
     needed = _needed(graph, outputs)
-    constants, nodes = _constants(needed, budget)
+    constants, nodes = _constants(needed, outputs, budget)
     scales = weight_scales(needed.nodes, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), outputs)
     farthest: _Walk | None = None
@@ -88,9 +88,17 @@ def _needed(graph: Graph, outputs: Sequence[str]) -> Graph:
     return replace(graph, nodes=kept[::-1])
 
 
-def _constants(graph: Graph, budget: Budget) -> tuple[dict[str, Array], list[Node]]:
-    """Values that need no image, and the nodes that are left."""
+def _constants(
+    graph: Graph, outputs: Sequence[str], budget: Budget
+) -> tuple[dict[str, Array], list[Node]]:
+    """Values that need no image and that something reads, and the nodes that are left."""
     constants: dict[str, Array] = dict(graph.initializers)
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    readers.update(outputs)
+    for node in graph.nodes:
+        if node.op_type in READ_BY_SCALES:
+            readers.update([*node.inputs, *node.outputs])
+    own: dict[str, int] = {}  # bytes of the values that were made here
     left = []
     for node in graph.nodes:
         known = all(name in constants for name in node.inputs if name)
@@ -99,7 +107,16 @@ def _constants(graph: Graph, budget: Budget) -> tuple[dict[str, Array], list[Nod
             continue
         inputs = [constants[name] if name else None for name in node.inputs]
         call = Call(node, graph.opset, inputs, _NO_NETWORK, ())
-        constants.update(zip(node.outputs, _folded(call, budget), strict=False))
+        results = dict(zip(node.outputs, _folded(call, budget), strict=False))
+        constants.update(results)
+        if node.op_type not in VIEWS:
+            own.update((name, array.nbytes) for name, array in results.items())
+        readers.subtract(node.inputs)
+        for name in set(node.inputs):
+            if readers[name] == 0 and name in own:
+                del constants[name]
+                if node.op_type not in VIEWS:  # else the result still has its memory
+                    budget.free(own[name])
     return constants, left
 
 
@@ -138,10 +155,13 @@ class _Walk:
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
         self._values.update((each.name, each.activation) for each in layouts)
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
+        # Values that anything but a product reads.
+        self._whole = {n for each in graph.nodes if each.op_type != "Mul" for n in each.inputs}
 
     def run(self, outputs: Sequence[str]) -> list[Activation] | None:
         """Convert every node; the outputs, or None if something before them is refused."""
         self._readers.update(outputs)
+        self._whole.update(outputs)
         for node in self._graph.nodes:
             self._convert(node)
         results = [self._result(output) for output in outputs]
@@ -207,6 +227,8 @@ class _Walk:
         byte_scale = _byte_scale(node, operands)
         result = OPERATORS[node.op_type](call)
         results = result if isinstance(result, list) else [result]
+        if isinstance(result, Activation) and node.outputs[0] in self._whole:
+            results = [repeated(self.network, result)]
         if byte_scale is None or node.op_type == "DequantizeLinear":
             return results
         return [

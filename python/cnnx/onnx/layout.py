@@ -94,6 +94,28 @@ def channels_first_image(network: Network, value: Activation) -> Activation:
     return image
 
 
+def over_all_pixels(network: Network, value: Activation, size: tuple[int, int]) -> Activation:
+    """An image of one pixel as one of (height, width), whose pixels are all equal."""
+    pixel = channels_first(network, value)
+    symbol = network.add(layers.Upsample2d(size), pixel.symbol)
+    done = pixel.computed(symbol, (*size, pixel.channels))
+    return replace(done, axes=(pixel.axes[0], *_expected(done, "CHW")))
+
+
+def repeated(network: Network, value: Activation) -> Activation:
+    """The activation as an Expand repeats it.
+
+    Raises:
+        RefusedError: if no layer does so.
+    """
+    shape = value.repeated_to
+    if shape is None:
+        return value
+    if value.shape[:-1] == (1, 1) and len(shape) == 4 and shape[:2] == value.onnx_shape[:2]:
+        return over_all_pixels(network, replace(value, repeated_to=None), (shape[2], shape[3]))
+    raise RefusedError(f"repeats an activation of shape {value.onnx_shape} to {shape}")
+
+
 def order_of(value: Activation) -> str:
     """The order of the axes in words."""
     words = {"N": "batch", "C": "channels", "H": "height", "W": "width"}

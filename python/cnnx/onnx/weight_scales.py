@@ -31,6 +31,10 @@ class WeightScale:
         return self.scales.reshape(-1) if self.axis == axis else None
 
 
+# Operators whose constants it reads, inputs and outputs.
+READ_BY_SCALES = frozenset({"DequantizeLinear", "Identity", "Transpose"})
+
+
 def weight_scales(nodes: Iterable[Node], constants: Mapping[str, Array]) -> dict[str, WeightScale]:
     """Scales of the constants that are int8 times a scale, by name.
 

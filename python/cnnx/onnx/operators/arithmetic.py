@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from cnnx.onnx.affine import scaled, shifted
 from cnnx.onnx.axes import Activation, per_channel
 from cnnx.onnx.call import Call, Operand, Operator
 from cnnx.onnx.graph import Array
-from cnnx.onnx.layout import channels_first, flat, order_of
+from cnnx.onnx.layout import channels_first, flat, order_of, over_all_pixels, repeated
 from cnnx.onnx.operators.activations import clipped
 from cnnx.onnx.refusal import RefusedError
 
@@ -21,12 +22,28 @@ _REAL = (1, 10, 11, 16)  # TensorProto.DataType of float32, float16, float64 and
 
 def _pair(call: Call) -> tuple[Operand, Operand]:
     """Both inputs; before operator set 7 an attribute says where a constant's axes begin."""
-    first, second = call.operand(0), call.operand(1)
+    first, second = (
+        repeated(call.network, each) if isinstance(each, Activation) else each
+        for each in (_gates_of(call, 0), _gates_of(call, 1))
+    )
     if call.opset < 7 and isinstance(first, Activation) and isinstance(second, np.ndarray):
         axis = call.integer("axis", len(first.axes) - second.ndim) % len(first.axes)
         after = len(first.axes) - axis - second.ndim
         return first, second.reshape(second.shape + (1,) * max(0, after))
     return first, second
+
+
+def _gates_of(call: Call, index: int) -> Operand:
+    """An input; of a product before it is repeated to the shape of the other one."""
+    value, other = call.operand(index), call.operand(1 - index)
+    if (
+        call.node.op_type == "Mul"
+        and isinstance(value, Activation)
+        and isinstance(other, Activation)
+        and value.repeated_to == other.onnx_shape
+    ):
+        return replace(value, repeated_to=None)
+    return value
 
 
 def _vector(value: Activation, constant: Array) -> Array:
@@ -57,7 +74,7 @@ def _with_constant(first: Operand, second: Operand) -> tuple[Activation, Array]:
     if isinstance(second, Activation):
         first, second = second, first
     if not isinstance(first, Activation) or not isinstance(second, np.ndarray):
-        raise RefusedError("lacks an input")
+        raise RefusedError("combines two activations, expected one and a constant")
     return _expanded(first, second), second
 
 
@@ -119,12 +136,27 @@ def _power(call: Call) -> Activation:
 
 def _merged(call: Call, values: list[Activation]) -> Activation:
     """Sum of arrays of one shape."""
+    values = _of_one_size(call, values)
     shapes = {value.onnx_shape for value in values}
     if len(shapes) > 1:
         raise RefusedError(f"adds arrays of shapes {', '.join(map(str, sorted(shapes)))}")
     values = _alike(call, values)
     symbol = call.network.add(layers.Add(), *(value.symbol for value in values))
     return values[0].computed(symbol)
+
+
+def _of_one_size(call: Call, values: list[Activation]) -> list[Activation]:
+    """Images of one pixel as images of the size of the others, where that is all that differs."""
+    largest = max(values, key=lambda value: math.prod(value.onnx_shape))
+    if len(largest.shape) != 3 or len(largest.axes) != 4:
+        return values
+    height, width, channels = channels_first(call.network, largest).shape
+    return [
+        over_all_pixels(call.network, value, (height, width))
+        if value.shape == (1, 1, channels) and len(value.axes) == 4 and height * width > 1
+        else value
+        for value in values
+    ]
 
 
 def _alike(call: Call, values: list[Activation]) -> list[Activation]:

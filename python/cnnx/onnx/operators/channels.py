@@ -108,7 +108,9 @@ def _slice(call: Call) -> Activation:
             continue
         labels = [label for label in "HW" if value.axes[index] == value.whole(label) != ()]
         if first != 0 or last < size or by < 0 or not labels:
-            raise RefusedError(f"selects {start} to {end} of axis {axis} in steps of {step}")
+            beyond = "the end" if by > 0 else "the beginning"
+            until = end if -size <= end < size else beyond
+            raise RefusedError(f"selects {start} to {until} of axis {axis} in steps of {step}")
         strides[labels[0]] = by
     return _strided(call, value, strides) if strides else value
 

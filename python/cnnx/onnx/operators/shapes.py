@@ -109,9 +109,8 @@ def _size(call: Call) -> Array:
 def _expand(call: Call) -> Activation:
     value = call.activation()
     shape = tuple(integers_in(call.constant(1)))
-    if np.broadcast_shapes(shape, value.onnx_shape) != value.onnx_shape:
-        raise RefusedError(f"repeats an activation of shape {value.onnx_shape} to {shape}")
-    return value
+    repeated = np.broadcast_shapes(shape, value.onnx_shape)
+    return value if repeated == value.onnx_shape else replace(value, repeated_to=repeated)
 
 
 def _tile(call: Call) -> Activation:
