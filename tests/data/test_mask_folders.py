@@ -91,6 +91,29 @@ def test_black_and_white_are_two_classes(tmp_path: Path) -> None:
     assert data.load(tmp_path / "grey", classes=["sky", "bird"]).classes == ("sky", "bird")
 
 
+@pytest.mark.parametrize("white", [(1, 255), (255, 1)])
+def test_sets_of_labels_and_of_black_and_white(tmp_path: Path, white: tuple[int, int]) -> None:
+    """The value 255 of one set is class 1, which another set holds as 1."""
+    masks = random_masks(4, classes=2)
+    for name, value in zip(("train", "val"), white, strict=True):
+        write_masks(tmp_path / name, masks * np.uint8(value))
+    loaded = data.load(tmp_path)
+    assert loaded.validation is not None
+    assert loaded.validation.classes == loaded.classes
+    assert_array_equal(loaded.y, masks)
+    assert_array_equal(loaded.validation.y, masks)
+
+
+def test_255_is_no_class_in_all_sets(tmp_path: Path) -> None:
+    masks = random_masks(4, classes=2)
+    masks[1, 5] = 255
+    write_masks(tmp_path / "train", masks)
+    write_masks(tmp_path / "val", np.where(masks == 1, np.uint8(255), masks))
+    validation = data.load(tmp_path).validation
+    assert validation is not None
+    assert set(np.unique(validation.y)) == {0, 255}
+
+
 def test_255_is_no_class(tmp_path: Path) -> None:
     masks = random_masks(4)
     masks[1, 5] = 255

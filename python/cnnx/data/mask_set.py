@@ -29,10 +29,17 @@ DEFAULT_SIDE = 128  # of images without a small common size
 
 @dataclass(frozen=True)
 class _Coding:
-    """Classes of the labels, and whether white pixels, of value 255, are class 1."""
+    """Classes of the labels, and the meaning of the value 255.
+
+    Attributes:
+        classes: class names or their number.
+        is_binary: whether 255 is white, and so class 1.
+        has_ignored: whether some pixels have 255, and it is no class.
+    """
 
     classes: Classes
     is_binary: bool = False
+    has_ignored: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,13 +239,15 @@ class MaskSet(ImageFileSet):
 
     def _coding_of(self, found: _Found) -> _Coding:
         """Classes of masks that hold labels, and whether they are black and white."""
-        if self._train is not None and self._train._coding is not None:
-            return self._train._coding
+        train = None if self._train is None else self._train._coding
         values = np.flatnonzero(found.present.any(axis=0))
-        fixed = self._fixed
+        fixed = self._fixed if train is None else train.classes
         is_binary = found.is_white and is_black_and_white(values.tolist(), fixed)
+        if train is not None and train.has_ignored:
+            is_binary = False  # 255 has one meaning in all sets
+        has_ignored = IGNORED in values and not is_binary
         if fixed is not None or is_binary:
-            return _Coding(BINARY if fixed is None else fixed, is_binary)
+            return _Coding(BINARY if fixed is None else fixed, is_binary, has_ignored)
         largest = int(values[values < IGNORED].max(initial=0))
         if largest == 0:
             raise FormatError(
@@ -251,7 +260,7 @@ class MaskSet(ImageFileSet):
                 f"{self._place(index, largest)}, expected classes from 0 to {_MOST_UNNAMED - 1}; "
                 "for more, list their names in classes.txt"
             )
-        return _Coding(largest + 1)
+        return _Coding(largest + 1, has_ignored=has_ignored)
 
     def _out_of_range(self, found: _Found, coding: _Coding) -> dict[int, str]:
         """Reasons by the positions of images whose masks have labels of no class."""
