@@ -122,6 +122,10 @@ def test_training_continues_in_the_unit_of_the_first_fit(x: np.ndarray, y: np.nd
     np.testing.assert_array_equal(copied.predict(x), partial.predict(x))
     copied.partial_fit(x, y)
     assert abs(copied.predict(x) - partial.predict(x)).max() < 20
+    with pytest.raises(ValueError, match="loss is 'nonsense', expected"):
+        partial.set_params(loss="nonsense").partial_fit(x, y)
+    with pytest.raises(ValueError, match=r"^partial_fit: loss is 'l1', but training began with"):
+        partial.set_params(loss="l1").partial_fit(x, y)
     with pytest.raises(ValueError, match="partial_fit: early_stopping is True"):
         regressor(early_stopping=True).partial_fit(x, y)
 

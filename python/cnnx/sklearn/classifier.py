@@ -96,6 +96,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
 
     classes_: NDArray[Any]
 
+    _loss_parameter = "label_smoothing"
+
     def __init__(
         self,
         network: Network = "auto",
@@ -172,8 +174,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
         """Train for one epoch on these images, and keep the state of the optimizer.
 
         The first call standardises by its own images. The learning rate is constant;
-        ``set_params(learning_rate=...)`` changes it for later calls. After pickle or a copy the
-        optimizer starts anew.
+        ``set_params(learning_rate=...)`` changes it for later calls, and None brings back the
+        optimizer's. After pickle or a copy the optimizer starts anew.
 
         Args:
             X: images, in one of the forms above.
@@ -183,7 +185,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
 
         Raises:
             TypeError: as `fit`.
-            ValueError: as `fit`, if classes is missing in the first call or differs later, or with
+            ValueError: as `fit`, if classes is missing in the first call or differs later, if
+                optimizer, weight_decay or label_smoothing was changed between calls, or with
                 early_stopping or class_weight="balanced", which need all images.
         """
         self._refuse_early_stopping()

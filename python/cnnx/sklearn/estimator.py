@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ class CNNEstimator(BaseEstimator):
     image_shape_: ImageShape
     n_features_in_: int
     n_iter_: int
+    _loss_parameter: ClassVar[str]  # of those of the class, the one that its loss is made of
 
     def __init__(
         self,
@@ -113,7 +114,8 @@ class CNNEstimator(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """State for pickle and the module copy: a trainer has none, and copies share no model."""
         state = {**super().__getstate__()}
-        state.pop("_trainer", None)
+        for name in ("_trainer", "_trained_with"):
+            state.pop(name, None)
         if "model_" in state:
             state["model_"] = state["model_"].clone()
         return state
@@ -222,8 +224,8 @@ class CNNEstimator(BaseEstimator):
         if trainer is None:
             model = self._new_model(x, targets, seed) if is_new else self._resumed()
             trainer = self._new_trainer(model, seed, None if partial else self.schedule)
-        elif self.learning_rate is not None:
-            trainer.learning_rate = self.learning_rate
+        else:
+            self._adjust(trainer)
         if self.compute_dtype is not None:
             set_compute_dtype(trainer.model._core, self.compute_dtype, self._name)
         if is_new:
@@ -245,7 +247,37 @@ class CNNEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_)
         self.model_ = self._published(trainer.model)
         self._trainer = trainer if partial else None
+        self._trained_with = self._trainer_settings()
         return self
+
+    def _trainer_settings(self) -> dict[str, Any]:
+        """Parameters that a trainer is made with, by name."""
+        return {
+            "optimizer": optimizer_of(self.optimizer, None, None, self._name),
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            self._loss_parameter: self._loss(),
+        }
+
+    def _adjust(self, trainer: Trainer) -> None:
+        """Set the learning rate of an earlier trainer.
+
+        Raises:
+            TypeError: if a parameter is of another type.
+            ValueError: if another parameter of the trainer was changed, or is out of range.
+        """
+        before, now = self._trained_with, self._trainer_settings()
+        for name, value in now.items():
+            if name != "learning_rate" and value != before[name]:
+                raise ValueError(
+                    f"partial_fit: {name} is {shown(getattr(self, name))}, but training began with "
+                    "another, expected no change; sklearn.base.clone(estimator) trains from the "
+                    "beginning"
+                )
+        if self.learning_rate is not None:
+            trainer.learning_rate = self.learning_rate
+        elif before["learning_rate"] is not None:
+            trainer.learning_rate = now["optimizer"].learning_rate
 
     def _new_model(self, x: Pixels, targets: NDArray[Any], seed: int) -> Model:
         outputs = self._outputs(targets)

@@ -83,6 +83,8 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         (5,)
     """
 
+    _loss_parameter = "loss"
+
     def __init__(
         self,
         network: Network = "auto",
@@ -149,8 +151,8 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         """Train for one epoch on these images, and keep the state of the optimizer.
 
         The first call standardises by its own images and targets. The learning rate is constant;
-        ``set_params(learning_rate=...)`` changes it for later calls. After pickle or a copy the
-        optimizer starts anew.
+        ``set_params(learning_rate=...)`` changes it for later calls, and None brings back the
+        optimizer's. After pickle or a copy the optimizer starts anew.
 
         Args:
             X: images, in one of the forms of `CNNClassifier`.
@@ -159,7 +161,8 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
 
         Raises:
             TypeError: as `fit`.
-            ValueError: as `fit`, or with early_stopping, which needs several epochs.
+            ValueError: as `fit`, if optimizer, weight_decay or loss was changed between calls, or
+                with early_stopping, which needs several epochs.
         """
         self._refuse_early_stopping()
         return self._fit(X, y, sample_weight, partial=True)

@@ -1,0 +1,69 @@
+"""Parameters that change between calls of `partial_fit`, and fits that fail."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from cnnx.sklearn import CNNClassifier, CNNRegressor
+
+SIDE = 8
+LABELS = np.array(["X", "O", "+"])
+
+
+def linear(input_shape: tuple[int, int, int], classes: Any, *, seed: int = 0) -> cnnx.Model:
+    count, names = (classes, None) if isinstance(classes, int) else (len(classes), classes)
+    layers = [cnnx.Flatten(), cnnx.Dense(count)]
+    return cnnx.Model(layers, input_shape=input_shape, classes=names, seed=seed)
+
+
+def classifier(**settings: Any) -> CNNClassifier:
+    return CNNClassifier(linear, epochs=2, random_state=0, **settings)
+
+
+@pytest.fixture
+def x(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 256, (30, SIDE, SIDE, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def y() -> np.ndarray:
+    return LABELS[np.arange(30) % 3]
+
+
+def bits(estimator: CNNClassifier | CNNRegressor, x: Any) -> bytes:
+    return estimator.model_(x).tobytes()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"optimizer": "sgd"}, {"weight_decay": 0.3}, {"label_smoothing": 0.9}]
+)
+def test_partial_fit_refuses_changed_parameters_of_its_trainer(
+    changed: dict[str, Any], x: np.ndarray, y: np.ndarray
+) -> None:
+    estimator = classifier().partial_fit(x, y, classes=LABELS)
+    before = bits(estimator, x)
+    (name, value), *_ = changed.items()
+    estimator.set_params(**changed)
+    with pytest.raises(ValueError, match=f"^partial_fit: {name} is {value!r}, but training began"):
+        estimator.partial_fit(x, y)
+    assert bits(estimator, x) == before
+    copied = copy.deepcopy(estimator).partial_fit(x, y)  # its optimizer starts anew
+    assert bits(copied, x) != before
+    same = {"optimizer": cnnx.AdamW(0.003, weight_decay=0.05), "batch_size": 8}
+    estimator.set_params(**{name: getattr(classifier(), name)}).set_params(**same)
+    assert bits(estimator.partial_fit(x, y), x) != before
+
+
+def test_partial_fit_without_a_learning_rate_has_that_of_the_optimizer(
+    x: np.ndarray, y: np.ndarray
+) -> None:
+    estimator = classifier(learning_rate=0.0).partial_fit(x, y, classes=LABELS)
+    before = bits(estimator, x)
+    assert bits(estimator.partial_fit(x, y), x) == before
+    assert bits(estimator.set_params(learning_rate=None).partial_fit(x, y), x) != before
