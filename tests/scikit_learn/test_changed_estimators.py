@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+from cnnx.callbacks import Callback
 from cnnx.sklearn import CNNClassifier, CNNRegressor
 
 SIDE = 8
@@ -67,3 +68,51 @@ def test_partial_fit_without_a_learning_rate_has_that_of_the_optimizer(
     before = bits(estimator, x)
     assert bits(estimator.partial_fit(x, y), x) == before
     assert bits(estimator.set_params(learning_rate=None).partial_fit(x, y), x) != before
+
+
+class _Failing(Callback):
+    """Ends the training with an error."""
+
+    def on_epoch_end(self, trainer: cnnx.Trainer, progress: Any) -> None:
+        raise RuntimeError("failed on purpose")
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_failed_fit_leaves_the_fitted_classifier(
+    method: str, x: np.ndarray, y: np.ndarray
+) -> None:
+    other = np.where(y == "X", "cat", "dog")
+    estimator = classifier().fit(x, y)
+    before = {**vars(estimator)}
+    predicted = estimator.predict(x).tolist()
+    if method == "partial_fit":
+        del estimator.model_  # so that the next call is a first one
+    estimator.set_params(callbacks=[_Failing()])
+    with pytest.raises(RuntimeError, match="on purpose"):
+        getattr(estimator, method)(x[:, :4], other, **_classes(method))
+    estimator.set_params(callbacks=None).model_ = before["model_"]
+    assert vars(estimator) == before
+    assert estimator.predict(x).tolist() == predicted
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_an_unfitted_classifier_stays_unfitted(method: str, x: np.ndarray, y: np.ndarray) -> None:
+    estimator = classifier(callbacks=[_Failing()])
+    before = {**vars(estimator)}
+    with pytest.raises(RuntimeError, match="on purpose"):
+        getattr(estimator, method)(x, np.where(y == "X", "cat", "dog"), **_classes(method))
+    assert vars(estimator) == before
+
+
+def test_a_failed_fit_leaves_the_fitted_regressor(x: np.ndarray) -> None:
+    targets = x.mean(axis=(1, 2, 3))
+    estimator = CNNRegressor(linear, epochs=2, random_state=0).fit(x, targets)
+    predicted = estimator.predict(x)
+    estimator.set_params(callbacks=[_Failing()])
+    with pytest.raises(RuntimeError, match="on purpose"):
+        estimator.fit(x, np.stack([targets + 1000, targets], axis=1))
+    np.testing.assert_array_equal(estimator.predict(x), predicted)
+
+
+def _classes(method: str) -> dict[str, Any]:
+    return {"classes": ["cat", "dog"]} if method == "partial_fit" else {}

@@ -160,13 +160,14 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
             ValueError: if X, y, the weights or a parameter do not fit.
             FloatingPointError: if the training diverges.
         """
-        is_new = self._is_new()
-        x, y = self._checked(X, y, is_new)
-        check_classification_targets(y)
-        if is_new:
-            self.classes_ = self._distinct(y, "y")
-        indices = self._indices(y)
-        return self._train(x, indices, self._all_weights(y, sample_weight), is_new=is_new)
+        with self._unchanged_on_error():
+            is_new = self._is_new()
+            x, y = self._checked(X, y, is_new)
+            check_classification_targets(y)
+            if is_new:
+                self.classes_ = self._distinct(y, "y")
+            indices = self._indices(y)
+            return self._train(x, indices, self._all_weights(y, sample_weight), is_new=is_new)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -195,13 +196,14 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
                 f"partial_fit: class_weight is {self.class_weight!r}, which needs all images, "
                 "expected weights by class: class_weight={0: 1.0, 1: 2.5}"
             )
-        is_new = self._is_new(partial=True)
-        x, y = self._checked(X, y, is_new)
-        check_classification_targets(y)
-        self._set_classes(classes, is_new)
-        indices = self._indices(y)
-        weights = self._all_weights(y, sample_weight)
-        return self._train(x, indices, weights, is_new=is_new, partial=True)
+        with self._unchanged_on_error():
+            is_new = self._is_new(partial=True)
+            x, y = self._checked(X, y, is_new)
+            check_classification_targets(y)
+            self._set_classes(classes, is_new)
+            indices = self._indices(y)
+            weights = self._all_weights(y, sample_weight)
+            return self._train(x, indices, weights, is_new=is_new, partial=True)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the label of each image, (n,)."""

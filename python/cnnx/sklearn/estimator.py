@@ -145,6 +145,16 @@ class CNNEstimator(BaseEstimator):
         """A model to train further, from `model_`."""
         return self.model_.clone()
 
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Context of a fit: an error leaves the fitted attributes of an earlier one."""
+        before = {**self.__dict__}
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
     def _is_new(self, partial: bool = False) -> bool:
         """Whether a call of `fit` or `partial_fit` begins with a new network."""
         return not ((partial or self.warm_start) and hasattr(self, "model_"))

@@ -178,13 +178,14 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         return tags
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> CNNRegressor:
-        is_new = self._is_new(partial)
-        x, y = self._checked(X, y, is_new, multi_output=True, y_numeric=True)
-        if is_new:
-            self._is_flat = y.ndim == 1
-        targets = y.reshape(len(y), -1).astype(np.float64)
-        weights = None if sample_weight is None else self._weights(sample_weight, len(y))
-        return self._train(x, targets, weights, is_new=is_new, partial=partial)
+        with self._unchanged_on_error():
+            is_new = self._is_new(partial)
+            x, y = self._checked(X, y, is_new, multi_output=True, y_numeric=True)
+            if is_new:
+                self._is_flat = y.ndim == 1
+            targets = y.reshape(len(y), -1).astype(np.float64)
+            weights = None if sample_weight is None else self._weights(sample_weight, len(y))
+            return self._train(x, targets, weights, is_new=is_new, partial=partial)
 
     def _loss(self) -> RegressionLoss:
         return regression_loss_of(self.loss, self._name)
