@@ -189,6 +189,41 @@ def test_a_full_disk_keeps_the_model_elsewhere(
     assert cnnx.load("model.cnnx").input_shape == (16, 16, 1)
 
 
+@pytest.mark.parametrize("error", [cnnx.FormatError("x was cut short"), MemoryError()])
+def test_an_error_after_some_steps_saves_the_model(
+    error: Exception, run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def fail(*_: Any) -> None:  # after some epochs, then also for the images of the last check
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise error
+
+    for module in ("training.fit_inputs", "batch_arguments"):
+        monkeypatch.setattr(f"cnnx.{module}.check_mapping", fail)
+    outcome = run("train", idx, "--epochs", 9)
+    assert outcome.status == 1
+    assert re.search(
+        r"^cnnx train: (x was cut short|not enough memory .*); the model as trained so far "
+        r"\([\d,]+ steps\) is in model.cnnx; train it further with ",
+        outcome.err.splitlines()[-1],
+    )
+    assert cnnx.load("model.cnnx").input_shape == (16, 16, 1)
+
+
+def test_an_error_before_the_first_step_saves_nothing(
+    run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise cnnx.FormatError("x was cut short")
+
+    monkeypatch.setattr("cnnx.training.fit_inputs.check_mapping", fail)
+    run("train", idx).refused("x was cut short$")
+    assert not Path("model.cnnx").exists()
+
+
 def test_lr_find_suggests_a_rate(run: Run, idx: Path) -> None:
     outcome = run("lr-find", idx, "--optimizer", "sgd", "--seed", 1)
     assert outcome.status == 0, outcome.err

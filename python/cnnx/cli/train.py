@@ -101,12 +101,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     from cnnx.training.fit_progress import TextProgress
 
+    class Progress(TextProgress):
+        """Progress whose steps all processes count; those after the first print nowhere."""
+
+        only_in_first_process = False
+
     use_threads(arguments)
     try:
         trainer, images = _begin(arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted before training began; nothing was saved") from None
-    progress = TextProgress()
+    progress = Progress()
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
@@ -119,7 +124,9 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
         raise KeyboardInterrupt(f"interrupted{outcome}") from None
-    except (FloatingPointError, OSError) as error:
+    except (FloatingPointError, OSError, ValueError, MemoryError) as error:
+        if progress.steps_done == 0 and isinstance(error, (ValueError, MemoryError)):
+            raise  # a refusal before the training
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
         raise UnfinishedRunError(f"{sentence(error)}{outcome}") from error
     print(f"saved {saved}", flush=True)
@@ -309,10 +316,8 @@ def _save_unfinished(
         return ""
     if steps == 0:
         return "; nothing was saved, because no step was finished"
-    import numpy as np
-
     checkpoint = arguments.resume or arguments.checkpoint
-    if not np.isfinite(trainer.model(images.x[:64])).all():
+    if not _is_finite(trainer.model, images):
         outcome = "; no model was saved, because its outputs are not finite"
         return outcome if checkpoint is None else f"{outcome}; an earlier state is in {checkpoint}"
     replaces = arguments.resume is not None or arguments.folder is not None
@@ -321,3 +326,14 @@ def _save_unfinished(
     if checkpoint is None:
         return f"{outcome}; train it further with {init_line(arguments, saved)}"
     return f"{outcome}; resume with {resume_line(arguments, checkpoint)}"
+
+
+def _is_finite(model: Model, images: Dataset) -> bool:
+    """Whether the outputs for some images are finite; without readable images, the parameters."""
+    import numpy as np
+
+    try:
+        return bool(np.isfinite(model(images.x[:64])).all())
+    except (ValueError, OSError, MemoryError):
+        arrays = [*model.parameters.values(), *model.buffers.values()]
+        return all(bool(np.isfinite(array).all()) for array in arrays)
