@@ -45,6 +45,28 @@ def test_another_number_of_processes_resumes_a_run(folder: Path, tmp_path: Path)
     assert models[0] == models[1]
 
 
+def test_only_the_first_process_needs_the_checkpoint_of_a_resumed_run(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As on two machines whose only common files are the images."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for each in (first, second):
+        each.mkdir()
+    shutil.copy(folder / "run.ckpt", first)
+    words = ("-m", "cnnx", "train", folder / "images", "--resume")
+    for name, end in (("a.cnnx", "epoch 3/3: "), ("b.cnnx", "the run had ended after 3 epochs")):
+        line = (*words, "run.ckpt", "--epochs", 3, "--out", name)
+        outcome = mpiexec(1, *line, ":", "-n", 1, "-wdir", second, sys.executable, *line, cwd=first)
+        assert outcome.status == 0, outcome.err
+        assert end in outcome.err
+    assert (first / "a.cnnx").read_bytes() == (first / "b.cnnx").read_bytes()
+    assert not list(second.iterdir())
+    shutil.copy(folder / "m.cnnx", first)
+    line = (*words, "m.cnnx")
+    outcome = mpiexec(1, *line, ":", "-n", 1, "-wdir", second, sys.executable, *line, cwd=first)
+    outcome.refused("m.cnnx: is no checkpoint but a model; to start from its weights type ")
+
+
 def test_the_shards_must_be_a_multiple_of_the_processes(folder: Path, tmp_path: Path) -> None:
     images = folder / "images"
     sentence = "{} for {} processes, expected a multiple of the processes; type mpiexec -n {} .*"

@@ -69,19 +69,19 @@ def warn_of_finished_run(arguments: argparse.Namespace) -> None:
 
 
 def _checkpoint(arguments: argparse.Namespace) -> LoadedCheckpoint:
-    """Checkpoint of --resume.
+    """Checkpoint of --resume, which only process 0 needs to have.
 
     Raises:
-        UserError: if it is a model.
+        UserError: in every process, if it is a model.
     """
     import cnnx
-    from cnnx.training.checkpoint import load_checkpoint
+    from cnnx.training.processes import load_in_processes
 
-    require_file(arguments.resume)
+    in_first(lambda: require_file(arguments.resume))
     try:
-        return load_checkpoint(arguments.resume)
+        return load_in_processes(str(arguments.resume), communicator())
     except cnnx.FormatError:
-        if not _is_model(arguments.resume):
+        if not in_first(lambda: _is_model(arguments.resume)):
             raise
     raise UserError(
         f"{arguments.resume}: is no checkpoint but a model; to start from its weights type "
