@@ -218,6 +218,24 @@ def test_chance_level(
     assert chance_accuracy(history, labels, weights) == expected
 
 
+def test_class_weights_of_a_resumed_run_tell_whether_it_has_learned(
+    run: Run, tmp_path: Path
+) -> None:
+    """Its accuracy is below the frequency of the most frequent class, which has a low weight."""
+    x, y = cnnx.data.xo(3000, size=16, seed=1)
+    chosen = np.concatenate([np.flatnonzero(y == 0)[:600], np.flatnonzero(y == 1)[:50]])
+    x, y = x[chosen], y[chosen]
+    y[:70] = 1  # images of class 0
+    np.savez(tmp_path / "images.npz", x=x, y=y)
+    words = ("--epochs", 3, "--class-weights", "balanced", "--schedule", "constant")
+    outcome = run("train", "images.npz", *words, "--checkpoint", "run.ckpt")
+    assert "learned nothing" not in outcome.err
+    outcome = run("train", "images.npz", "--resume", "run.ckpt", "--epochs", 4)
+    (accuracy,) = re.findall(r"epoch 4/4: loss [\d.]+, accuracy ([\d.]+)%", outcome.err)
+    assert 50 < float(accuracy) < 100 * (y == 0).mean()
+    assert "learned nothing" not in outcome.err
+
+
 def test_no_epoch_has_no_accuracy() -> None:
     assert chance_accuracy(History(), np.array([0, 1])) is None
 

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import time
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnnx.cli import train_options
@@ -273,13 +274,15 @@ def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
 def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -> None:
     """Warn of a model that has learned nothing."""
     from cnnx.cli.chance import chance_accuracy
-    from cnnx.cli.class_weights import class_weights_of
     from cnnx.cli.task import class_labels
-    from cnnx.cli.training_images import class_names
+    from cnnx.training.losses import CrossEntropy
 
-    labels = class_labels(images)
-    weights = class_weights_of(arguments.class_weights, labels, class_names(images))
-    chance = chance_accuracy(trainer.history, labels, weights)
+    loss = trainer._recipe.loss.for_classes(trainer.model.classes)
+    if not isinstance(loss, CrossEntropy):  # of a checkpoint that a program wrote
+        return
+    weights = loss.class_weights
+    assert not isinstance(weights, Mapping)  # which for_classes has put in order
+    chance = chance_accuracy(trainer.history, class_labels(images), weights)
     if chance is not None:
         caution(
             "train",
