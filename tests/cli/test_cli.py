@@ -178,6 +178,8 @@ def test_predict_prints_null_for_numbers_that_are_not_finite(
     outcome = run("predict", tmp_path / "broken.cnnx", file, "--json")
     assert outcome.status == 1
     assert outcome.err == f"cnnx predict: {file}: the model's outputs are not finite\n"
+    text = run("predict", tmp_path / "broken.cnnx", file)
+    assert (text.status, text.out, text.err) == (1, "", outcome.err)
     run("evaluate", tmp_path / "broken.cnnx", classes).refused("its outputs are not finite")
     prediction = json.loads(outcome.out, parse_constant=pytest.fail)
     assert prediction["label"] is prediction["probability"] is None

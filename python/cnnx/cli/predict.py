@@ -97,7 +97,7 @@ class _Predictions(NamedTuple):
     """Output for some images.
 
     Attributes:
-        lines: a line per image.
+        lines: a line per image, or per classified image in text.
         complaints: sentences about images that cannot be read or classified.
     """
 
@@ -187,6 +187,8 @@ def _predictions(
     for name, row in zip(names, probabilities, strict=True):
         if not np.isfinite(row).all():
             found.complaints.append(f"{name}: the model's outputs are not finite")
+            if not arguments.json:
+                continue  # a text line has no null in the place of the label
         every = dict(zip(classifier.names, row.tolist(), strict=True))
         found.lines.append(_line(name, every, arguments.top, as_json=arguments.json))
     return found
