@@ -201,3 +201,15 @@ def test_the_validation_set_of_a_dataset_is_one() -> None:
     wrong: Any = (x, y)
     with pytest.raises(TypeError, match=r"^Dataset: validation is .*, expected a Dataset or None"):
         cnnx.data.Dataset(x, y, ("X", "O"), validation=wrong)
+
+
+def test_labels_of_no_class() -> None:
+    x = np.zeros((3, 8, 8, 1), np.uint8)
+    with pytest.raises(cnnx.FormatError, match=r"^set: holds label -1, expected 0 to 1, one of 2"):
+        cnnx.data.ArraySet("set", x, np.array([0, 1, -1]))
+    assert cnnx.data.ArraySet("set", x, np.array([1, 1, 2])).classes == 3
+    for label in (-1, 5):
+        dataset = cnnx.data.Dataset(x, np.array([0, label, 1]), ("X", "O"))
+        sentence = f"^class_counts: y holds label {label}, expected 0 to 1, one of 2 classes$"
+        with pytest.raises(ValueError, match=sentence):
+            _ = dataset.class_counts

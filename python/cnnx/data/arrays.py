@@ -65,15 +65,17 @@ class ArraySet:
             raise FormatError(f"{name}: holds {len(x)} images, but {len(y)} labels")
         if are_masks(y):
             y, classes = _checked_masks(name, x, y, classes)
-        largest = int(y[y != IGNORED].max(initial=0) if are_masks(y) else y.max())
+        labels = y[y != IGNORED] if are_masks(y) else y
+        least, largest = (int(each(initial=0)) for each in (labels.min, labels.max))
         self._name = name
         self._classes = largest + 1 if classes is None else classes
         self.x = x
         self.y = y
-        if largest >= count_classes(self._classes):
+        count = count_classes(self._classes)
+        if least < 0 or largest >= count:
             raise FormatError(
-                f"{name}: holds label {largest}, expected 0 to "
-                f"{count_classes(self._classes) - 1}, one of {count_classes(self._classes)} classes"
+                f"{name}: holds label {least if least < 0 else largest}, expected 0 to "
+                f"{count - 1}, one of {count} classes"
             )
 
     @property

@@ -96,6 +96,9 @@ class Dataset:
 
         An image with a mask is of every class that its mask has.
 
+        Raises:
+            ValueError: if a label is of no class.
+
         Example:
             >>> x, y = np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1])
             >>> Dataset(x, y, ("cat", "dog")).class_counts
@@ -105,6 +108,12 @@ class Dataset:
         if are_masks(self.y):
             counts = [int((self.y == label).any(axis=(1, 2)).sum()) for label in range(count)]
         else:
+            wrong = self.y[(self.y < 0) | (self.y >= count)]
+            if wrong.size:
+                raise ValueError(
+                    f"class_counts: y holds label {wrong[0]}, expected 0 to {count - 1}, one of "
+                    f"{count} classes"
+                )
             counts = np.bincount(self.y, minlength=count).tolist()
         names = range(len(counts)) if isinstance(self.classes, int) else self.classes
         return {str(name): count for name, count in zip(names, counts, strict=True)}
