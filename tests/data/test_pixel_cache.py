@@ -87,6 +87,25 @@ def test_every_flipped_bit_of_the_metadata_is_found(folder: Path, tmp_path: Path
         assert again.skipped == first.skipped
 
 
+def test_files_above_a_limit_are_tried_again(folder: Path, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (1500, 1500)).save(folder / "cat" / "large.png")
+    (folder / "dog" / "1.png").write_bytes(b"damaged")
+
+    def load(limit: int) -> data.Dataset:
+        how = Decoding(cache=tmp_path / "cache", skip_unreadable=True, memory_limit=limit)
+        return data.load(folder, input_shape=(12, 10, 3), decoding=how)
+
+    damaged, large = (str(Path(*names)) for names in (("dog", "1.png"), ("cat", "large.png")))
+    assert load(4 << 20).skipped == (large, damaged)
+    before = cache_files(tmp_path / "cache")[1].stat().st_mtime_ns
+    assert load(4 << 20).skipped == (large, damaged)
+    assert cache_files(tmp_path / "cache")[1].stat().st_mtime_ns == before
+    loaded = load(1 << 30)
+    assert (loaded.skipped, len(loaded.x)) == ((damaged,), 10)
+    assert load(4 << 20).skipped == (damaged,)  # nothing is decoded
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no permissions for others")
 @pytest.mark.parametrize(
     ("folder_mode", "file_mode", "expected"),

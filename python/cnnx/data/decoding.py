@@ -46,9 +46,9 @@ class Decoding:
             error; `Dataset.skipped` has their names.
         cache: folder of a memory-mapped cache file with the decoded pixels. Further loads decode
             nothing, and the set may exceed the memory. A changed, added or removed image replaces
-            the cache file, and so does damage to it. Every size and way of resizing has its own
-            file. None uses memory up to `memory_limit`, and above it a cache in
-            `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
+            the cache file, and so does damage to it, or a file that was above a limit and is
+            within it now. Every size and way of resizing has its own file. None uses memory up to
+            `memory_limit`, and above it a cache in `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
         memory_limit: limit in bytes of the pixels in memory, and of decoding a single image or
             compressed array; None is a quarter of the memory that the process may use.
         progress: called from time to time with the number of finished files and of all files; None
@@ -162,12 +162,16 @@ def decode_into(
 ) -> Decoded:
     """Decode image files into their cache file, unless it has them already.
 
+    A limit or a permission may have changed since, so files that were unreadable for such a reason
+    are tried again; if one is readable now, the cache file is written anew.
+
     Raises:
         FormatError: if a file cannot be read as an image and `skip_unreadable` is False.
         OSError: if the cache cannot be written.
     """
     decoded = cached.read()
-    if decoded is None:
+    reader = ImageReader(shape, resize, DecodingMemory(decoding.memory_limit))
+    if decoded is None or any(_is_readable(reader, files.path(i)) for i in _undamaged(decoded[1])):
         with cached.writing() as write:
             unreadable: dict[int, str] = {}
             for images, reasons in _decoded(files, shape, resize, decoding):
@@ -178,6 +182,19 @@ def decode_into(
             decoded = cached.finish(unreadable)
     refuse_unreadable(files, decoded[1], decoding)
     return Decoded(*decoded)
+
+
+def _undamaged(unreadable: dict[int, str]) -> list[int]:
+    """Positions of files that are unreadable for a reason other than damage."""
+    return [index for index, reason in unreadable.items() if reason]
+
+
+def _is_readable(reader: ImageReader, path: str) -> bool:
+    try:
+        reader.read(path)
+    except (FormatError, OSError):
+        return False
+    return True
 
 
 def survey_files(files: ImageFiles, largest_side: int, decoding: Decoding) -> Survey:
