@@ -194,6 +194,23 @@ def test_a_class_keeps_its_only_image() -> None:
         assert labels[held_out].tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "fraction", "expected"),
+    [
+        ([1] * 50 + [50], 0.5, [0] * 50 + [49]),  # no more, since every class keeps an image
+        ([1] * 100 + [1000, 10], 0.5, [0] * 100 + [549, 6]),
+        ([2, 2, 96], 0.9, [1, 1, 88]),
+        ([3, 3, 3, 3], 0.75, [2, 2, 2, 2]),
+    ],
+)
+def test_larger_classes_give_more_than_small_ones_can(
+    sizes: list[int], fraction: float, expected: list[int]
+) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    held_out, _ = split(range(len(labels)), fraction, labels)
+    assert np.bincount(labels[held_out], minlength=len(sizes)).tolist() == expected
+
+
 def test_fit_splits_by_class_with_labels_and_at_random_without(samples: tuple[Any, Any]) -> None:
     x, y = samples
     loss = cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0)).fit(x, y, epochs=1, validation=0.5)

@@ -15,9 +15,9 @@ def split(
 ) -> tuple[list[int], list[int]]:
     """Split rows into a validation set, taken from the front of `order`, and a training set.
 
-    With labels the split is stratified by class. Every class keeps at least one training image,
-    unless the validation set is everything; apart from that the numbers per class are rounded so
-    that their sum is exact.
+    With labels the split is stratified by class. The numbers per class are rounded so that their
+    sum is exact. Every class keeps at least one training image, unless the validation set is
+    everything; larger classes then give more.
 
     Args:
         order: permutation of the rows.
@@ -56,4 +56,18 @@ def _held_out_counts(sizes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     for group in np.argsort(-remainders, kind="stable"):
         if counts.sum() < count and counts[group] < most[group]:
             counts[group] += 1
-    return np.minimum(counts, most)
+    counts = np.minimum(counts, most)
+    # Nothing is missing, and the split is that of earlier versions, if no class is too small.
+    missing = min(count, int(most.sum())) - int(counts.sum())
+    if missing > 0:
+        counts += _proportional(most - counts, missing)
+    return counts
+
+
+def _proportional(sizes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """`count` in parts proportional to sizes, none above its size, by the same method."""
+    total = int(sizes.sum())
+    parts = sizes * count // total
+    order = np.argsort(-(sizes * count % total), kind="stable")
+    parts[order[: count - int(parts.sum())]] += 1
+    return parts
