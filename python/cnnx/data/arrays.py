@@ -99,7 +99,12 @@ class ArraySet:
         return len(self.x)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Load the images, resized if `input_shape` differs from theirs."""
+        """Load the images, resized if `input_shape` differs from theirs.
+
+        Raises:
+            TypeError: if input_shape is not three integers.
+            ValueError: if a size or the way of resizing is unknown.
+        """
         shape = checked_shape(self.input_shape if input_shape is None else input_shape, resize)
         if shape == self.input_shape:
             return Dataset(self.x, self.y, self.classes)

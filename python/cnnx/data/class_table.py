@@ -111,7 +111,7 @@ def given_table(classes: Mapping[str, Any], function: str) -> ClassTable:
         function: named in errors.
 
     Raises:
-        ValueError: if a name or colour is none, or occurs twice.
+        ValueError: if a name is not a text or a colour is not one of these, or one occurs twice.
     """
     try:
         return _table(list(classes.items()), f"{function}: classes")

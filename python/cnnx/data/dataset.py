@@ -54,6 +54,20 @@ class Dataset:
         skipped: names of the files that were skipped because they cannot be read.
         names: names of the image files in the order of x, such as ``cat/1.png``, or empty if the
             images do not come from image files.
+
+    Args:
+        x: as the attribute.
+        y: as the attribute.
+        classes: as the attribute.
+        validation: as the attribute.
+        test: as the attribute.
+        skipped: as the attribute.
+        names: as the attribute.
+
+    Raises:
+        TypeError: if an argument has another type, or y holds no integers.
+        ValueError: if y or names has not one element for each image, a class name stands twice, or
+            there is no class.
     """
 
     x: Pixels

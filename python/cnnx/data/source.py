@@ -40,7 +40,14 @@ class Source:
     test: ImageSet | None = None
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Load every set, all in the shape of the training images or in `input_shape`."""
+        """Load every set, all in the shape of the training images or in `input_shape`.
+
+        Raises:
+            TypeError: if input_shape is not three integers.
+            ValueError: if a size or the way of resizing is unknown.
+            FormatError: if files cannot be used; the message counts them and names the first.
+            OSError: if the cache file cannot be written.
+        """
         shape = self.train.input_shape if input_shape is None else input_shape
         return replace(
             self.train.load(shape, resize),
@@ -69,7 +76,8 @@ def open_source(
 
     Raises:
         TypeError: if path is no path, or classes are neither names, a number nor colours of masks.
-        ValueError: if the path is empty, or a colour is none.
+        ValueError: if the path is empty, a number of classes is out of range, or a colour is not
+            (red, green, blue) or ``#rrggbb``.
         FormatError: if there is no such data, or it is damaged.
         OSError: if it cannot be opened.
         ImportError: if it has image files and Pillow is not installed.
@@ -171,8 +179,10 @@ def load(
         decoding: as for `open_source`.
 
     Raises:
-        FormatError: as `open_source`.
-        OSError: as `open_source`.
+        TypeError: as `open_source`, or if input_shape is not three integers.
+        ValueError: as `open_source`, or if a size or the way of resizing is unknown.
+        FormatError: as `open_source`, or if files cannot be used.
+        OSError: as `open_source`, or if the cache file cannot be written.
         ImportError: as `open_source`.
 
     Example:

@@ -26,6 +26,10 @@ def xo(count: int, *, size: int = 32, seed: int = 0) -> tuple[Pixels, Labels]:
         uint8 pixels of shape (count, size, size, 1) and int64 labels of shape (count,), 0 for X and
         1 for O.
 
+    Raises:
+        TypeError: if count or size is not an integer.
+        ValueError: if a number is out of range.
+
     Example:
         >>> x, y = xo(4)
         >>> x.shape, x.dtype.name, y.shape, y.dtype.name

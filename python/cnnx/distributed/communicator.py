@@ -38,7 +38,7 @@ class Communicator:
         waiting: as the attribute.
 
     Raises:
-        TypeError: if it is none, or waiting is no function.
+        TypeError: if mpi is not a communicator of mpi4py, or waiting is not a function.
     """
 
     def __init__(self, mpi: Any, waiting: Waiting = nullcontext) -> None:
