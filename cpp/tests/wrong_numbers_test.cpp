@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "check.h"
 #include "cnnx/augmentation.h"
 #include "cnnx/checkpoint.h"
+#include "cnnx/distributed.h"
 #include "cnnx/error.h"
 #include "cnnx/image.h"
 #include "cnnx/layers.h"
@@ -259,6 +261,49 @@ void handles_without_an_object() {
   CHECK_THROWS(std::invalid_argument, sentence, (op.backward({}), 0));
 }
 
+// Of a process whose others never answer.
+class NoExchange : public cnnx::ShardExchange {
+ public:
+  void begin(int64_t) override {}
+  void send(int64_t, int64_t) override {}
+  void finish() override {}
+  void share(double*, int64_t, int64_t) override {}
+  std::string share(const std::string& text, int64_t) override { return text; }
+};
+
+void numbers_of_contributions() {
+  Model model = small_model();
+  cnnx::TrainerOptions options;
+  options.shards = 2;
+  Trainer trainer(model, cnnx::Adam{}, {}, options);
+  trainer.distribute(0, 2, std::make_shared<NoExchange>());
+  CHECK(trainer.contribution(0) != nullptr);
+  for (const int64_t number : {int64_t{-1}, int64_t{1}, int64_t{7}, kMost})
+    CHECK_THROWS(std::invalid_argument,
+                 "contribution: number is " + std::to_string(number) + ", expected 0 to 0",
+                 trainer.contribution(number));
+  for (const int64_t shards : {int64_t{0}, int64_t{-2}})
+    CHECK_THROWS(std::invalid_argument,
+                 "has_rows: shards is " + std::to_string(shards) + ", expected at least 1",
+                 cnnx::has_rows({0, 1, 0}, 3, shards));
+  const std::vector<float> values(4, 1.0f);
+  std::vector<float> sums(4);
+  CHECK_THROWS(
+      std::invalid_argument,
+      "add_contributions: values has 1 arrays, expected one for each of 2 contributions",
+      (cnnx::add_contributions({{0, 1, 0}, {1, 2, 0}}, {values.data()}, 4, sums.data()), 0));
+}
+
+void shapes_of_augmented_images() {
+  const std::vector<float> pixels(kSize * kSize, 0.5f);
+  std::vector<float> out(kSize * kSize);
+  for (const cnnx::Shape& shape : {cnnx::Shape{}, {kSize, kSize}, {1, kSize, kSize, 1}})
+    CHECK_THROWS(std::invalid_argument,
+                 "augment_images: shape is " + cnnx::to_string(shape) +
+                     ", expected (height, width, channels)",
+                 (cnnx::augment_images({pixels.data(), 1}, shape, {}, {}, 1, 0, out.data()), 0));
+}
+
 }  // namespace
 
 int main() {
@@ -272,5 +317,7 @@ int main() {
   gradients_that_are_not_finite();
   running_statistics_that_would_not_be_finite();
   handles_without_an_object();
+  numbers_of_contributions();
+  shapes_of_augmented_images();
   return cnnx::test::finish("wrong_numbers_test");
 }

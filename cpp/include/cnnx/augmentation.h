@@ -87,7 +87,7 @@ struct Augmentation {
 
 // Throws std::invalid_argument, naming the value, unless crop_padding and cutout are 0 or more,
 // rotate is in [0, 180], scale_low <= scale_high in [0.01, 100], shift in [0, 2^20], contrast and
-// brightness in [0, 1], mixup in [0, 4].
+// brightness in [0, 1], mixup in [0, 4], and flip and border are values of their enums.
 CNNX_API void validate(const Augmentation& augmentation);
 
 // True when the augmentation changes no image.
@@ -96,8 +96,8 @@ CNNX_API bool is_identity(const Augmentation& augmentation);
 // Writes the augmented and normalised images of `shape` (height, width, channels) to `out`, without
 // mixup. The result for image i depends on (seed, epoch, i) and the settings alone.
 // The bits are the same on every machine and any number of threads. Threads: as get_num_threads().
-// Throws std::invalid_argument for settings that validate() refuses, and unless crop_padding is
-// less than height and width and epoch less than 2^48.
+// Throws std::invalid_argument for settings that validate() refuses, another number of axes, and
+// unless crop_padding is less than height and width and epoch less than 2^48.
 CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
                              const Preprocessing& preprocessing, const Augmentation& augmentation,
                              uint64_t seed, uint64_t epoch, float* out);

@@ -27,10 +27,12 @@ CNNX_API std::vector<Contribution> contributions_of(int64_t shards, int64_t proc
                                                     int64_t processes);
 
 // Whether a shard of the contribution has rows in a batch of `rows` rows. Others are left out.
+// Throws std::invalid_argument for less than one shard.
 CNNX_API bool has_rows(const Contribution& contribution, int64_t rows, int64_t shards);
 
 // sums = the values of all contributions that have rows, in the order of processes and of each
-// one's contributions. All arrays have `count` floats; `sums` is none of the others.
+// one's contributions. All arrays have `count` floats; `sums` is none of the others. Throws
+// std::invalid_argument unless there is an array for each contribution.
 CNNX_API void add_contributions(const std::vector<Contribution>& contributions,
                                 const std::vector<const float*>& values, int64_t count,
                                 float* sums);

@@ -73,12 +73,13 @@ bool find_value(const NamedValue<Value> (&values)[count], std::string_view name,
   return false;
 }
 
-// The name of one of the values.
+// The name of one of the values, "unknown" for any other.
 template <class Value, std::size_t count>
 const char* name_of(const NamedValue<Value> (&values)[count], Value value) {
-  const NamedValue<Value>* each = values;
-  while (each->value != value) ++each;
-  return each->name;
+  for (const NamedValue<Value>& each : values) {
+    if (each.value == value) return each.name;
+  }
+  return "unknown";
 }
 
 // The names of all values, in their order.

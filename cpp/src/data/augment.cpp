@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <type_traits>
 #include <vector>
 
@@ -255,6 +256,10 @@ void augment_images(const ImageBatch& images, const Shape& shape,
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   data::check_images(images, "augment_images");
   data::check_epoch("augment_images", epoch);
+  if (shape.size() != 3) {
+    throw std::invalid_argument("augment_images: shape is " + to_string(shape) +
+                                ", expected (height, width, channels)");
+  }
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);
   std::vector<int64_t> rows(runtime::checked_size<int64_t>(images.count));

@@ -11,6 +11,7 @@
 
 #include "cnnx/runtime.h"
 #include "data/placement.h"
+#include "runtime/check_settings.h"
 #include "runtime/floating_point.h"
 #include "runtime/parallel.h"
 #include "runtime/sizes.h"
@@ -18,8 +19,6 @@
 namespace cnnx {
 namespace data {
 namespace {
-
-constexpr int64_t kMostSide = int64_t{1} << 20;
 
 // The most floats of rows that are filtered horizontally and buffered (64 MB).
 constexpr int64_t kMostBufferedFloats = int64_t{1} << 24;
@@ -259,6 +258,7 @@ void check_and_resize(const ImageView& image, int64_t height, int64_t width, int
   check(image, height, width, channels,
         std::is_same_v<Pixel, uint8_t> ? PixelType::uint8 : PixelType::float32);
   if (!output) throw std::invalid_argument("resize_image: output is a null pointer");
+  runtime::check_named("resize_image: ", "resize", how, kResizes);
   if (is_target(image, height, width, channels)) {
     copy_rows(image, output);
   } else if (channels == 1) {

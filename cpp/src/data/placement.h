@@ -17,6 +17,9 @@ struct Placement {
   Span rows, columns;
 };
 
+// The largest side of an image that is resized, and of the resized image.
+constexpr int64_t kMostSide = int64_t{1} << 20;
+
 Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t width,
                 Resize resize);
 

@@ -8,25 +8,26 @@
 
 #include "cnnx/preprocessing.h"
 #include "data/placement.h"
+#include "runtime/check_settings.h"
 #include "runtime/sizes.h"
 
 namespace cnnx {
 namespace {
 
-constexpr int64_t kMostSide = int64_t{1} << 20;
 constexpr uint8_t kNoClass = 255;
 
 void check(const char* function, const uint8_t* labels, const uint8_t* output,
-           std::initializer_list<int64_t> sides) {
+           std::initializer_list<int64_t> sides, Resize resize) {
   for (const int64_t side : sides) {
-    if (side >= 1 && side <= kMostSide) continue;
+    if (side >= 1 && side <= data::kMostSide) continue;
     throw std::invalid_argument(std::string(function) + ": a side is " + std::to_string(side) +
-                                ", expected 1 to " + std::to_string(kMostSide));
+                                ", expected 1 to " + std::to_string(data::kMostSide));
   }
   if (!labels || !output) {
     throw std::invalid_argument(std::string(function) +
                                 ": labels or output is a null pointer, expected arrays");
   }
+  runtime::check_named(std::string(function) + ": ", "resize", resize, kResizes);
 }
 
 // Added to a centre, so that one between two pixels is in the second, however it was rounded.
@@ -58,7 +59,7 @@ std::vector<int64_t> containing(const data::Span& span, int64_t size) {
 
 void resize_mask(const uint8_t* labels, int64_t from_height, int64_t from_width, int64_t height,
                  int64_t width, Resize resize, uint8_t* output) {
-  check("resize_mask", labels, output, {from_height, from_width, height, width});
+  check("resize_mask", labels, output, {from_height, from_width, height, width}, resize);
   const data::Placement placement = data::place(from_height, from_width, height, width, resize);
   const std::vector<int64_t> rows = nearest(placement.rows, from_height);
   const std::vector<int64_t> columns = nearest(placement.columns, from_width);
@@ -73,7 +74,7 @@ void resize_mask(const uint8_t* labels, int64_t from_height, int64_t from_width,
 
 void restore_mask(const uint8_t* labels, int64_t height, int64_t width, int64_t image_height,
                   int64_t image_width, Resize resize, uint8_t* output) {
-  check("restore_mask", labels, output, {height, width, image_height, image_width});
+  check("restore_mask", labels, output, {height, width, image_height, image_width}, resize);
   const data::Placement placement = data::place(image_height, image_width, height, width, resize);
   const std::vector<int64_t> rows = containing(placement.rows, image_height);
   const std::vector<int64_t> columns = containing(placement.columns, image_width);

@@ -19,6 +19,7 @@
 #include "graph/int8_weights.h"
 #include "graph/model_inputs.h"
 #include "graph/model_state.h"
+#include "runtime/check_settings.h"
 #include "runtime/floating_point.h"
 #include "runtime/sizes.h"
 
@@ -257,7 +258,10 @@ const std::vector<InputInfo>& Model::inputs() const { return state()->inputs; }
 const std::vector<std::string>& Model::classes() const { return state()->classes; }
 const Preprocessing& Model::preprocessing() const { return state()->preprocessing; }
 Probabilities Model::probability_kind() const { return state()->probabilities; }
-void Model::set_probability_kind(Probabilities kind) { state()->probabilities = kind; }
+void Model::set_probability_kind(Probabilities kind) {
+  runtime::check_named("set_probability_kind: ", "kind", kind, kProbabilities);
+  state()->probabilities = kind;
+}
 
 std::vector<Head> Model::heads() const {
   const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
@@ -349,6 +353,7 @@ ComputeDtype Model::compute_dtype() const {
 }
 
 void Model::set_compute_dtype(ComputeDtype dtype) {
+  runtime::check_named("set_compute_dtype: ", "dtype", dtype, kComputeDtypes);
   const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
   state()->set_compute_dtype(dtype);
 }

@@ -10,6 +10,7 @@
 
 #include "data/pixels.h"
 #include "graph/model_inputs.h"
+#include "runtime/check_settings.h"
 #include "runtime/philox.h"
 #include "runtime/utf8.h"
 
@@ -216,6 +217,8 @@ void ModelState::set_heads(std::vector<Head> given) {
                                   to_string(head.shape) +
                                   ", expected (numbers) or (height, width, channels)");
     }
+    runtime::check_named("model: ", "probabilities of \"" + head.name + "\"", head.probabilities,
+                         kProbabilities);
     head.offset = offset;
     offset += size;
     if (offset > element_count(graph.output_shape())) break;

@@ -1,6 +1,7 @@
 // Refuses settings outside the limits that their struct declares.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -26,6 +27,20 @@ void check_number(const std::string& prefix, const std::string& setting, Number 
   refuse_setting(prefix, setting, in_words(static_cast<Shown>(value)), limits.expected);
 }
 
+// "a, b or c", as an error lists what it expects.
+std::string alternatives(const std::vector<std::string>& names);
+
+// Refuses a value of an enum that is none of those with names, as a program's cast may make it.
+template <class Value, std::size_t count>
+void check_named(const std::string& prefix, const std::string& setting, Value value,
+                 const NamedValue<Value> (&allowed)[count]) {
+  for (const NamedValue<Value>& each : allowed) {
+    if (each.value == value) return;
+  }
+  refuse_setting(prefix, setting, in_words(static_cast<int64_t>(value)),
+                 alternatives(names(allowed)));
+}
+
 // The visitor that checks: settings without limits pass.
 struct CheckNumber {
   const std::string& prefix;  // of the error
@@ -35,6 +50,11 @@ struct CheckNumber {
   void operator()(const char*, const Value&) const {}
   template <class Value, class Allowed>
   void operator()(const char*, const Value&, const Allowed&) const {}
+  template <class Value, std::size_t count>
+  void operator()(const char* name, const Value& value,
+                  const NamedValue<Value> (&allowed)[count]) const {
+    check_named(prefix, name + suffix, value, allowed);
+  }
   template <class Number>
   void operator()(const char* name, const Number& value, const Limits& limits) const {
     check_number(prefix, (limits.name_in_error ? limits.name_in_error : name) + suffix, value,

@@ -57,6 +57,13 @@ Distribution::Distribution(const graph::Graph& graph, int64_t shards, int64_t pr
   for (std::size_t i = 0; i < contributions_.size(); ++i) blocks_.emplace_back(floats_);
 }
 
+float* Distribution::contribution(int64_t number) {
+  const auto count = static_cast<int64_t>(blocks_.size());
+  if (number >= 0 && number < count) return blocks_[static_cast<std::size_t>(number)].data();
+  throw std::invalid_argument("contribution: number is " + std::to_string(number) +
+                              ", expected 0 to " + std::to_string(count - 1));
+}
+
 void Distribution::begin(int64_t rows, const std::vector<bool>& trained) {
   own_shards_.assign(rounds_.size(), {});
   for (std::size_t i = 0; i < contributions_.size(); ++i) {
@@ -159,11 +166,20 @@ std::vector<Contribution> contributions_of(int64_t shards, int64_t process, int6
 }
 
 bool has_rows(const Contribution& contribution, int64_t rows, int64_t shards) {
+  if (shards < 1) {
+    throw std::invalid_argument("has_rows: shards is " + std::to_string(shards) +
+                                ", expected at least 1");
+  }
   return rows * contribution.first / shards < rows * contribution.end / shards;
 }
 
 void add_contributions(const std::vector<Contribution>& contributions,
                        const std::vector<const float*>& values, int64_t count, float* sums) {
+  if (values.size() != contributions.size()) {
+    throw std::invalid_argument("add_contributions: values has " + std::to_string(values.size()) +
+                                " arrays, expected one for each of " +
+                                std::to_string(contributions.size()) + " contributions");
+  }
   std::vector<ShardSpan> spans;
   for (const Contribution& each : contributions) spans.push_back({each.first, each.end});
   const std::vector<training::ShardPlace> places = training::places_of(spans);

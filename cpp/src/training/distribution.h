@@ -28,7 +28,7 @@ class Distribution {
   // Floats of the block that is exchanged.
   int64_t floats() const { return floats_; }
   const std::vector<BlockSegment>& segments() const { return segments_; }
-  float* contribution(int64_t number) { return blocks_[static_cast<std::size_t>(number)].data(); }
+  float* contribution(int64_t number);  // throws std::invalid_argument for a number of none
   ShardExchange& exchange() { return *exchange_; }
 
   // A batch begins; `trained` says for each parameter array whether backward writes its gradient.

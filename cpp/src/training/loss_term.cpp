@@ -16,6 +16,7 @@ LossTerm::LossTerm(const Loss& loss, const Shape& output_shape)
       output_shape_(output_shape),
       outputs_(element_count(output_shape)),
       values_(outputs_) {
+  if (!is_custom()) runtime::check_named("trainer: ", "the loss's kind", loss.kind, Loss::kKinds);
   runtime::check_settings(name() + ": ", loss);
   if (loss.kind == Kind::huber) ops::check_delta(loss.delta);
   const bool per_position = output_shape.size() == 3;
