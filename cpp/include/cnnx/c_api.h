@@ -61,7 +61,8 @@ enum {
 };
 
 // The message of the last failed call of this thread; "" before the first. Valid until this
-// thread's next failed call.
+// thread's next failed call. A message of more than 4,095 bytes, such as one that quotes a very
+// long name, is cut before the first character that does not fit.
 CNNX_API const char* cnnx_error_message(void);
 // For a CNNX_SYSTEM_ERROR of the same call: errno, or GetLastError() on Windows. 0 for other
 // errors.

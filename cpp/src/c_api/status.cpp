@@ -1,10 +1,12 @@
 // Maps exceptions to statuses and stores each thread's last error message.
 #include "c_api/status.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <new>
 #include <stdexcept>
-#include <string>
+#include <string_view>
 #include <system_error>
 
 #include "cnnx/error.h"
@@ -13,22 +15,30 @@
 namespace cnnx::c_api {
 namespace {
 
+// Without a destructor, because destructors of static objects call C functions after those of the
+// thread's variables have run. It also needs no memory when there is none.
 struct LastError {
-  std::string text;
-  const char* message = "";  // points to `text`, or to a constant if there was no memory for it
-  int32_t number = 0;
+  char message[4096];  // as cnnx/c_api.h says
+  int32_t number;
 };
 
-thread_local LastError last_error;
+thread_local LastError last_error = {};
 
-cnnx_status note(cnnx_status status, const char* message, int32_t number = 0) noexcept {
+// A message that is too long is cut between two characters; bytes that are no UTF-8 stay.
+std::size_t length_of(std::string_view message) {
+  constexpr std::size_t kMost = sizeof(LastError::message) - 1;
+  if (message.size() <= kMost) return message.size();
+  std::size_t length = kMost;
+  for (int i = 0; i < 3 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80; ++i)
+    --length;
+  return (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80 ? kMost : length;
+}
+
+cnnx_status note(cnnx_status status, std::string_view message, int32_t number = 0) noexcept {
   last_error.number = number;
-  try {
-    last_error.text = message;
-    last_error.message = last_error.text.c_str();
-  } catch (...) {
-    last_error.message = "cnnx: there is no memory left, not even to say what went wrong";
-  }
+  const std::size_t length = length_of(message);
+  std::copy_n(message.data(), length, last_error.message);
+  last_error.message[length] = '\0';
   return status;
 }
 

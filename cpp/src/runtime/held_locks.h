@@ -4,12 +4,16 @@
 
 namespace cnnx::runtime {
 
-// Throws std::invalid_argument if the calling thread holds the lock already. `owner` is "model" or
-// "trainer". Allocates the memory of add_held, which cannot fail once the lock is held.
+// How many a thread may hold: a model whose custom layer runs another model, and so on, is rarely
+// deeper than a few.
+constexpr int kMostHeldLocks = 64;
+
+// Called before the calling thread takes the lock. Throws std::invalid_argument if it holds it
+// already, or as many as it may. `owner` is "model" or "trainer".
 void check_not_held(const void* lock, const char* owner);
 
 // The calling thread has locked it, or unlocks it.
-void add_held(const void* lock);
-void remove_held(const void* lock);
+void add_held(const void* lock) noexcept;
+void remove_held(const void* lock) noexcept;
 
 }  // namespace cnnx::runtime
