@@ -1,5 +1,6 @@
 // A program's floating-point mode, whatever it is, changes no bit: training and prediction with
 // another rounding give those of round-to-nearest, and the mode is as before afterwards.
+#include <algorithm>
 #include <cfenv>
 #include <cmath>
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "cnnx/batch_norm2d.h"
 #include "cnnx/image.h"
 #include "cnnx/layers.h"
 #include "cnnx/model.h"
@@ -92,9 +94,45 @@ void another_rounding_gives_the_same_bits() {
   }
 }
 
+// Of functions that compute outside of a model's training and predictions.
+std::vector<float> of_single_calls(const std::vector<float>& x, const std::vector<float>& scales,
+                                   std::vector<float> whole) {
+  constexpr int64_t kPixels = 30, kChannels = 10;
+  std::vector<float> outputs(kPixels * kChannels);
+  cnnx::batch_norm2d({kPixels, kChannels, 1e-5f}, x.data(), x.data() + 7, x.data() + 20,
+                     x.data() + 40, scales.data(), outputs.data());
+  Model model({Flatten(), Dense(3).int8_weight(true)}, {4, 4, 1});
+  const cnnx::ParameterInfo weight = model.parameters()[0], scale = model.buffers()[0];
+  const std::vector<float> first(3, 0.0123f);
+  model.set_buffer(scale, first.data());
+  model.set_parameter(weight, whole.data());
+  model.set_buffer(scale, scales.data());
+  model.get_parameter(weight, whole.data());
+  outputs.insert(outputs.end(), whole.begin(), whole.end());
+  return outputs;
+}
+
+void another_rounding_gives_single_calls_the_same_bits() {
+  if (cnnx::test::left_out_of_webassembly("other roundings", "it rounds to nearest alone")) return;
+  std::vector<float> x, scales, whole;
+  for (int i = 0; i < 300; ++i) x.push_back(std::sin(static_cast<float>(i) * 1.3f));
+  for (int i = 0; i < 10; ++i) scales.push_back(0.0377f + 0.0131f * static_cast<float>(i));
+  for (int i = 0; i < 48; ++i) whole.push_back(static_cast<float>(i - 24) * 0.0123f);
+  const std::vector<float> expected = of_single_calls(x, scales, whole);
+  for (const int rounding : {FE_UPWARD, FE_TOWARDZERO}) {
+    CHECK_EQUAL(std::fesetround(rounding), 0);
+    const std::vector<float> found = of_single_calls(x, scales, whole);
+    CHECK_EQUAL(std::fegetround(), rounding);
+    std::fesetround(FE_TONEAREST);
+    CHECK(std::equal(found.begin(), found.begin() + 300, expected.begin()));
+    CHECK(std::equal(found.begin() + 300, found.end(), expected.begin() + 300));
+  }
+}
+
 }  // namespace
 
 int main() {
   another_rounding_gives_the_same_bits();
+  another_rounding_gives_single_calls_the_same_bits();
   return cnnx::test::finish("floating_point_test");
 }

@@ -317,6 +317,7 @@ void get(const ModelState& state, const runtime::AlignedBuffer& block, const Par
 
 void set(ModelState& state, runtime::AlignedBuffer& block, const ParameterInfo& array,
          const float* values) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const std::unique_lock<graph::ModelMutex> lock(state.mutex);
   for (const graph::Int8Weight& each : graph::int8_weights(state.graph)) {
     const float* const scales = state.buffers.data() + each.scale.offset;

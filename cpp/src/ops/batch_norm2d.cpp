@@ -244,6 +244,7 @@ struct Call {
 
 void batch_norm2d(const BatchNorm2dGeometry& geometry, const float* x, const float* weight,
                   const float* bias, const float* mean, const float* variance, float* output) {
+  [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const Call call(geometry);
   call.norm.fill(mean, variance, weight, bias, call.lines);
   call.norm.forward(call.norm.forward_pass(call.lines, x, output), get_num_threads());
