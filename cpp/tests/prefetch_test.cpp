@@ -15,6 +15,7 @@
 #endif
 
 #include "check.h"
+#include "cnnx/runtime.h"
 
 namespace {
 
@@ -73,6 +74,19 @@ void the_next_batch_is_gathered_meanwhile_by_one_thread() {
   CHECK(most_threads == 1);
 }
 
+void a_library_without_threads_starts_none() {
+  std::atomic<int> others{0};
+  const std::thread::id caller = std::this_thread::get_id();
+  Prefetch prefetch(
+      [&](int64_t index, int threads, Batch& batch) {
+        if (std::this_thread::get_id() != caller) ++others;
+        count_up(index, threads, batch);
+      },
+      5);
+  CHECK(labels_from(prefetch, 0, 5) == numbers(0, 5));
+  CHECK_EQUAL(others > 0, cnnx::has_threads());
+}
+
 void what_the_thread_throws_arrives_and_ends_nothing() {
   bool broken = true;
   Prefetch prefetch(
@@ -121,7 +135,8 @@ int main() {
   any_batch_may_be_asked_for();
   what_the_thread_throws_arrives_and_ends_nothing();
   ends_in_the_middle();
-  if (!cnnx::test::left_out_of_webassembly("the thread, and a fork", cnnx::test::kOneThread)) {
+  a_library_without_threads_starts_none();
+  if (!cnnx::test::left_out(!cnnx::has_threads(), "the thread, and a fork", "it has one thread")) {
     the_next_batch_is_gathered_meanwhile_by_one_thread();
     a_forked_child_gathers_by_itself_and_ends();
   }

@@ -14,6 +14,7 @@ Prefetch::Prefetch(Gather gather, int64_t batches)
       batches_(batches),
       generation_(runtime::fork_generation()),
       exchange_(std::make_unique<Exchange>()) {
+  if (!has_threads()) return;
   try {
     exchange_->thread = std::thread([this] { work(); });
   } catch (const std::exception&) {  // no thread, or no memory for one

@@ -13,8 +13,9 @@
 
 namespace cnnx::training {
 
-// Two batches alternate: one is trained while the other is filled. If no thread can be started, and
-// in a forked child, which has lost it, batches are gathered on request, with the same bits. An
+// Two batches alternate: one is trained while the other is filled. If no thread can be started, in
+// a library without threads, and in a forked child, which has lost its thread, batches are gathered
+// on request, with the same bits. An
 // exception of the thread is rethrown by batch(). Must be used by one thread at a time.
 class Prefetch {
  public:
