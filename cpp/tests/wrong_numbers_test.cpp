@@ -208,6 +208,26 @@ void counts_of_images() {
                  model.layer_times(samples.images(), repetitions));
 }
 
+void pixels_that_are_not_finite() {
+  Model model({Conv2d(4, 3), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
+  const std::vector<float> ones(4 * 3 * 3, 1.0f);
+  model.set_parameter(model.parameters()[0], ones.data());
+  const float infinity = std::numeric_limits<float>::infinity();
+  // A ReLU turns -infinity into 0, so that no output shows it.
+  for (const float wrong : {-infinity, infinity, std::numeric_limits<float>::quiet_NaN()}) {
+    for (const int64_t place : {int64_t{0}, 3 * kSize * kSize - 1}) {
+      std::vector<float> pixels(3 * kSize * kSize, 0.5f);
+      CHECK_EQUAL(model.predict({pixels.data(), 3}).size(), 3u);
+      pixels[static_cast<std::size_t>(place)] = wrong;
+      const char* sentence = "predict: an image holds NaN or infinity, expected finite pixels";
+      CHECK_THROWS(std::invalid_argument, sentence, model.predict({pixels.data(), 3}));
+      const float* image = pixels.data() + (place == 0 ? 0 : 2 * kSize * kSize);
+      CHECK_THROWS(std::invalid_argument, sentence,
+                   model.predict(cnnx::ImageView{image, kSize, kSize, 1}));
+    }
+  }
+}
+
 void gradients_that_are_not_finite() {
   Model model = small_model();
   Trainer trainer(model);
@@ -314,6 +334,7 @@ int main() {
   labels_that_change_during_an_epoch();
   labels_that_stand_for_none_inside();
   counts_of_images();
+  pixels_that_are_not_finite();
   gradients_that_are_not_finite();
   running_statistics_that_would_not_be_finite();
   handles_without_an_object();
