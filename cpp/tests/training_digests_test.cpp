@@ -314,10 +314,11 @@ uint64_t losses_of_positions() {
   all[4].loss.kind = Kind::sum;
   Digest digest;
   for (Settings& settings : all) {
-    settings.loss.ignore_index = kClasses;
     if (settings.loss.kind == Kind::sum) {
       settings.loss.terms = {all[0].loss, all[2].loss};
       settings.loss.terms[1].weight = 0.5;
+    } else {
+      settings.loss.ignore_index = kClasses;
     }
     settings.epoch.batch_size = 3;
     const uint64_t found = train(layers, data, settings);

@@ -50,6 +50,9 @@ struct Targets {
 //
 // The others are means over all outputs of an image, then over images. binary_cross_entropy applies
 // sigmoid itself. A model that ends in Softmax or Sigmoid is refused where a loss applies it.
+//
+// A trainer refuses a loss with settings of another kind: a member that its kind does not have must
+// keep its default.
 struct Loss {
   enum class Kind {
     cross_entropy,

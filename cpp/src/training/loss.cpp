@@ -45,6 +45,7 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape,
                       : "trainer: the model has " + std::to_string(heads.size()) +
                             " outputs, expected a loss for each");
   }
+  check_members(loss, /*is_term=*/false);
   if (loss.kind == Loss::Kind::heads) {
     take_heads(loss, heads);
   } else if (loss.kind == Loss::Kind::sum) {
@@ -68,6 +69,7 @@ void LossFunction::take_sum(const Loss& loss, const Shape& output_shape) {
   for (const Loss& each : loss.terms) {
     if (each.kind == Loss::Kind::sum || each.kind == Loss::Kind::heads)
       throw std::invalid_argument("sum: a term is a sum itself, expected the terms of that one");
+    check_members(each, /*is_term=*/true);
     terms_.push_back({LossTerm(each, output_shape), checked_weight(each), {}, {}, {}});
   }
   const LossTerm& first = terms_.front().loss;
@@ -101,6 +103,7 @@ void LossFunction::take_heads(const Loss& loss, const std::vector<Head>& heads) 
       if (each.kind == Loss::Kind::sum || each.kind == Loss::Kind::heads) {
         throw std::invalid_argument("its loss is a sum, expected a single one");
       }
+      check_members(each, /*is_term=*/true);
       LossTerm term(each, head.shape);
       const bool takes_labels = term.takes_classes();
       const int64_t size = takes_labels ? term.labels_per_image() : term.values_per_image();

@@ -2,7 +2,9 @@
 #include "training/loss_term.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
+#include <type_traits>
 
 #include "runtime/check_settings.h"
 #include "runtime/sizes.h"
@@ -11,12 +13,58 @@ namespace cnnx::training {
 
 using Kind = Loss::Kind;
 
+namespace {
+
+bool has_terms(Kind kind) { return kind == Kind::sum || kind == Kind::heads; }
+
+std::string name_of_kind(Kind kind) {
+  if (kind == Kind::custom) return "custom";
+  if (has_terms(kind)) return kind == Kind::sum ? "sum" : "heads";
+  return name_of(Loss::kKinds, kind);
+}
+
+// Calls refuse(name) for a setting that is not the default, but of other kinds.
+template <class Refuse>
+void check_settings_of_other_kinds(const Loss& loss, const Refuse& refuse) {
+  std::set<std::string> own;
+  Loss::for_each_setting(loss, [&](const char* name, const auto&...) { own.insert(name); });
+  for (const NamedValue<Kind>& each : Loss::kKinds) {
+    Loss given = loss, defaults;
+    given.kind = defaults.kind = each.value;
+    Loss::for_each_setting(given, [&](const std::string& name, const auto& value, const auto&...) {
+      if (own.count(name)) return;
+      Loss::for_each_setting(defaults, [&](const char* other, const auto& usual, const auto&...) {
+        if constexpr (std::is_same_v<decltype(value), decltype(usual)>)
+          if (name == other && !(value == usual)) refuse(name);
+      });
+    });
+  }
+}
+
+}  // namespace
+
+void check_members(const Loss& loss, bool is_term) {
+  const bool is_custom = loss.kind == Kind::custom;
+  if (!is_custom && !has_terms(loss.kind))
+    runtime::check_named("trainer: ", "the loss's kind", loss.kind, Loss::kKinds);
+  const auto refuse = [&](const std::string& member) {
+    const std::string name = name_of_kind(loss.kind);
+    throw std::invalid_argument(name + ": " + member + " is set, expected only settings of " +
+                                name);
+  };
+  check_settings_of_other_kinds(loss, refuse);
+  if (!is_custom && loss.function) refuse("function");
+  if (!is_custom && loss.target_size != 0) refuse("target_size");
+  if (!is_custom && loss.takes_logits) refuse("takes_logits");
+  if (!has_terms(loss.kind) && !loss.terms.empty()) refuse("terms");
+  if (!is_term && loss.weight != 1) refuse("weight");
+}
+
 LossTerm::LossTerm(const Loss& loss, const Shape& output_shape)
     : loss_(loss),
       output_shape_(output_shape),
       outputs_(element_count(output_shape)),
       values_(outputs_) {
-  if (!is_custom()) runtime::check_named("trainer: ", "the loss's kind", loss.kind, Loss::kKinds);
   runtime::check_settings(name() + ": ", loss);
   if (loss.kind == Kind::huber) ops::check_delta(loss.delta);
   const bool per_position = output_shape.size() == 3;
@@ -77,9 +125,7 @@ void LossTerm::check_class_weights(const Shape& output_shape) const {
   }
 }
 
-std::string LossTerm::name() const {
-  return is_custom() ? "custom" : name_of(Loss::kKinds, loss_.kind);
-}
+std::string LossTerm::name() const { return name_of_kind(loss_.kind); }
 
 bool LossTerm::takes_logits() const {
   switch (loss_.kind) {

@@ -17,6 +17,10 @@ namespace cnnx::training {
 // binary cross-entropy, each by the weight of its row.
 using LossSum = ops::LossResult;
 
+// Throws std::invalid_argument for a kind that is none, and for a member that differs from its
+// default but is none of the kind's settings. Terms of a loss have a weight.
+void check_members(const Loss& loss, bool is_term);
+
 class LossTerm {
  public:
   // Throws std::invalid_argument if a model with this output shape (without the batch axis) cannot
