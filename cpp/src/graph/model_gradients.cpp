@@ -8,6 +8,7 @@
 #include "cnnx/model.h"
 #include "cnnx/runtime.h"
 #include "data/image.h"
+#include "data/pixels.h"
 #include "graph/model_state.h"
 #include "runtime/floating_point.h"
 
@@ -65,7 +66,7 @@ void Model::gradients(const ImageBatch& images, const float* grad_outputs, const
     plan->backward(arguments, *workspace, nullptr);
     std::copy_n(plan->wanted_gradient(*workspace), count * size, gradients + first * size);
   }
-  const bool divides = images.type == PixelType::uint8 || images.integer_values;
+  const bool divides = data::divides_by_255(images);
   if (wanted != graph::kGraphInput || (!divides && is_identity(state.preprocessing))) return;
   divide_by_scale(state.preprocessing, divides, shape[2], images.count * size, gradients);
 }

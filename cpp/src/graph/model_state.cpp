@@ -287,7 +287,7 @@ const float* ModelState::normalised(const ImageBatch& images, int64_t first, int
                                     runtime::AlignedBuffer& storage) const {
   const int64_t size = element_count(graph.input_shape());
   const int64_t channels = graph.input_shape()[2];
-  const bool divide = images.type == PixelType::uint8 || images.integer_values;
+  const bool divide = data::divides_by_255(images);
   if (!divide && is_identity(preprocessing)) {
     return static_cast<const float*>(images.pixels) + first * size;
   }

@@ -38,8 +38,6 @@ class JsonView {
   bool is_boolean() const { return holds<bool>(); }
   bool is_integer() const { return holds<std::int64_t>(); }
   bool is_string() const { return holds<std::string>(); }
-  bool is_array() const { return holds<Json::Array>(); }
-  bool is_object() const { return holds<Json::Object>(); }
 
   // Of an object: the member of this name; find() returns nothing if it is missing.
   JsonView at(std::string_view name) const;

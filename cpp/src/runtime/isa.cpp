@@ -146,10 +146,6 @@ Level choose() {
                               "\", expected one that this CPU runs: " + usable);
 }
 
-}  // namespace
-
-namespace {
-
 const Level& active_level() {
   static const Level level = choose();
   return level;
