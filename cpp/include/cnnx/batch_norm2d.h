@@ -6,9 +6,14 @@
 // Training uses the mean and variance over all pixels of the batch, inference the running ones. The
 // variance is biased: the sum of squares divided by the count.
 //
-// Memory: all arrays are the caller's, 4-byte aligned, and do not overlap. weight, bias, mean and
-// variance have `channels` floats. Scratch is allocated per call (std::bad_alloc). Threads: as
-// cnnx::get_num_threads(). Sums are taken over chunks of pixels that depend on the shape alone.
+// Memory: all arrays are the caller's, 4-byte aligned, and do not overlap. x, output and their
+// gradients have pixels * channels floats; weight, bias, mean, variance and the gradients of weight
+// and bias have `channels`. Scratch is allocated per call. Threads: as cnnx::get_num_threads().
+// Sums are taken over chunks of pixels that depend on the shape alone.
+//
+// Errors: std::bad_alloc. Arguments are not checked: the caller must ensure that there is at least
+// one pixel and one channel, that the variance plus epsilon is above 0, and that no pointer is
+// null.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +32,7 @@ CNNX_API void batch_norm2d(const BatchNorm2dGeometry& geometry, const float* x, 
                            const float* bias, const float* mean, const float* variance,
                            float* output);
 
-// Writes the statistics of x to mean and variance, then normalises with them. Needs at least one
-// pixel.
+// Writes the statistics of x to mean and variance, then normalises with them.
 CNNX_API void batch_norm2d_training(const BatchNorm2dGeometry& geometry, const float* x,
                                     const float* weight, const float* bias, float* mean,
                                     float* variance, float* output);

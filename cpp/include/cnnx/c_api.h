@@ -56,7 +56,7 @@ enum {
   CNNX_FORMAT_ERROR = 2,      // a file is malformed
   CNNX_SYSTEM_ERROR = 3,      // the operating system refused: no such file, no space left
   CNNX_OUT_OF_MEMORY = 4,
-  CNNX_NOT_FINITE = 5,     // the training loss became NaN or infinite
+  CNNX_NOT_FINITE = 5,     // a loss, gradient, weight or output is NaN or infinite
   CNNX_INTERNAL_ERROR = 6  // a bug in cnnx, or an exception of the program's own C++ callback
 };
 
@@ -395,7 +395,8 @@ CNNX_API cnnx_status cnnx_trainer_gradients(cnnx_trainer* trainer, float** gradi
 CNNX_API cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer);
 
 // Mean loss and accuracy over the images, with the model's weights or, if `averaged` is 1, with the
-// averaged weights. Either may be NULL. The accuracy is NaN unless the loss is a cross-entropy.
+// averaged weights. Either may be NULL. The accuracy of the losses of classes is that of images, or
+// of their positions; of binary_cross_entropy that of outputs; of regression losses NaN.
 CNNX_API cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
                                            int32_t averaged, double* loss, double* accuracy);
 CNNX_API cnnx_status cnnx_trainer_evaluate_weighted(const cnnx_trainer* trainer,

@@ -19,8 +19,10 @@ class CNNX_API FormatError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// The training loss became NaN or infinite, of which what() names the step and the first layer
-// whose output is not finite; or the outputs of a prediction are NaN.
+// Numbers are NaN or infinite: the loss of a step, of which what() names the first layer whose
+// output is not finite; a gradient that Trainer::apply_gradients was to apply; a parameter or
+// buffer after an epoch of Trainer::fit or in Trainer::check_finite; or the outputs of
+// Model::predict.
 class CNNX_API NotFiniteError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -30,7 +30,8 @@ struct LossTermMean {
 // Means over rows, weighted by Targets::weights, the loss by class weights too.
 struct Metrics {
   double loss = 0;
-  double accuracy = 0;  // of labels, NaN if the loss has other targets
+  // Of classes; of single outputs for binary_cross_entropy. NaN for custom and regression losses.
+  double accuracy = 0;
   // The divisors of both: sums of the weights of rows, of their positions if these have labels; of
   // the loss times those of the classes.
   double weight = 0, row_weight = 0;
@@ -185,9 +186,10 @@ class CNNX_API Trainer {
   void apply_gradients();
   // gradient_count() floats, in the layout of Model::parameters. compute_gradients does not write
   // those of a layer that is not trainable, which are zero. Not locked: a step of another thread
-  // overwrites them. A step of a model with four million parameters or more keeps no gradients
-  // before the first call of this function, unless clipping or Muon needs all of them at once.
-  // Throws std::invalid_argument, as does apply_gradients, if the last step kept none.
+  // overwrites them, and after distribute the pointer is no longer valid. A step of a model with
+  // four million parameters or more keeps no gradients before the first call of this function,
+  // unless clipping or Muon needs all of them at once. Throws std::invalid_argument, as does
+  // apply_gradients, if the last step kept none.
   float* gradients();
   int64_t gradient_count() const;
 
@@ -246,8 +248,9 @@ class CNNX_API Trainer {
                     const EpochOptions& options = {});
   // Metrics of the given rows, or of all when `rows` is empty, with the model's weights or its
   // averaged ones. Changes nothing. `observe`, for metrics of one's own, is called in their order
-  // with the outputs of `count` rows from the `first` one on, valid during the call, which must not
-  // use the trainer. Of several processes each observes its part.
+  // with the outputs of `count` rows from the `first` one on, valid during the call, which must use
+  // neither the trainer nor the evaluated model: both refuse it. Of several processes each observes
+  // its part.
   Metrics evaluate(const ImageBatch& images, const Targets& targets,
                    const std::vector<int64_t>& rows = {}, bool averaged = false,
                    const std::function<void(const float* outputs, int64_t first, int64_t count)>&
@@ -259,9 +262,9 @@ class CNNX_API Trainer {
   void save_checkpoint(const std::string& path, const CheckpointMetadata& metadata = {}) const;
   // Resumes the state of the checkpoint's trainer. This trainer must have been created with the
   // checkpoint's model, whose weights stay unchanged, and with the same settings, which the file
-  // does not hold. Throws, without any change, FormatError when the optimizer has another number of
-  // slots or when this trainer averages and the checkpoint's did not, and std::invalid_argument
-  // when it trains another model.
+  // does not hold. Throws, without any change, FormatError when the checkpoint's trainer had
+  // another number of optimizer slots or of shards, or averaged weights and this one does not, or
+  // the other way round, and std::invalid_argument when this trainer trains another model.
   void restore(const Checkpoint& checkpoint);
 
   // Bytes of memory that steps of so many rows take at their peak: the model, its gradients, the

@@ -52,7 +52,7 @@ DType parse_dtype(const JsonView& entry) {
   for (const DTypeRow& row : dtype_rows) {
     if (row.name == name) return row.dtype;
   }
-  entry.fail("has dtype " + in_quotes(name) + ", only F32, F64, I32, I64, U8 and U64 are read");
+  entry.fail("has dtype " + in_quotes(name) + ", only F32, F64, I32, I64, I8, U8 and U64 are read");
 }
 
 StoredTensor parse_entry(const std::string& name, const JsonView& entry, std::uint64_t data_size) {
