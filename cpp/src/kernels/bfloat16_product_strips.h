@@ -116,13 +116,13 @@ CNNX_INLINE void add_units(const Pixels* pixels, int64_t first, int64_t end, con
           held(load(weights + unit_offset(unit + c, v, vectors)));
     }
     CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-      const UnsignedVector first = pixels_of<chain>(pixels[p], unit);
+      const UnsignedVector pair = pixels_of<chain>(pixels[p], unit);
       CNNX_UNROLL for (int v = 0; v < vectors; ++v) chains[chain].of[p][v] =
-          multiply_add(chains[chain].of[p][v], first, held_weights[0][v]);
+          multiply_add(chains[chain].of[p][v], pair, held_weights[0][v]);
       if constexpr (kChainsAtOnce == 2) {
-        const UnsignedVector second = pixels_of<1>(pixels[p], unit + 1);
+        const UnsignedVector next = pixels_of<1>(pixels[p], unit + 1);
         CNNX_UNROLL for (int v = 0; v < vectors; ++v) chains[1].of[p][v] =
-            multiply_add(chains[1].of[p][v], second, held_weights[1][v]);
+            multiply_add(chains[1].of[p][v], next, held_weights[1][v]);
       }
     }
   }
