@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -31,13 +32,14 @@ void check_number(const std::string& prefix, const std::string& setting, Number 
 std::string alternatives(const std::vector<std::string>& names);
 
 // Refuses a value of an enum that is none of those with names, as a program's cast may make it.
+// Allocates nothing for one of them, because predictions check how they resize an image.
 template <class Value, std::size_t count>
-void check_named(const std::string& prefix, const std::string& setting, Value value,
+void check_named(std::string_view prefix, std::string_view setting, Value value,
                  const NamedValue<Value> (&allowed)[count]) {
   for (const NamedValue<Value>& each : allowed) {
     if (each.value == value) return;
   }
-  refuse_setting(prefix, setting, in_words(static_cast<int64_t>(value)),
+  refuse_setting(std::string(prefix), std::string(setting), in_words(static_cast<int64_t>(value)),
                  alternatives(names(allowed)));
 }
 
