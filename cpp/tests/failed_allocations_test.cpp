@@ -64,6 +64,11 @@ void* operator new[](std::size_t size) { return allocated(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocated(size, alignment);
 }
+// Sanitizers have one of their own for it, whose memory is not that of malloc.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return fails() ? nullptr : std::malloc(size > 0 ? size : 1);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
