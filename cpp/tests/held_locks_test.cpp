@@ -59,7 +59,7 @@ void one_lock_too_many_is_refused_before_it_is_taken() {
   }
   ModelMutex model;
   ForkSafeMutex trainer("trainer");
-  const char* expected = "this thread is inside the calls of 64 models and trainers";
+  const char* expected = "this thread is inside the calls of 32 models and trainers";
   CHECK_THROWS(std::invalid_argument, expected, (model.lock(), 0));
   CHECK_THROWS(std::invalid_argument, expected, (model.lock_shared(), 0));
   CHECK_THROWS(std::invalid_argument, expected, (trainer.lock(), 0));
