@@ -105,6 +105,22 @@ def test_memory_that_nothing_reads_any_more_is_free(monkeypatch: pytest.MonkeyPa
         standardised(12)
 
 
+def test_views_keep_the_memory_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnx.onnx.folding._MOST_BYTES", 8 * 6 * 6 * 3 * 3 * 4)
+    m = OnnxModel(2, 6, 3, 3)
+    weight = m.weight(6, 6, 3, 3)
+    kept = []
+    for _ in range(24):
+        doubled = m.node("Add", weight, weight)
+        kept.append(m.node("Reshape", doubled, m.constant([6, 6, 3, 3])))
+        kept.append(m.node("ReduceMean", doubled))  # the last node that reads it
+    total = weight
+    for each in kept:
+        total = m.node("Add", total, each)
+    with pytest.raises(cnnx.FormatError, match="makes constants that are far larger than its"):
+        check(m, m.node("Conv", "x", total))
+
+
 def gates(m: OnnxModel) -> Any:
     """Squeeze and excitation with features."""
     features = m.node("Flatten", m.node("GlobalAveragePool", "x"))

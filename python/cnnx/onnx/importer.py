@@ -98,7 +98,7 @@ def _constants(
     for node in graph.nodes:
         if node.op_type in READ_BY_SCALES:
             readers.update([*node.inputs, *node.outputs])
-    own: dict[str, int] = {}  # bytes of the values that were made here
+    own: dict[str, int] = {}  # bytes of the values that were made here and may be freed
     left = []
     for node in graph.nodes:
         known = all(name in constants for name in node.inputs if name)
@@ -109,14 +109,16 @@ def _constants(
         call = Call(node, graph.opset, inputs, _NO_NETWORK, ())
         results = dict(zip(node.outputs, _folded(call, budget), strict=False))
         constants.update(results)
-        if node.op_type not in VIEWS:
+        if node.op_type in VIEWS:
+            for name in node.inputs:  # whose memory lives as long as the view
+                own.pop(name, None)
+        else:
             own.update((name, array.nbytes) for name, array in results.items())
         readers.subtract(node.inputs)
         for name in set(node.inputs):
             if readers[name] == 0 and name in own:
                 del constants[name]
-                if node.op_type not in VIEWS:  # else the result still has its memory
-                    budget.free(own[name])
+                budget.free(own.pop(name))
     return constants, left
 
 
