@@ -24,26 +24,13 @@ def _pair(call: Call) -> tuple[Operand, Operand]:
     """Both inputs; before operator set 7 an attribute says where a constant's axes begin."""
     first, second = (
         repeated(call.network, each) if isinstance(each, Activation) else each
-        for each in (_gates_of(call, 0), _gates_of(call, 1))
+        for each in (call.operand(0), call.operand(1))
     )
     if call.opset < 7 and isinstance(first, Activation) and isinstance(second, np.ndarray):
         axis = call.integer("axis", len(first.axes) - second.ndim) % len(first.axes)
         after = len(first.axes) - axis - second.ndim
         return first, second.reshape(second.shape + (1,) * max(0, after))
     return first, second
-
-
-def _gates_of(call: Call, index: int) -> Operand:
-    """An input; of a product before it is repeated to the shape of the other one."""
-    value, other = call.operand(index), call.operand(1 - index)
-    if (
-        call.node.op_type == "Mul"
-        and isinstance(value, Activation)
-        and isinstance(other, Activation)
-        and value.repeated_to == other.onnx_shape
-    ):
-        return replace(value, repeated_to=None)
-    return value
 
 
 def _vector(value: Activation, constant: Array) -> Array:
@@ -90,8 +77,17 @@ def _subtract(call: Call) -> Activation:
     return shifted(call.network, value, -_vector(value, constant))
 
 
+def _before_expand(value: Operand, other: Operand) -> Operand:
+    """A factor that an Expand repeats to the shape of the other one, before that."""
+    if not isinstance(value, Activation) or not isinstance(other, Activation):
+        return value
+    return replace(value, repeated_to=None) if value.repeated_to == other.onnx_shape else value
+
+
 def _multiply(call: Call) -> Activation:
-    first, second = _pair(call)
+    first, second = call.operand(0), call.operand(1)
+    factors = [_before_expand(first, second), _before_expand(second, first)]
+    first, second = _pair(replace(call, inputs=factors))
     if isinstance(first, Activation) and isinstance(second, Activation):
         return _product(call, first, second)
     value, constant = _with_constant(first, second)
