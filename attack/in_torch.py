@@ -203,6 +203,12 @@ def slice_channels(x: str, settings: Mapping[str, Any]) -> str:
     return f"{x}[..., {settings['start']} : {settings['stop']}]"
 
 
+def reshape(x: str, settings: Mapping[str, Any]) -> str:
+    """Images of another shape."""
+    height, width = settings["size"]
+    return f"{x}.reshape(len({x}), {height}, {width}, {settings['channels']})"
+
+
 def adaptive_avg_pool2d(x: str, settings: Mapping[str, Any]) -> str:
     """An adaptive average pooling."""
     return nhwc(f"F.adaptive_avg_pool2d({nchw(x)}, {settings['output_size']})")

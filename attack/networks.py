@@ -19,6 +19,7 @@ OF_SETTINGS = (
     "channel_shuffle",
     "depth_to_space",
     "pad2d",
+    "reshape",
     "slice_channels",
     "space_to_depth",
     "zero_pad2d",

@@ -25,22 +25,22 @@ from refused_onnx_cases import REFUSED  # noqa: E402
 
 # Operator: layers of cnnx, conditions.
 ROWS = {
-    "Add": ("`add`", "two activations of one shape, or a constant per channel (1)"),
+    "Add": ("`add`", "two activations, or an activation and a constant (1)"),
     "AveragePool": ("`avg_pool2d`", "1-D or 2-D"),
     "BatchNormalization": ("`batch_norm2d`", "of images, in inference; else (1)"),
     "Cast": ("none", "to a type of real numbers"),
     "CastLike": ("none", ""),
     "Celu": ("`elu`", "a positive alpha"),
     "Clip": ("`relu`, `relu6`, `clip`", "constant bounds"),
-    "Concat": ("`concat`", "along the channels"),
+    "Concat": ("`concat`", "along any axis but the batch"),
     "Conv": ("`conv2d`", "1-D or 2-D"),
     "ConvTranspose": ("`conv_transpose2d`", "1-D or 2-D"),
     "DequantizeLinear": ("none", "of weights (3), pixels, or bytes of a QuantizeLinear"),
     "DepthToSpace": ("`depth_to_space`", ""),
-    "Div": ("none", "by a constant per channel (1)"),
+    "Div": ("none", "by a constant (1)"),
     "Dropout": ("`dropout`", "one output, not in training mode"),
     "Elu": ("`elu`", ""),
-    "Expand": ("none", "to the same shape"),
+    "Expand": ("`upsample2d`", "arrays of 3 or 4 axes, not along the batch"),
     "Flatten": ("`flatten`", "keeps the batch"),
     "Gather": (
         "`slice_channels`, `upsample2d`",
@@ -58,15 +58,15 @@ ROWS = {
     "LRN": ("`lrn`", ""),
     "LayerNormalization": ("`layer_norm`, `group_norm`", "one output"),
     "LeakyRelu": ("`leaky_relu`", ""),
-    "LogSoftmax": ("`log_softmax`", "over the channels"),
+    "LogSoftmax": ("`log_softmax`", "over one axis"),
     "MatMul": ("`dense`, 1x1 `conv2d`", "constant weights"),
     "Max": ("`relu`, `clip`", "with one constant number"),
     "MaxPool": ("`max_pool2d`", "1-D or 2-D, without the output of indices"),
-    "Mean": ("`add`", "activations of one shape"),
+    "Mean": ("`add`", "activations"),
     "MeanVarianceNormalization": ("`group_norm`", "over the pixels, or pixels and channels"),
     "Min": ("`clip`", "with one constant number"),
     "Mish": ("`mish`", ""),
-    "Mul": ("`multiply`", "two activations, also gates, or a constant per channel (1)"),
+    "Mul": ("`multiply`", "two activations, or an activation and a constant (1)"),
     "Neg": ("none", "(1)"),
     "PRelu": ("`prelu`", "one slope, or one per channel"),
     "Pad": ("`zero_pad2d`, `pad2d`", "height and width; by 0, reflect or edge"),
@@ -83,25 +83,25 @@ ROWS = {
     "QLinearSigmoid": ("`sigmoid`, `quantize`", "(4)"),
     "QLinearSoftmax": ("`softmax`, `quantize`", "(4)"),
     "QuantizeLinear": ("`quantize`", "uint8 or int8, one scale for the array"),
-    "ReduceMax": ("`max_pool2d`", "over the height, the width or both"),
-    "ReduceMean": ("`avg_pool2d`, `adaptive_avg_pool2d`", "over the height, the width or both"),
-    "ReduceSum": ("`avg_pool2d`", "over the height, the width or both (1)"),
+    "ReduceMax": ("`max_pool2d`", "over any axes but the batch"),
+    "ReduceMean": ("`avg_pool2d`, `adaptive_avg_pool2d`", "over any axes but the batch"),
+    "ReduceSum": ("`avg_pool2d`", "over any axes but the batch (1)"),
     "Relu": ("`relu`", ""),
-    "Reshape": ("`flatten`, `channel_shuffle`, `depth_to_space`, `space_to_depth`", "(2)"),
+    "Reshape": ("`flatten`, `reshape`, `depth_to_space`, `space_to_depth`", "(2)"),
     "Resize": ("`upsample2d`", "nearest or linear, in the forms of PyTorch and Keras"),
     "Selu": ("`selu`", "its own alpha and gamma"),
     "Shape": ("none", "known sizes"),
     "Sigmoid": ("`sigmoid`", ""),
     "Size": ("none", "known sizes"),
     "Slice": ("`slice_channels`", "neighbouring channels"),
-    "Softmax": ("`softmax`", "over the channels"),
+    "Softmax": ("`softmax`", "over one axis"),
     "Softplus": ("`softplus`", ""),
     "Softsign": ("`softsign`", ""),
     "SpaceToDepth": ("`space_to_depth`", ""),
     "Split": ("`slice_channels`", "along the channels"),
     "Squeeze": ("none", ""),
     "Sub": ("`add`", "as Add (1)"),
-    "Sum": ("`add`", "activations of one shape"),
+    "Sum": ("`add`", "activations"),
     "Swish": ("`silu`", "alpha 1"),
     "Tanh": ("`tanh`", ""),
     "Tile": ("none", "once"),
@@ -125,10 +125,11 @@ float32: how many pass, of how many. Every other one is refused, for a reason in
 """
 TAIL = """
 (1) A constant scale or shift per channel becomes part of the weights of the layer before, or a
-`scale2d`. (2) cnnx has no layer that moves axes. The importer notes the order of axes and changes
-weights instead. (3) A weight that is int8 with the zero point 0, or uint8 with 128, stays int8 if
-it has one scale or one per output. Any other becomes float32. (4) Operators of bytes become those
-of real numbers, with a `quantize` behind them.
+`scale2d`. One per pixel becomes a `scale2d` of the flattened image. (2) The importer notes the
+order of axes and changes weights. Where an operator needs other axes than a layer has, `reshape`
+and `channel_shuffle` move them. (3) A weight that is int8 with the zero point 0, or uint8 with 128,
+stays int8 if it has one scale or one per output. Any other becomes float32. (4) Operators of bytes
+become those of real numbers, with a `quantize` behind them.
 
 | official tests | pass | refused |
 |---|---:|---:|

@@ -224,7 +224,7 @@ uint64_t rearranging_layers() {
                 MaxPool2d(2).dilation({2, 1}).ceil_mode(true), Pad2d(1).mode(cnnx::PadMode::edge),
                 AvgPool2d({3, 2}).stride(2).dilation(2).ceil_mode(true),
                 Upsample2d().size({7, 9}).mode(cnnx::UpsampleMode::bilinear).align_corners(true),
-                Upsample2d().size({5, 11}), Flatten(), Dense(7)},
+                Upsample2d().size({5, 11}), Reshape({11, 5}, 6), Conv2d(8, 3), Flatten(), Dense(7)},
                make_data({13, 11, 3}, 7, 7));
 }
 

@@ -154,6 +154,7 @@ MODULE: dict[str, str] = {
     "OneCycleLR": "cnnx.OneCycle",
     "PixelShuffle": 'cnnx.DepthToSpace(block_size, mode="CRD")',
     "PixelUnshuffle": 'cnnx.SpaceToDepth(block_size, mode="CRD")',
+    "Unflatten": "cnnx.Reshape((height, width), channels)",
     "ReduceLROnPlateau": "cnnx.Plateau",
     "ReflectionPad2d": "cnnx.Pad2d",
     "ReplicationPad2d": 'cnnx.Pad2d(padding, mode="edge")',

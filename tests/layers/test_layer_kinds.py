@@ -26,7 +26,7 @@ from layer_kinds import CLASSES, IMAGE, KINDS, arguments, layer, model
 
 ROOT = Path(__file__).parents[2]
 
-WITHOUT_FUNCTIONS = ("flatten", "dropout", "add", "multiply", "concat", "input_part")
+WITHOUT_FUNCTIONS = ("flatten", "dropout", "add", "multiply", "concat", "input_part", "reshape")
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_setting = pytest.mark.parametrize(

@@ -137,15 +137,20 @@ def test_gates_may_be_repeated_to_the_image(swapped: bool) -> None:
     assert "upsample2d" not in [layer.kind for layer in found.model.layers]
 
 
-def test_gates_that_are_repeated_to_another_shape_are_refused() -> None:
+def test_gates_that_are_repeated_to_the_channels() -> None:
     m = OnnxModel(2, 4, 7, 5)
     repeated = m.node("Expand", gates(m), m.constant([2, 4, 7, 5]))
-    with pytest.raises(cnnx.onnx.UnsupportedError, match=r"Mul .*: repeats an activation of shape"):
-        check(m, m.node("Mul", repeated, gates(m)))
+    check(m, m.node("Mul", repeated, gates(m)))
     m = OnnxModel(2, 4, 7, 5)
     repeated = m.node("Expand", gates(m), m.constant([2, 4, 7, 5]))
+    check(m, m.node("Concat", repeated, m.node("Mul", "x", repeated), axis=1))
+
+
+def test_an_image_that_is_repeated_to_a_batch_is_refused() -> None:
+    m = OnnxModel(1, 4, 7, 5)
+    repeated = m.node("Expand", "x", m.constant([2, 4, 7, 5]))
     with pytest.raises(cnnx.onnx.UnsupportedError, match=r"Expand .*: repeats an activation"):
-        check(m, m.node("Concat", repeated, m.node("Mul", "x", repeated), axis=1))
+        check(m, m.node("Add", repeated, "x"))
 
 
 @pytest.mark.parametrize("operator", ["Add", "Sub", "Sum"])

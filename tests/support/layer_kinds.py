@@ -23,6 +23,8 @@ CLASSES: dict[str, type[cnnx.Layer]] = {
 IMAGE = (12, 14, 4)
 # Settings that must keep their default where another one does not.
 ALTERNATIVES = {"upsample2d": "scale_factor"}
+# Settings that depend on the image.
+OF_THE_IMAGE: dict[str, dict[str, Any]] = {"reshape": {"size": (6, 7), "channels": 16}}
 # Settings of layers that are not trained.
 UNTRAINED = ("int8_weight",)
 
@@ -51,8 +53,9 @@ def arguments(kind: str, *, changed: bool = False, trained: bool = False) -> dic
 
     Without those of layers that are not trained, if it is to be `trained`.
     """
+    given = OF_THE_IMAGE.get(kind, {})
     return {
-        setting["name"]: another_value(setting)
+        setting["name"]: given.get(setting["name"]) or another_value(setting)
         for setting in KINDS[kind]["settings"]
         if (setting["required"] or (changed and ALTERNATIVES.get(kind) != setting["name"]))
         and not (trained and setting["name"] in UNTRAINED)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import reference
-from cnnx import Dropout, Flatten, Input, Model
+from cnnx import Dropout, Flatten, Input, Model, Reshape
 from layer_kinds import CLASSES
 from quantized_numbers import Branches, Case, any_images, any_quantization, case_of
 from samples import Float32Array
@@ -53,10 +53,11 @@ def copy_case(kind: str, rng: np.random.Generator) -> Case:
 
 
 def view_case(rng: np.random.Generator) -> Case:
-    """Layers that take no time: a dropout, a quantize layer of the input's format, a flatten."""
+    """Layers that take no time: a dropout, a quantize layer of the input's format, views."""
     x, format_ = any_images(rng), any_quantization(rng)
     image = Input(x.shape[1:])
-    output = Flatten()(format_.layer(Dropout(0.5)(format_.layer(image))))
+    turned = Reshape(x.shape[2:0:-1], x.shape[3])
+    output = Flatten()(turned(format_.layer(Dropout(0.5)(format_.layer(image)))))
     values = format_.values_of(format_.bytes_of(x))
     steps = [["quantize_1"], ["flatten_1"]]
     return Case(Model.from_graph(image, output), x, values.reshape(len(x), -1), steps)
@@ -64,6 +65,7 @@ def view_case(rng: np.random.Generator) -> Case:
 
 COPY_CASES = {
     "flatten": view_case,
+    "reshape": view_case,
     **{
         kind: partial(copy_case, kind)
         for kind in (

@@ -69,6 +69,15 @@ LAYERS: dict[str, list[Draw]] = {
     "pad2d": [
         lambda rng: [cnnx.Pad2d(1, mode=word(rng, "reflect", "edge")), cnnx.AvgPool2d(3, stride=1)]
     ],
+    "reshape": [
+        lambda rng: [
+            cnnx.Conv2d(4, 1),
+            cnnx.Reshape((SHAPE[1], SHAPE[0] * 2), 2),
+            cnnx.MaxPool2d(3, stride=1, padding=1),
+            cnnx.Reshape(SHAPE[:2], 4),
+            cnnx.Conv2d(4, 1),
+        ]
+    ],
     "channel_shuffle": [
         lambda rng: [cnnx.Conv2d(8, 1), cnnx.ChannelShuffle(either(rng, 2, 4)), cnnx.Conv2d(4, 1)]
     ],

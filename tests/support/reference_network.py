@@ -131,6 +131,8 @@ class ReferenceNetwork:
         x, kind, settings = inputs[0], node.kind, dict(node.settings)
         if kind == "flatten":
             return x.reshape(len(x), -1)
+        if kind == "reshape":
+            return x.reshape(len(x), *settings["size"], settings["channels"])
         if kind == "add":
             return real(sum(inputs))
         if kind == "multiply":
@@ -170,7 +172,7 @@ class ReferenceNetwork:
     ) -> tuple[list[Array], Arrays]:
         """The gradients of the inputs and of the parameters."""
         x, kind, settings = inputs[0], node.kind, dict(node.settings)
-        if kind == "flatten":
+        if kind in ("flatten", "reshape"):
             return [grad.reshape(x.shape)], {}
         if kind == "add":
             return [grad for _ in inputs], {}

@@ -1,5 +1,5 @@
 // The builders of layers that rearrange images: padding, upsampling, channels to pixels and back,
-// flattening. See cnnx/layers.h.
+// other shapes. See cnnx/layers.h.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,15 @@ inline namespace layers {
 class Flatten : public LayerBuilder<Flatten> {
  public:
   Flatten() : LayerBuilder("flatten") {}
+};
+
+// The numbers of an image, or features, in the order H, W, C as an image of `size` and `channels`.
+class Reshape : public LayerBuilder<Reshape> {
+ public:
+  Reshape(Pair size, int64_t channels) : LayerBuilder("reshape") {
+    set("size", size);
+    set("channels", Setting(channels));
+  }
 };
 
 class ZeroPad2d : public LayerBuilder<ZeroPad2d> {

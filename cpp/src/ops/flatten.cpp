@@ -1,6 +1,6 @@
-// Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory,
-// another shape.
+// flatten and reshape: the same memory, another shape.
 #include <stdexcept>
+#include <string>
 
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -8,15 +8,20 @@
 namespace cnnx::ops {
 namespace {
 
-class FlattenOp final : public Op {
- public:
-  Shape output_shape(const Shape& input) const override {
-    if (input.empty()) {
-      throw std::invalid_argument("flatten: x has shape " + to_string(input) +
-                                  ", expected a batch axis");
-    }
-    return {input[0], element_count(Shape(input.begin() + 1, input.end()))};
+constexpr const char* kFlattenName = "flatten";
+constexpr const char* kReshapeName = "reshape";
+
+// The numbers of one image.
+int64_t numbers_of(const char* op, const Shape& input) {
+  if (input.empty()) {
+    throw std::invalid_argument(std::string(op) + ": x has shape " + to_string(input) +
+                                ", expected a batch axis");
   }
+  return element_count(Shape(input.begin() + 1, input.end()));
+}
+
+class ViewOp : public Op {
+ public:
   std::unique_ptr<const BoundOp> bind(const Shape&) const override { return nullptr; }
   bool runs_in_bfloat16(const Shape&) const override { return true; }
   bool reads_bytes(const std::vector<Shape>&) const override { return true; }
@@ -26,12 +31,52 @@ class FlattenOp final : public Op {
   }
 };
 
+class FlattenOp final : public ViewOp {
+ public:
+  Shape output_shape(const Shape& input) const override {
+    const int64_t numbers = numbers_of(kFlattenName, input);
+    return {input[0], numbers};
+  }
+};
+
+class ReshapeOp final : public ViewOp {
+ public:
+  ReshapeOp(Pair size, int64_t channels) : shape_{size.height, size.width, channels} {}
+  Shape output_shape(const Shape& input) const override {
+    const int64_t numbers = numbers_of(kReshapeName, input);
+    int64_t count = 1;
+    bool fits = true;
+    for (const int64_t size : shape_) fits = fits && !__builtin_mul_overflow(count, size, &count);
+    if (!fits || count != numbers) {
+      throw std::invalid_argument(std::string(kReshapeName) + ": size and channels are " +
+                                  to_string(shape_) + ", expected a shape of the " +
+                                  std::to_string(numbers) + " numbers of an image of x, " +
+                                  to_string(Shape(input.begin() + 1, input.end())));
+    }
+    return {input[0], shape_[0], shape_[1], shape_[2]};
+  }
+
+ private:
+  Shape shape_;
+};
+
 std::unique_ptr<const Op> make_flatten(const CheckedSettings&) {
   return std::make_unique<FlattenOp>();
 }
 
+std::unique_ptr<const Op> make_reshape(const CheckedSettings& settings) {
+  return std::make_unique<ReshapeOp>(settings.pair("size"), settings.integer("channels"));
+}
+
+constexpr SettingInfo kReshapeSettings[] = {
+    pair("size", 1, "height and width of the image"),
+    integer("channels", 1, "channels of the image"),
+};
 constexpr LayerDescription kFlattenLayers[] = {
-    LayerDescription("flatten", "an image as one list of numbers", make_flatten),
+    LayerDescription(kFlattenName, "an image as one list of numbers", make_flatten),
+    LayerDescription(kReshapeName, "a list of numbers as an image, or an image in another shape",
+                     make_reshape)
+        .with_settings(kReshapeSettings),
 };
 
 }  // namespace

@@ -11,6 +11,7 @@ _TITLES = {
     "adaptive_avg_pool2d": "average pooling",
     "global_avg_pool2d": "the mean of every map",
     "flatten": "the list",
+    "reshape": "the image of the numbers",
     "batch_norm2d": "batch norm",
     "group_norm": "group norm",
     "layer_norm": "layer norm",
@@ -60,6 +61,7 @@ _SENTENCES = {
         "image. The numbers form a list."
     ),
     "flatten": "All cells of all maps are written one after the other: a list of numbers.",
+    "reshape": "The same numbers in the same order, written as maps of another size.",
     "batch_norm2d": (
         "Batch norm moves and stretches every map by numbers from training, so that maps have "
         "comparable sizes."

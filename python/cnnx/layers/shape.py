@@ -1,4 +1,4 @@
-"""Layers that rearrange an image: padding, upsampling, channels to pixels and back, flattening."""
+"""Layers that rearrange an image: padding, upsampling, blocks of pixels, other shapes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = [
     "Flatten",
     "InputPart",
     "Pad2d",
+    "Reshape",
     "SliceChannels",
     "SpaceToDepth",
     "Upsample2d",
@@ -41,6 +42,39 @@ class Flatten(LayerWithoutSettings):
     """
 
     kind = "flatten"
+
+
+class Reshape(Layer):
+    """The numbers of an image, or features, as an image of another shape.
+
+    ``output = x.reshape(batch, height, width, channels)``: the order height, width, channels stays.
+    A decoder makes an image of its features so.
+
+    Args:
+        size: height and width of the output, an integer or (height, width).
+        channels: channels of the output.
+        name: name in `Model.layer_outputs`; "reshape_1" and so on when None.
+
+    Shape:
+        (batch, ...) to (batch, height, width, channels), of as many numbers.
+
+    Example:
+        >>> from cnnx import Dense, Flatten, Model
+        >>> model = Model([Flatten(), Dense(4 * 4 * 8), Reshape(4, 8)], input_shape=(28, 28, 1))
+        >>> model.output_shape
+        (4, 4, 8)
+    """
+
+    kind = "reshape"
+
+    def __init__(self, size: PairLike, channels: int, *, name: str | None = None) -> None:
+        super().__init__(
+            {
+                "size": pair(size, "Reshape", "size"),
+                "channels": integer(channels, "Reshape", "channels"),
+            },
+            name,
+        )
 
 
 class ZeroPad2d(Layer):

@@ -1,10 +1,10 @@
 """Order of an array's axes in the ONNX graph, against that of the layer that computes it in cnnx.
 
 ONNX keeps images as (batch, channels, height, width), and its graphs transpose, reshape and flatten
-them. cnnx has one order, (batch, height, width, channels), and no layer for these operations. An
-`Activation` therefore carries a note: which axis, or part of an axis, of the layer's output each
-axis of the ONNX array is. Transpose and Reshape change the note. An operator that needs an axis in
-its place finds it there or refuses.
+them. cnnx has one order, (batch, height, width, channels). An `Activation` therefore carries a
+note: which axis, or part of an axis, of the layer's output each axis of the ONNX array is.
+Transpose and Reshape change the note and add no layer. An operator that needs an axis in its place
+finds it there or has layers move it (`layout.py`, `arrangement.py`).
 
 Axes of size 1 are not noted, except the batch, because they may be dropped and added freely.
 """
@@ -182,13 +182,18 @@ def _taken(left: list[Atom], size: int) -> Atom:
     return Atom(atom.label, atom.stride * inner, size)
 
 
+def memory_step(value: Activation, atom: Atom) -> int:
+    """Distance in one image's output of two successive numbers that an atom counts."""
+    axis_steps = {"C": 1, "W": value.channels, "H": value.channels * value.size("W")}
+    return axis_steps[atom.label] * atom.stride
+
+
 def positions(value: Activation) -> NDArray[np.int64]:
     """Position in one image's output of every element of the ONNX array, without the batch.
 
     Raises:
         RefusedError: if the batch is not an axis by itself.
     """
-    steps = {"C": 1, "W": value.channels, "H": value.channels * value.size("W")}
     index = np.zeros((), np.int64)
     for axis in value.axes:
         if is_batch(axis):
@@ -196,8 +201,7 @@ def positions(value: Activation) -> NDArray[np.int64]:
         for atom in axis:
             if atom.label == "N":
                 raise RefusedError("the batch is joined with another axis")
-            step = steps[atom.label] * atom.stride
-            index = index[..., np.newaxis] + step * np.arange(atom.size)
+            index = index[..., np.newaxis] + memory_step(value, atom) * np.arange(atom.size)
     return index.reshape(
         [
             size
@@ -261,21 +265,23 @@ def atoms_of(value: Activation, axes: Iterable[int]) -> set[Atom]:
     return {atom for axis in axes for atom in value.axes[axis]}
 
 
-def labels_covered(value: Activation, axes: Iterable[int]) -> str:
-    """Labels of the output's axes that some axes of the ONNX array cover, each as a whole.
+def pixels_covered(value: Activation, axes: Iterable[int]) -> str | None:
+    """Which of "H" and "W" some axes of the ONNX array cover, each as a whole.
+
+    Returns:
+        The labels; None if the axes cover channels, or a part of the height or the width.
 
     Raises:
-        RefusedError: if they contain the batch, or a part of an axis.
+        RefusedError: if they contain the batch.
     """
     inside = atoms_of(value, axes)
-    everything = atoms_of(value, range(len(value.axes)))
     labels = {atom.label for atom in inside}
     if "N" in labels:
         raise RefusedError("works along the batch, expected one image at a time")
-    for label in labels:
-        if any(atom.label == label and atom not in inside for atom in everything):
-            raise RefusedError("works along a part of an axis, which no layer of cnnx does")
-    return "".join(label for label in "HWC" if label in labels)
+    covered = {atom for atom in atoms_of(value, range(len(value.axes))) if atom.label in labels}
+    if "C" in labels or inside != covered:
+        return None
+    return "".join(label for label in "HW" if label in labels)
 
 
 def without_axes(value: Activation, axes: Iterable[int], *, keep: bool) -> tuple[Axis, ...]:

@@ -38,6 +38,16 @@ def _flatten(layer: LayerExport) -> Signal:
     return replace(layer.moved("Flatten", axis=1), order=order.transpose(2, 0, 1).ravel())
 
 
+def _reshape(layer: LayerExport) -> Signal:
+    """Of the numbers in the order of cnnx."""
+    height, width, channels = layer.output_shape
+    x = layer.x
+    if layer.inputs[0].is_image:
+        x = layer.node("Transpose", x, perm=[0, 2, 3, 1])
+    x = layer.node("Reshape", x, layer.integers("shape", [0, height, width, channels]))
+    return layer.last("Transpose", x, perm=[0, 3, 1, 2])
+
+
 def _add(layer: LayerExport) -> Signal:
     names = [each.name for each in layer.inputs]
     return layer.last("Add" if len(names) == 2 else "Sum", *names)
@@ -185,6 +195,7 @@ EXPORTERS: dict[str, Exporter] = {
     "input_part": _input_part,
     "multiply": _multiply,
     "pad2d": _pad2d,
+    "reshape": _reshape,
     "slice_channels": _slice_channels,
     "space_to_depth": _space_to_depth,
     "upsample2d": _upsample2d,

@@ -10,7 +10,8 @@ import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.arguments import shown
-from cnnx.onnx.axes import Activation, ByteScale, is_batch, positions, whole
+from cnnx.onnx.arrangement import atoms_in, in_memory_order, listed
+from cnnx.onnx.axes import Activation, ByteScale, is_batch, whole
 from cnnx.onnx.call import Call, Operand
 from cnnx.onnx.folding import FOLDINGS, VIEWS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
@@ -50,7 +51,9 @@ class Conversion:
 def converted(
     graph: Graph, layouts: Sequence[Sequence[InputLayout]], outputs: Sequence[str]
 ) -> Conversion:
-    """The graph as a network, with the first orders of the inputs' axes that fit its operators.
+    """The graph as a network, with the orders of the inputs' axes that fit its operators best.
+
+    Those fit best with which the fewest axes have to be transposed, of equal ones the first.
 
     Args:
         graph: the graph.
@@ -67,13 +70,20 @@ def converted(
     scales = weight_scales(needed.nodes, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), outputs)
     farthest: _Walk | None = None
+    best: Conversion | None = None
     for each in layouts:
         walk = _Walk(simplified, each, constants, scales, budget)
         results = walk.run(outputs)
         if results is not None and not walk.refusals:
-            return Conversion(walk.network, each, results)
-        if farthest is None or walk.converted > farthest.converted:
+            count = walk.network.transpositions
+            if best is None or count < best.network.transpositions:
+                best = Conversion(walk.network, each, results)
+            if count == 0:
+                break
+        elif farthest is None or walk.converted > farthest.converted:
             farthest = walk
+    if best is not None:
+        return best
     raise UnsupportedError("load", farthest.refusals if farthest else [])
 
 
@@ -266,7 +276,7 @@ def finished(network: Network, value: Activation) -> Activation:
     """An output as the model returns it: images as (height, width, channels), else features.
 
     Raises:
-        RefusedError: if the graph flattens its output in another order, or computes nothing.
+        RefusedError: if the graph computes nothing, or its output does not begin with the batch.
     """
     if value.symbol.layer is None:
         raise RefusedError("is the input itself, expected a network")
@@ -281,8 +291,7 @@ def finished(network: Network, value: Activation) -> Activation:
         if all((atom,) == value.whole(atom.label) for atom in atoms):
             return value
         return channels_first(network, value)
+    if in_memory_order(value) != atoms_in(value):
+        value = listed(network, value, value.onnx_shape)
     done = flat(network, value)
-    order = positions(done).reshape(-1)
-    if np.any(order[1:] < order[:-1]):
-        raise RefusedError("is flattened in the order channels, height, width, unlike cnnx's")
     return replace(done, axes=(value.axes[0], whole("C", done.channels)))

@@ -9,7 +9,8 @@ from functools import partial
 from cnnx import layers
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, merged, whole
+from cnnx.onnx.arrangement import arranged, atoms_in, broadcast
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, merged, whole
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
 
@@ -27,10 +28,9 @@ def flat(network: Network, value: Activation, name: str = "") -> Activation:
     if len(value.shape) == 1:
         return value
     height, width, channels = value.shape
-    steps = {"C": 1, "W": channels, "H": channels * width}
     axes = [
         merged(
-            atom if atom.label == "N" else Atom("C", steps[atom.label] * atom.stride, atom.size)
+            atom if atom.label == "N" else Atom("C", memory_step(value, atom), atom.size)
             for atom in axis
         )
         for axis in value.axes
@@ -60,11 +60,10 @@ def features_if_one_pixel(network: Network, value: Activation) -> Activation:
 def channels_first(network: Network, value: Activation) -> Activation:
     """The activation with ONNX axes (batch, channels, height, width), or without the width.
 
-    Channels that the graph shuffled, or moved from or to the pixels, by Reshape and Transpose are
-    brought into order by a layer.
+    Axes that the graph shuffled or moved by Reshape and Transpose are brought into order by layers.
 
     Raises:
-        RefusedError: if the axes are in another order.
+        RefusedError: if it has not the axes of images, or the batch is not the first.
     """
     rank = len(value.axes)
     if rank not in (3, 4):
@@ -72,48 +71,41 @@ def channels_first(network: Network, value: Activation) -> Activation:
     labels = "CHW"[: rank - 1]
     if value.axes[1:] == _expected(value, labels) and is_batch(value.axes[0]):
         return value
+    moved = channels_in_order(network, value)
+    if moved is not None:
+        return moved
+    order = (2, 3, 1) if rank == 4 else (2, 1)
+    width = value.onnx_shape[3] if rank == 4 else 1
+    shape = (value.onnx_shape[2], width, value.onnx_shape[1])
+    symbol = arranged(network, value, atoms_in(value, order), shape, name=None)
+    done = value.computed(symbol, shape)
+    return replace(done, axes=(value.axes[0], *_expected(done, labels)))
+
+
+def channels_in_order(network: Network, value: Activation) -> Activation | None:
+    """As `channels_first`, by one layer that moves channels, or None if there is none."""
+    labels = "CHW"[: len(value.axes) - 1]
     for layer, shape, axes in _rearrangements(value, labels):
         if value.axes[1:] == axes and is_batch(value.axes[0]):
             symbol = network.arranged(value.symbol, axes, partial(network.add, layer, value.symbol))
             done = value.computed(symbol, shape)
             return replace(done, axes=(value.axes[0], *_expected(done, labels)))
-    raise RefusedError(
-        f"reads axes in the order {order_of(value)}, expected (batch, channels, height, width)"
-    )
+    return None
 
 
 def channels_first_image(network: Network, value: Activation) -> Activation:
-    """As `channels_first`, for layers that do not read features.
-
-    Raises:
-        RefusedError: if it is an output of a fully connected layer.
-    """
+    """As `channels_first`, for layers that do not read features."""
     image = channels_first(network, value)
-    if len(image.shape) == 1:
-        raise RefusedError("reads features, which cnnx cannot make an image of 1 x 1 pixels")
-    return image
-
-
-def over_all_pixels(network: Network, value: Activation, size: tuple[int, int]) -> Activation:
-    """An image of one pixel as one of (height, width), whose pixels are all equal."""
-    pixel = channels_first(network, value)
-    symbol = network.add(layers.Upsample2d(size), pixel.symbol)
-    done = pixel.computed(symbol, (*size, pixel.channels))
-    return replace(done, axes=(pixel.axes[0], *_expected(done, "CHW")))
+    if len(image.shape) == 3:
+        return image
+    shape = (1, 1, image.channels)
+    return image.computed(arranged(network, image, atoms_in(image), shape), shape)
 
 
 def repeated(network: Network, value: Activation) -> Activation:
-    """The activation as an Expand repeats it.
-
-    Raises:
-        RefusedError: if no layer does so.
-    """
+    """The activation as an Expand repeats it."""
     shape = value.repeated_to
-    if shape is None:
-        return value
-    if value.shape[:-1] == (1, 1) and len(shape) == 4 and shape[:2] == value.onnx_shape[:2]:
-        return over_all_pixels(network, replace(value, repeated_to=None), (shape[2], shape[3]))
-    raise RefusedError(f"repeats an activation of shape {value.onnx_shape} to {shape}")
+    return value if shape is None else broadcast(network, value, shape)
 
 
 def order_of(value: Activation) -> str:
@@ -132,8 +124,6 @@ def _rearrangements(
 ) -> Iterator[tuple[Layer, tuple[int, ...], tuple[Axis, ...]]]:
     """Layers that move elements between axes: layer, its output's shape, the note before it."""
     channels = value.channels
-    if len(value.shape) == 1 and len(labels) == 3:
-        yield from _images_of_features(value)
     mixed = value.axes[1]
     if len(mixed) == 2 and mixed[0].stride == 1 and mixed[1].label == "C":
         groups, within = mixed[1].size, mixed[0].size
@@ -178,16 +168,6 @@ def _rearrangements(
                         _strided("W", block, width // block),
                     ),
                 )
-
-
-def _images_of_features(
-    value: Activation,
-) -> Iterator[tuple[Layer, tuple[int, ...], tuple[Axis, ...]]]:
-    """Features that the graph reshapes to an image with the channels last."""
-    _, channels, height, width = value.onnx_shape
-    steps = {"C": (1, channels), "H": (channels * width, height), "W": (channels, width)}
-    axes = tuple(() if size == 1 else (Atom("C", step, size),) for step, size in steps.values())
-    yield layers.InputPart(0, (height, width), channels), (height, width, channels), axes
 
 
 def _strided(label: str, stride: int, size: int) -> Axis:

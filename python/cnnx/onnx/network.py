@@ -29,6 +29,7 @@ class Network:
         inputs: inputs of the network by their names in the model; "input" is a single one.
         folds: whether layers take a constant scale or shift of their output into their arrays. It
             is False for files that cnnx wrote, whose layers must come back as they were.
+        transpositions: number of layers that transpose axes.
         node_name: name for the layers of the node that is being converted, in files that cnnx
             wrote.
     """
@@ -36,6 +37,7 @@ class Network:
     def __init__(self, inputs: Mapping[str, Input], *, folds: bool) -> None:
         self.inputs = inputs
         self.folds = folds
+        self.transpositions = 0
         self.node_name = ""
         self._arrays: dict[Layer, dict[str, Array]] = {}
         self._wished: dict[Layer, str] = {}

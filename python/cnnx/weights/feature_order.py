@@ -16,7 +16,7 @@ FeatureOrder: TypeAlias = "NDArray[np.intp] | None"
 # Kinds whose features have an order of their own, whatever the order of their input.
 _NEW_FEATURES = ("dense", "global_avg_pool2d")
 # Kinds whose result depends on which features are neighbours.
-_BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels", "input_part")
+_BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels", "input_part", "reshape")
 
 
 def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:

@@ -29,6 +29,8 @@ test("entries of a list and their places", () => {
 
 test("flatten, concat, slice and shuffle", () => {
   checkCopies("flatten", {}, [x], { values: x.values, shape: [x.values.length] });
+  const narrow = [x.shape[1], x.shape[2], x.shape[0]];
+  checkCopies("reshape", {}, [x], { values: x.values, shape: narrow });
   const y = randomArray([4, 6, 3], random);
   const joined = built([4, 6, 15], ([r, c, m]) =>
     m < 12 ? at(x, [r, c, m]) : at(y, [r, c, m - 12]),

@@ -7,7 +7,8 @@ import numpy as np
 from cnnx import layers
 from cnnx.layers import Layer
 from cnnx.onnx.affine import scaled
-from cnnx.onnx.axes import Activation, atoms_of, axis_index, per_channel
+from cnnx.onnx.arrangement import rows_of
+from cnnx.onnx.axes import Activation, atoms_of, axis_index, is_batch, per_channel
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.layout import flat
 from cnnx.onnx.refusal import RefusedError
@@ -125,7 +126,11 @@ def _over_channels(call: Call, layer: Layer) -> Activation:
     inside = atoms_of(value, [axis] if call.opset >= 13 else range(axis, rank))
     channels = {atom for atom in atoms_of(value, range(rank)) if atom.label == "C"}
     if inside != channels:
-        raise RefusedError(f"its axis {axis} is not that of the channels or features alone")
+        if call.opset < 13 and rank - axis > 1:
+            raise RefusedError(f"its axes from {axis} on are not those of the channels alone")
+        if is_batch(value.axes[axis]):
+            raise RefusedError("works along the batch, expected one image at a time")
+        value = rows_of(call.network, value, axis)
     if value.shape[:-1] == (1, 1) and call.network.folds:
         value = flat(call.network, value)  # so that softmax is the last layer of a classifier
     return value.computed(call.network.add(layer, value.symbol))

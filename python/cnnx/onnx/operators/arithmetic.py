@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from cnnx import layers
 from cnnx.onnx.affine import scaled, shifted
+from cnnx.onnx.arrangement import broadcast
 from cnnx.onnx.axes import Activation, per_channel
 from cnnx.onnx.call import Call, Operand, Operator
 from cnnx.onnx.graph import Array
-from cnnx.onnx.layout import channels_first, flat, order_of, over_all_pixels, repeated
+from cnnx.onnx.layout import channels_first, flat, order_of, repeated
 from cnnx.onnx.operators.activations import clipped
 from cnnx.onnx.refusal import RefusedError
 
@@ -33,9 +33,14 @@ def _pair(call: Call) -> tuple[Operand, Operand]:
     return first, second
 
 
-def _vector(value: Activation, constant: Array) -> Array:
-    """One number per channel, in float64."""
-    return per_channel(value, constant.astype(np.float64))
+def _numbers(call: Call, value: Activation, constant: Array) -> tuple[Activation, Array]:
+    """The activation and one number per channel, in float64; as features if one is not enough."""
+    constant = constant.astype(np.float64)
+    try:
+        return value, per_channel(value, constant)
+    except RefusedError:
+        features = flat(call.network, value)
+        return features, per_channel(features, constant)
 
 
 def _expanded(value: Activation, constant: Array) -> Activation:
@@ -53,7 +58,7 @@ def _add(call: Call) -> Activation:
     value, constant = _with_constant(first, second)
     bias = call.node.inputs[0 if isinstance(second, Activation) else 1]
     name = bias.removesuffix(".bias") if bias.endswith(".bias") else ""
-    return shifted(call.network, value, _vector(value, constant), name)
+    return shifted(call.network, *_numbers(call, value, constant), name)
 
 
 def _with_constant(first: Operand, second: Operand) -> tuple[Activation, Array]:
@@ -71,10 +76,9 @@ def _subtract(call: Call) -> Activation:
         value = scaled(call.network, second, np.full(second.channels, -1.0))
         if isinstance(first, Activation):
             return _merged(call, [first, value])
-        value, constant = _with_constant(value, first)
-        return shifted(call.network, value, _vector(value, constant))
+        return shifted(call.network, *_numbers(call, *_with_constant(value, first)))
     value, constant = _with_constant(first, second)
-    return shifted(call.network, value, -_vector(value, constant))
+    return shifted(call.network, *_numbers(call, value, -constant))
 
 
 def _before_expand(value: Operand, other: Operand) -> Operand:
@@ -90,16 +94,14 @@ def _multiply(call: Call) -> Activation:
     first, second = _pair(replace(call, inputs=factors))
     if isinstance(first, Activation) and isinstance(second, Activation):
         return _product(call, first, second)
-    value, constant = _with_constant(first, second)
-    return scaled(call.network, value, _vector(value, constant))
+    return scaled(call.network, *_numbers(call, *_with_constant(first, second)))
 
 
 def _divide(call: Call) -> Activation:
     first, second = _pair(call)
     if isinstance(second, Activation):
         raise RefusedError("divides by an activation, which no layer of cnnx does")
-    value, constant = _with_constant(first, second)
-    divisor = _vector(value, constant)
+    value, divisor = _numbers(call, *_with_constant(first, second))
     if np.any(divisor == 0):
         raise RefusedError("divides by 0")
     return scaled(call.network, value, 1 / divisor)
@@ -132,27 +134,19 @@ def _power(call: Call) -> Activation:
 
 def _merged(call: Call, values: list[Activation]) -> Activation:
     """Sum of arrays of one shape."""
-    values = _of_one_size(call, values)
-    shapes = {value.onnx_shape for value in values}
-    if len(shapes) > 1:
-        raise RefusedError(f"adds arrays of shapes {', '.join(map(str, sorted(shapes)))}")
-    values = _alike(call, values)
+    values = _alike(call, _of_one_size(call, values))
     symbol = call.network.add(layers.Add(), *(value.symbol for value in values))
     return values[0].computed(symbol)
 
 
 def _of_one_size(call: Call, values: list[Activation]) -> list[Activation]:
-    """Images of one pixel as images of the size of the others, where that is all that differs."""
-    largest = max(values, key=lambda value: math.prod(value.onnx_shape))
-    if len(largest.shape) != 3 or len(largest.axes) != 4:
-        return values
-    height, width, channels = channels_first(call.network, largest).shape
-    return [
-        over_all_pixels(call.network, value, (height, width))
-        if value.shape == (1, 1, channels) and len(value.axes) == 4 and height * width > 1
-        else value
-        for value in values
-    ]
+    """The activations as ONNX repeats them to one shape."""
+    shapes = {value.onnx_shape for value in values}
+    sizes = [{1, *column} for column in zip(*shapes, strict=False)]
+    if len({len(shape) for shape in shapes}) > 1 or any(len(each) > 2 for each in sizes):
+        raise RefusedError(f"combines arrays of shapes {', '.join(map(str, sorted(shapes)))}")
+    shape = [max(each) for each in sizes]
+    return [broadcast(call.network, value, shape) for value in values]
 
 
 def _alike(call: Call, values: list[Activation]) -> list[Activation]:
@@ -170,7 +164,7 @@ def _alike(call: Call, values: list[Activation]) -> list[Activation]:
 
 
 def _product(call: Call, first: Activation, second: Activation) -> Activation:
-    """Product of arrays of one shape, or of an image and its gates, in either order."""
+    """Product of two arrays; gates of an image are not repeated to its shape before."""
     if first.onnx_shape == second.onnx_shape:
         first, second = _alike(call, [first, second])
         return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
@@ -179,10 +173,7 @@ def _product(call: Call, first: Activation, second: Activation) -> Activation:
     if not _gates(first, second):
         first, second = (channels_first(call.network, each) for each in (first, second))
     if not _gates(first, second):
-        raise RefusedError(
-            f"multiplies arrays of shapes {first.onnx_shape} and {second.onnx_shape}, expected "
-            "one factor per channel or per pixel"
-        )
+        return _product(call, *_of_one_size(call, [first, second]))
     return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
 
 

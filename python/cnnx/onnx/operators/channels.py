@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cnnx import layers
 from cnnx._core import FormatError
+from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of
 from cnnx.onnx.axes import Activation, Atom, Axis, axis_index, is_batch, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
@@ -27,14 +29,45 @@ def _concat(call: Call) -> Activation:
     if any(len(value.shape) == 1 or _is_flattened(value, axis) for value in values):
         values = [flat(call.network, value) for value in values]
     others = {value.axes[:axis] + value.axes[axis + 1 :] for value in values}
-    for value in values:
-        if value.axes[axis] != value.whole("C") or len(others) > 1:
-            raise RefusedError("joins arrays along another axis than that of the channels")
+    if len(others) > 1 or any(value.axes[axis] != value.whole("C") for value in values):
+        return _joined_along(call, values, axis)
     symbol = call.network.add(layers.Concat(), *(value.symbol for value in values))
     channels = sum(value.channels for value in values)
     axes = list(values[0].axes)
     axes[axis] = whole("C", channels)
     return values[0].computed(symbol, (*values[0].shape[:-1], channels), axes)
+
+
+def _joined_along(call: Call, values: list[Activation], axis: int) -> Activation:
+    """Arrays joined along any axis: that one and those stored after it are made the channels."""
+    first = values[0]
+    order = axes_as_stored(first)
+    if axis not in order:
+        raise RefusedError("joins the images of several batches")
+    place = order.index(axis)
+    before, after = order[:place], order[place + 1 :]
+    sizes = {axis: first.onnx_shape[axis] for axis in (*before, *after)}
+    for value in values:
+        if any(value.onnx_shape[each] != size for each, size in sizes.items()):
+            shapes = " and ".join(str(value.onnx_shape) for value in values)
+            raise FormatError(f"joins arrays of shapes {shapes} along axis {axis}")
+    rows, step = (math.prod(sizes[each] for each in part) for part in (before, after))
+    symbols = [
+        arranged(
+            call.network,
+            value,
+            atoms_in(value, order),
+            (rows, 1, value.onnx_shape[axis] * step),
+        )
+        for value in values
+    ]
+    count = sum(value.onnx_shape[axis] for value in values)
+    notes = dict(zip(before, axes_of("H", [sizes[each] for each in before]), strict=True))
+    inner = axes_of("C", [count, *(sizes[each] for each in after)])
+    notes.update(zip((axis, *after), inner, strict=True))
+    joined = call.network.add(layers.Concat(), *symbols)
+    axes = (first.axes[0], *(notes[each] for each in range(1, len(first.axes))))
+    return first.computed(joined, (rows, 1, count * step), axes)
 
 
 def _in_order(call: Call, value: Activation, axis: int) -> Activation:

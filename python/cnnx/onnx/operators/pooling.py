@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,15 @@ import numpy as np
 from cnnx import layers
 from cnnx.layers import Layer
 from cnnx.onnx.affine import scaled
-from cnnx.onnx.axes import Activation, axis_index, labels_covered, whole, without_axes
+from cnnx.onnx.arrangement import (
+    arranged,
+    atoms_in,
+    axes_as_stored,
+    axes_of,
+    count_of,
+    in_memory_order,
+)
+from cnnx.onnx.axes import Activation, axis_index, pixels_covered, whole, without_axes
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.layout import (
     channels_first,
@@ -17,7 +27,6 @@ from cnnx.onnx.layout import (
     features_if_one_pixel,
 )
 from cnnx.onnx.operators.windows import windows_of
-from cnnx.onnx.refusal import RefusedError
 
 
 def _max_pool(call: Call) -> Activation:
@@ -73,19 +82,39 @@ def _global(call: Call, function: str) -> Activation:
 def _reduced(
     call: Call, value: Activation, axes: range | list[int], function: str, *, keep: bool
 ) -> Activation:
-    """Mean or maximum over the height, the width or both."""
-    labels = labels_covered(value, axes)
+    """Mean or maximum over some axes, all of an image but the batch or fewer."""
+    labels = pixels_covered(value, axes)
+    if labels is None:
+        return _reduced_atoms(call, value, axes, function, keep=keep)
     note = without_axes(value, axes, keep=keep)
     if labels == "":
         return value.computed(value.symbol, axes=note)
-    if "C" in labels:
-        raise RefusedError("reduces the channels, which no layer of cnnx does")
     size = (value.size("H"), value.size("W"))
     window = (size[0] if "H" in labels else 1, size[1] if "W" in labels else 1)
     left = (size[0] // window[0], size[1] // window[1])
     symbol = call.network.add(_window_layer(function, window, left), value.symbol)
     done = value.computed(symbol, (*left, value.channels), note)
     return features_if_one_pixel(call.network, done)
+
+
+def _reduced_atoms(
+    call: Call, value: Activation, axes: range | list[int], function: str, *, keep: bool
+) -> Activation:
+    """Mean or maximum over the channels, or over parts of axes: over the rows of one image."""
+    kept = [axis for axis in range(1, len(value.axes)) if axis not in axes]
+    kept = [axis for axis in axes_as_stored(value) if axis in kept]
+    outside = atoms_in(value, kept)
+    inside = [atom for atom in in_memory_order(value) if atom not in outside]
+    image = (count_of(outside), count_of(inside), 1)
+    symbol = arranged(call.network, value, [*outside, *inside], image)
+    layer = _window_layer(function, (1, image[1]), (image[0], 1))
+    notes = dict(zip(kept, axes_of("H", [value.onnx_shape[axis] for axis in kept]), strict=True))
+    done = value.computed(
+        call.network.add(layer, symbol),
+        (image[0], 1, 1),
+        [value.axes[0], *(notes.get(axis, ()) for axis in range(1, len(value.axes)))],
+    )
+    return replace(done, axes=without_axes(done, axes, keep=keep))
 
 
 def _window_layer(function: str, window: tuple[int, int], left: tuple[int, int]) -> Layer:
@@ -119,10 +148,10 @@ def _reduce_max(call: Call) -> Activation:
 
 
 def _reduce_sum(call: Call) -> Activation:
-    """The mean times the number of pixels."""
+    """The mean times the number of terms."""
     value = call.activation()
     mean = _reduce_mean(call)
-    count = np.prod(value.shape[:-1]) / np.prod(mean.shape[:-1])
+    count = math.prod(value.onnx_shape[axis] for axis in _axes(call, value))
     return scaled(call.network, mean, np.full(mean.channels, count))
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from cnnx._core import FormatError
+from cnnx.onnx.arrangement import atoms_in, in_memory_order, listed
 from cnnx.onnx.axes import Activation, axis_index, is_batch, reshaped, transposed
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
-from cnnx.onnx.layout import channels_first, features_if_one_pixel, flat
+from cnnx.onnx.layout import channels_first, channels_in_order, features_if_one_pixel, flat
 from cnnx.onnx.refusal import RefusedError
 
 
@@ -21,12 +21,14 @@ def _reshape(call: Call) -> Activation:
     value = call.activation()
     wanted = integers_in(call.constant(1))
     shape = resolved_shape(value.onnx_shape, wanted, call.integer("allowzero", 0))
-    done = reshaped(value, shape)
+    try:
+        done = reshaped(value, shape)
+    except RefusedError:  # divides an axis at no factor of it
+        done = listed(call.network, value, shape)
     if call.network.folds or len(shape) != 4:
         return features_if_one_pixel(call.network, done)
-    with suppress(RefusedError):  # in a file of cnnx it may be the end of a channel shuffle
-        return channels_first(call.network, done)
-    return done
+    # In a file of cnnx it may be the end of a channel shuffle.
+    return channels_in_order(call.network, done) or done
 
 
 def resolved_shape(shape: Sequence[int], wanted: Sequence[int], allow_zero: int) -> list[int]:
@@ -64,7 +66,12 @@ def _flatten(call: Call) -> Activation:
 
 def _transpose(call: Call) -> Activation:
     value = call.activation()
-    return transposed(value, call.integers("perm", range(len(value.axes))[::-1]))
+    order = call.integers("perm", range(len(value.axes))[::-1])
+    done = transposed(value, order)
+    if not call.network.folds and order == [0, 3, 1, 2]:  # it may be the end of a reshape
+        image = atoms_in(done, (2, 3, 1))
+        return channels_first(call.network, done) if image == in_memory_order(done) else done
+    return done
 
 
 def _squeeze(call: Call) -> Activation:

@@ -9,6 +9,7 @@ import { cellsAt } from "./windows.js";
 
 const MOVED = new Set([
   "flatten",
+  "reshape",
   "concat",
   "zero_pad2d",
   "pad2d",
@@ -44,6 +45,8 @@ export function sourceOf(kind, settings, index, inShapes, outShape) {
   switch (kind) {
     case "flatten":
       return { input: 0, index: placeOf(channel, shape) };
+    case "reshape":
+      return { input: 0, index: placeOf(entryOf(index, outShape), shape) };
     case "concat": {
       let [input, rest] = [0, channel];
       while (rest >= inShapes[input][shape.length - 1]) {

@@ -1,0 +1,181 @@
+"""Brings the numbers of an activation into any order, by layers that reshape and shuffle.
+
+cnnx has no transposition of axes. It has one of two factors of the channels, which is a channel
+shuffle, and any transposition is a row of those with other factors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cnnx import layers
+from cnnx.layers.base import Symbol
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, whole
+from cnnx.onnx.network import Network
+from cnnx.onnx.refusal import RefusedError
+
+# Axes of an array of 3 or 4 axes in the order in which an image has them, without the batch.
+_AS_IMAGE = {3: (2, 1), 4: (2, 3, 1)}
+
+
+def arranged(
+    network: Network,
+    value: Activation,
+    order: Sequence[Atom],
+    shape: tuple[int, int, int],
+    name: str | None = "",
+) -> Symbol:
+    """The numbers of an activation in another order, as an image.
+
+    Args:
+        network: network to which layers are added.
+        value: the activation.
+        order: all its atoms but the batch, in the order that its numbers are to have.
+        shape: (height, width, channels) of the image.
+        name: name of the last layer that is added, as in `Network.add`.
+
+    Raises:
+        RefusedError: if the batch is not the first axis by itself.
+    """
+    if not is_batch(value.axes[0]) or any(atom.label == "N" for atom in atoms_in(value)):
+        raise RefusedError("does not have the batch as its first axis alone")
+    form = ("order", tuple(order), shape)
+
+    def add() -> Symbol:
+        symbol, now = _shuffled(network, value, order)
+        return symbol if now == shape else image_of(network, symbol, shape, name)
+
+    return network.arranged(value.symbol, form, add)
+
+
+def _shuffled(
+    network: Network, value: Activation, order: Sequence[Atom]
+) -> tuple[Symbol, tuple[int, ...]]:
+    """The numbers in another order, and the shape of the layer's output."""
+    symbol, now = value.symbol, value.shape
+    left = in_memory_order(value)
+    pixels = 1  # counted by the atoms that are in their place
+    for atom in order:
+        place = left.index(atom)
+        if place > 0:
+            channels = count_of(left)
+            if now[-1] != channels:
+                now = (1, pixels, channels)
+                symbol = image_of(network, symbol, now)
+            shuffle = layers.ChannelShuffle(count_of(left[:place]))
+            symbol = network.add(shuffle, symbol, name="")
+            network.transpositions += 1
+            left = left[place:] + left[:place]
+        pixels *= left.pop(0).size
+    return symbol, now
+
+
+def listed(network: Network, value: Activation, shape: Sequence[int]) -> Activation:
+    """The numbers in the order of the ONNX array, as an ONNX array of another shape.
+
+    Raises:
+        RefusedError: if the batch is not the first axis of both.
+    """
+    if tuple(shape[:1]) != value.onnx_shape[:1]:
+        raise RefusedError("divides the batch")
+    numbers = (1, 1, math.prod(shape[1:]))
+    symbol = arranged(network, value, atoms_in(value), numbers)
+    return value.computed(symbol, numbers, (value.axes[0], *axes_of("C", shape[1:])))
+
+
+def rows_of(network: Network, value: Activation, axis: int) -> Activation:
+    """The activation with one axis as the channels, and all others but the batch as the height."""
+    others = [each for each in axes_as_stored(value) if each != axis]
+    outside = atoms_in(value, others)
+    shape = (count_of(outside), 1, value.onnx_shape[axis])
+    symbol = arranged(network, value, [*outside, *value.axes[axis]], shape)
+    notes = dict(
+        zip(others, axes_of("H", [value.onnx_shape[each] for each in others]), strict=True)
+    )
+    notes[axis] = whole("C", shape[-1])
+    axes = (value.axes[0], *(notes[each] for each in range(1, len(value.axes))))
+    return value.computed(symbol, shape, axes)
+
+
+def image_of(
+    network: Network, symbol: Symbol, shape: tuple[int, int, int], name: str | None = ""
+) -> Symbol:
+    """The same numbers as an image of a shape, from before views without a name."""
+    while (
+        symbol.layer is not None
+        and symbol.layer.kind in ("flatten", "reshape")
+        and not network.name_of(symbol)
+    ):
+        symbol = symbol.inputs[0]
+    height, width, channels = shape
+    return network.add(layers.Reshape((height, width), channels), symbol, name=name)
+
+
+def atoms_in(value: Activation, axes: Sequence[int] | None = None) -> list[Atom]:
+    """The atoms of some axes of the ONNX array in their order, by default all after the first."""
+    chosen = range(1, len(value.axes)) if axes is None else axes
+    return [atom for axis in chosen for atom in value.axes[axis]]
+
+
+def in_memory_order(value: Activation) -> list[Atom]:
+    """All atoms but the batch in the order in which the layer's output has them."""
+    atoms = [atom for axis in value.axes for atom in axis if atom.label != "N"]
+    return sorted(atoms, key=lambda atom: -memory_step(value, atom))
+
+
+def count_of(atoms: Sequence[Atom]) -> int:
+    """Numbers that atoms count."""
+    return math.prod(atom.size for atom in atoms)
+
+
+def axes_as_stored(value: Activation) -> tuple[int, ...]:
+    """The axes but the batch in the order of the layer's output, or else in that of an image."""
+    rank = len(value.axes)
+    in_order = tuple(range(1, rank))
+    last = _AS_IMAGE.get(rank, in_order)
+    return in_order if atoms_in(value, in_order) == in_memory_order(value) else last
+
+
+def axes_of(label: str, sizes: Sequence[int], inner: int = 1) -> list[Axis]:
+    """The notes of axes that count one axis of an image together, the slowest first.
+
+    Args:
+        label: axis of the image.
+        sizes: of the axes.
+        inner: step of the last one.
+    """
+    return [
+        () if size == 1 else (Atom(label, inner * math.prod(sizes[k + 1 :]), size),)
+        for k, size in enumerate(sizes)
+    ]
+
+
+def broadcast(network: Network, value: Activation, shape: Sequence[int]) -> Activation:
+    """The activation repeated along axes of size 1, to the shape of an ONNX array.
+
+    Raises:
+        RefusedError: if the batch is not the first axis of both.
+    """
+    if value.onnx_shape == tuple(shape):
+        return value
+    rank = len(shape)
+    if rank != len(value.axes) or rank not in _AS_IMAGE or shape[0] != value.onnx_shape[0]:
+        raise RefusedError(f"repeats an activation of shape {value.onnx_shape} to {tuple(shape)}")
+    order = _AS_IMAGE[rank]
+    sizes, wanted = ([each[axis] for axis in order] for each in (value.onnx_shape, shape))
+    image = (wanted[0], wanted[1] if rank == 4 else 1, wanted[-1])
+    symbol = arranged(network, value, atoms_in(value, order), (1, 1, math.prod(sizes)))
+    if math.prod(sizes[:-1]) == 1 and sizes[-1] == wanted[-1]:
+        symbol = network.add(layers.Upsample2d(image[:2]), symbol)
+    else:
+        for k, (size, count) in enumerate(zip(sizes, wanted, strict=True)):
+            if size != count:
+                before, after = math.prod(wanted[:k]), math.prod(sizes[k + 1 :])
+                symbol = image_of(network, symbol, (before, 1, after))
+                symbol = network.add(layers.Upsample2d((1, count)), symbol)
+        symbol = image_of(network, symbol, image)
+    done = replace(value.computed(symbol, image), repeated_to=None)
+    spatial = (done.whole("H"), done.whole("W"))[: rank - 2]
+    return replace(done, axes=(value.axes[0], done.whole("C"), *spatial))

@@ -1,0 +1,194 @@
+"""ONNX graphs that move, reduce, repeat or join any axes, which layers of cnnx do with reshapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cnnx
+import numpy as np
+import pytest
+from onnx_models import OnnxModel, check, kinds
+
+pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
+
+SHAPE = (2, 6, 8, 5)  # batch, channels, height, width
+
+
+def decoder(m: OnnxModel) -> str:
+    """Features that become an image, with the channels first."""
+    features = m.node("Gemm", m.node("Flatten", "x"), m.weight(240, 4 * 3 * 2))
+    image = m.node("Reshape", m.node("Relu", features), m.constant([0, 4, 3, 2]))
+    return str(m.node("ConvTranspose", image, m.weight(4, 3, 3, 3)))
+
+
+def attention_of_neighbouring_channels(m: OnnxModel) -> str:
+    """Efficient channel attention (Wang et al. 2020): a convolution over the channels."""
+    means = m.node("Squeeze", m.node("GlobalAveragePool", "x"), m.constant([3]))
+    rows = m.node("Transpose", means, perm=[0, 2, 1])
+    gates = m.node("Conv", rows, m.weight(1, 1, 3), pads=[1, 1])
+    columns = m.node("Unsqueeze", m.node("Transpose", gates, perm=[0, 2, 1]), m.constant([3]))
+    return str(m.node("Mul", "x", m.node("Sigmoid", columns)))
+
+
+def attention_of_places(m: OnnxModel) -> str:
+    """That of CBAM (Woo et al. 2018): mean and maximum of the channels."""
+    parts = [m.node(name, "x", axes=[1]) for name in ("ReduceMean", "ReduceMax")]
+    joined = m.node("Concat", *parts, axis=1)
+    gates = m.node("Conv", joined, m.weight(1, 2, 3, 3), pads=[1, 1, 1, 1])
+    return str(m.node("Mul", "x", m.node("Sigmoid", gates)))
+
+
+def detections(m: OnnxModel) -> str:
+    """Boxes of two maps in one list."""
+    small = m.node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2])
+    lists = []
+    for image in ("x", small):
+        boxes = m.node("Conv", image, m.weight(3 * 4, 6, 1, 1))
+        last = m.node("Transpose", boxes, perm=[0, 2, 3, 1])
+        lists.append(m.node("Reshape", last, m.constant([0, -1, 4])))
+    return str(m.node("Softmax", m.node("Concat", *lists, axis=1), axis=-1))
+
+
+def maximum_of_halves(m: OnnxModel) -> str:
+    halves = m.node("Reshape", "x", m.constant([0, 2, 3, 8, 5]))
+    return str(m.node("ReduceMax", halves, axes=[1], keepdims=0))
+
+
+def sum_of_all_axes(m: OnnxModel) -> str:
+    return str(m.node("ReduceSum", "x", m.constant([1, 2, 3])))
+
+
+def sum_of_a_row_and_a_column(m: OnnxModel) -> str:
+    row = m.node("ReduceMean", "x", axes=[1, 2])
+    return str(m.node("Sub", m.node("ReduceMax", "x", axes=[3]), row))
+
+
+def product_of_a_gate_and_a_map(m: OnnxModel) -> str:
+    return str(m.node("Mul", m.node("ReduceMean", "x", axes=[1]), m.node("GlobalAveragePool", "x")))
+
+
+def map_for_every_place(m: OnnxModel) -> str:
+    """A position embedding, and a mean image before it."""
+    centred = m.node("Sub", "x", m.weight(1, 1, 8, 5))
+    return str(m.node("Mul", m.node("Add", centred, m.weight(6, 8, 5)), m.weight(8, 1)))
+
+
+def division_at_no_factor(m: OnnxModel) -> str:
+    return str(m.node("Relu", m.node("Reshape", "x", m.constant([0, 5, 12, 4]))))
+
+
+def convolution_over_another_axis(m: OnnxModel) -> str:
+    turned = m.node("Transpose", "x", perm=[0, 3, 1, 2])
+    maps = m.node("Conv", turned, m.weight(7, 5, 3, 3))
+    return str(m.node("Transpose", maps, perm=[0, 2, 3, 1]))
+
+
+def joined_features(m: OnnxModel) -> str:
+    """The features of two halves, in the order of the channels first."""
+    halves = m.node("Split", "x", m.constant([3, 3]), axis=1, count=2)
+    lists = [m.node("Flatten", m.node("Relu", half)) for half in halves]
+    return str(m.node("Gemm", m.node("Concat", *lists, axis=1), m.weight(240, 5)))
+
+
+CASES = [
+    decoder,
+    attention_of_neighbouring_channels,
+    attention_of_places,
+    detections,
+    maximum_of_halves,
+    sum_of_all_axes,
+    sum_of_a_row_and_a_column,
+    product_of_a_gate_and_a_map,
+    map_for_every_place,
+    division_at_no_factor,
+    convolution_over_another_axis,
+    joined_features,
+]
+
+
+@pytest.mark.parametrize("build", CASES)
+def test_equals_the_reference(build: Callable[[OnnxModel], str]) -> None:
+    m = OnnxModel(*SHAPE)
+    check(m, build(m))
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+def test_images_are_joined_along_any_axis(axis: int) -> None:
+    m = OnnxModel(*SHAPE)
+    other = m.node("Concat", "x", m.node("Relu", "x"), axis=axis)
+    check(m, m.node("Concat", other, m.node("Tanh", "x"), axis=axis))
+
+
+@pytest.mark.parametrize("axes", [[1], [2], [3], [1, 2], [1, 3], [2, 3], [1, 2, 3]])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_any_axes_are_reduced(axes: list[int], keep: int) -> None:
+    m = OnnxModel(*SHAPE)
+    value = m.node("ReduceMax", "x", axes=axes, keepdims=keep)
+    check(m, m.node("Tanh", value))
+
+
+def test_images_stay_images_where_the_numbers_keep_their_order() -> None:
+    """No shuffle where channels follow pixels, as in a list of boxes."""
+    m = OnnxModel(*SHAPE)
+    assert "channel_shuffle" not in kinds(check(m, detections(m)))
+
+
+def test_the_batch_is_not_joined() -> None:
+    m = OnnxModel(*SHAPE)
+    with pytest.raises(cnnx.onnx.UnsupportedError, match="joins the images of several batches"):
+        check(m, m.node("Concat", "x", m.node("Relu", "x"), axis=0))
+
+
+def _moved(m: OnnxModel, value: str, shape: list[int]) -> tuple[str, list[int]]:
+    """A drawn operator that moves, reduces, repeats or joins numbers."""
+    rng = m.rng
+    axis = int(rng.integers(1, len(shape)))
+    drawn = rng.integers(6)
+    if drawn == 0:
+        order = [0, *(1 + rng.permutation(len(shape) - 1)).tolist()]
+        return m.node("Transpose", value, perm=order), [shape[each] for each in order]
+    if drawn == 1:
+        count = int(np.prod(shape[1:]))
+        factors = [each for each in range(1, count + 1) if count % each == 0]
+        first = int(rng.choice(factors))
+        second = int(rng.choice([each for each in factors if count // first % each == 0]))
+        sizes = [shape[0], first, second, count // first // second]
+        return m.node("Reshape", value, m.constant(sizes)), sizes
+    if drawn == 2:
+        joined = m.node("Concat", value, m.node("Relu", value), axis=axis)
+        return joined, [2 * n if k == axis else n for k, n in enumerate(shape)]
+    if drawn == 3:
+        mean = m.node("ReduceMean", value, axes=[axis])
+        return m.node("Add", mean, value), shape
+    if drawn == 4:
+        largest = m.node("ReduceMax", value, axes=[axis])
+        return m.node("Mul", value, m.node("Sigmoid", largest)), shape
+    sizes = [1 if rng.random() < 0.5 else n for n in shape[1:]]
+    return m.node("Add", value, m.weight(*sizes)), shape
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_drawn_graphs_equal_the_reference(seed: int) -> None:
+    m = OnnxModel(2, 6, 4, 5)
+    m.rng = np.random.default_rng(seed)
+    value, shape = "x", list(m.shape)
+    for _ in range(int(m.rng.integers(2, 6))):
+        value, shape = _moved(m, value, shape)
+    check(m, m.node("Tanh", value))
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_softmax_works_along_any_axis(axis: int) -> None:
+    m = OnnxModel(*SHAPE)
+    check(m, m.node("Relu", m.node("Softmax", "x", axis=axis)))
+
+
+def test_images_with_the_channels_last_are_not_transposed(tmp_path: Path) -> None:
+    """Although a network with the channels first could be made of the same graph."""
+    m = OnnxModel(2, 8, 6, 9)
+    image = m.node("Transpose", "x", perm=[0, 3, 1, 2])
+    maps = m.node("Conv", image, m.weight(4, 9, 3, 3))
+    loaded = cnnx.onnx.load(m.save(tmp_path / "net.onnx", maps))
+    assert loaded.input_shape == (8, 6, 9)
+    assert [layer.kind for layer in loaded.layers] == ["conv2d"]
