@@ -91,6 +91,22 @@ def joined_features(m: OnnxModel) -> str:
     return str(m.node("Gemm", m.node("Concat", *lists, axis=1), m.weight(240, 5)))
 
 
+def products_along_every_axis(m: OnnxModel) -> str:
+    """As in an MLP-Mixer (Tolstikhin et al. 2021): of the places, then of the channels."""
+    rows = m.node("Reshape", "x", m.constant([0, 6, 40]))
+    mixed = m.node("Add", m.node("MatMul", rows, m.weight(40, 40)), rows)
+    left = m.node("MatMul", m.weight(6, 6), m.node("Tanh", mixed))
+    return str(m.node("Add", left, mixed))
+
+
+def norm_of_every_axis(m: OnnxModel) -> str:
+    """With a weight for every number of an image, and over the height alone."""
+    settings = {"axis": 1, "epsilon": 0.1}
+    whole = m.node("LayerNormalization", "x", m.weight(6, 8, 5), m.weight(6, 8, 5), **settings)
+    turned = m.node("Transpose", whole, perm=[0, 1, 3, 2])
+    return str(m.node("LayerNormalization", turned, m.weight(8), m.weight(8), epsilon=0.1))
+
+
 CASES = [
     decoder,
     attention_of_neighbouring_channels,
@@ -104,6 +120,8 @@ CASES = [
     division_at_no_factor,
     convolution_over_another_axis,
     joined_features,
+    products_along_every_axis,
+    norm_of_every_axis,
 ]
 
 
@@ -144,7 +162,7 @@ def _moved(m: OnnxModel, value: str, shape: list[int]) -> tuple[str, list[int]]:
     """A drawn operator that moves, reduces, repeats or joins numbers."""
     rng = m.rng
     axis = int(rng.integers(1, len(shape)))
-    drawn = rng.integers(6)
+    drawn = rng.integers(8)
     if drawn == 0:
         order = [0, *(1 + rng.permutation(len(shape) - 1)).tolist()]
         return m.node("Transpose", value, perm=order), [shape[each] for each in order]
@@ -164,6 +182,11 @@ def _moved(m: OnnxModel, value: str, shape: list[int]) -> tuple[str, list[int]]:
     if drawn == 4:
         largest = m.node("ReduceMax", value, axes=[axis])
         return m.node("Mul", value, m.node("Sigmoid", largest)), shape
+    if drawn == 5:
+        return m.node("MatMul", value, m.weight(shape[-1], 3)), [*shape[:-1], 3]
+    if drawn == 6:
+        scale = m.weight(shape[-1])
+        return m.node("LayerNormalization", value, scale, scale, epsilon=0.5), shape
     sizes = [1 if rng.random() < 0.5 else n for n in shape[1:]]
     return m.node("Add", value, m.weight(*sizes)), shape
 

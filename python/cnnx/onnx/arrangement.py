@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cnnx import layers
 from cnnx.layers.base import Symbol
-from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, whole
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
 
@@ -85,18 +85,36 @@ def listed(network: Network, value: Activation, shape: Sequence[int]) -> Activat
     return value.computed(symbol, numbers, (value.axes[0], *axes_of("C", shape[1:])))
 
 
-def rows_of(network: Network, value: Activation, axis: int) -> Activation:
-    """The activation with one axis as the channels, and all others but the batch as the height."""
-    others = [each for each in axes_as_stored(value) if each != axis]
-    outside = atoms_in(value, others)
-    shape = (count_of(outside), 1, value.onnx_shape[axis])
-    symbol = arranged(network, value, [*outside, *value.axes[axis]], shape)
-    notes = dict(
-        zip(others, axes_of("H", [value.onnx_shape[each] for each in others]), strict=True)
-    )
-    notes[axis] = whole("C", shape[-1])
-    axes = (value.axes[0], *(notes[each] for each in range(1, len(value.axes))))
-    return value.computed(symbol, shape, axes)
+def rows_of(network: Network, value: Activation, axes: Sequence[int]) -> Activation:
+    """The activation with some axes as the channels, and all others but the batch as the height."""
+    others = [each for each in axes_as_stored(value) if each not in axes]
+    outside, inside = atoms_in(value, others), atoms_in(value, axes)
+    shape = (count_of(outside), 1, count_of(inside))
+    symbol = arranged(network, value, [*outside, *inside], shape)
+    sizes = value.onnx_shape
+    rows = axes_of("H", [sizes[each] for each in others])
+    channels = axes_of("C", [sizes[each] for each in axes])
+    notes = dict(zip((*others, *axes), (*rows, *channels), strict=True))
+    ordered = (value.axes[0], *(notes[each] for each in range(1, len(sizes))))
+    return value.computed(symbol, shape, ordered)
+
+
+def stored_alike(network: Network, value: Activation, other: Activation) -> Activation | None:
+    """The activation with its axes in the order in which another image of its shape has them.
+
+    None if the other is no image, or has parts of its axes apart.
+    """
+    steps = {
+        axis: max(memory_step(other, atom) for atom in atoms)
+        for axis, atoms in enumerate(other.axes[1:], 1)
+        if atoms
+    }
+    order = sorted(steps, key=lambda axis: -steps[axis])
+    if len(other.shape) != 3 or atoms_in(other, order) != in_memory_order(other):
+        return None
+    height, width, channels = other.shape
+    symbol = arranged(network, value, atoms_in(value, order), (height, width, channels))
+    return value.computed(symbol, other.shape, other.axes)
 
 
 def image_of(

@@ -130,7 +130,7 @@ def _over_channels(call: Call, layer: Layer) -> Activation:
             raise RefusedError(f"its axes from {axis} on are not those of the channels alone")
         if is_batch(value.axes[axis]):
             raise RefusedError("works along the batch, expected one image at a time")
-        value = rows_of(call.network, value, axis)
+        value = rows_of(call.network, value, [axis])
     if value.shape[:-1] == (1, 1) and call.network.folds:
         value = flat(call.network, value)  # so that softmax is the last layer of a classifier
     return value.computed(call.network.add(layer, value.symbol))

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from cnnx import layers
 from cnnx.onnx.affine import scaled, shifted
-from cnnx.onnx.arrangement import broadcast
+from cnnx.onnx.arrangement import broadcast, stored_alike
 from cnnx.onnx.axes import Activation, per_channel
 from cnnx.onnx.call import Call, Operand, Operator
 from cnnx.onnx.graph import Array
-from cnnx.onnx.layout import channels_first, flat, order_of, repeated
+from cnnx.onnx.layout import (
+    channels_first,
+    channels_in_order,
+    flat,
+    order_of,
+    repeated,
+)
+from cnnx.onnx.network import Network
 from cnnx.onnx.operators.activations import clipped
 from cnnx.onnx.refusal import RefusedError
 
@@ -151,16 +159,29 @@ def _of_one_size(call: Call, values: list[Activation]) -> list[Activation]:
 
 def _alike(call: Call, values: list[Activation]) -> list[Activation]:
     """The activations with one order of axes."""
-    if len({(value.axes, value.shape) for value in values}) == 1:
-        return values
-    for form in (flat, channels_first):
-        pixels = {value.shape[:-1] for value in values if len(value.shape) == 3}
-        if form is flat and not pixels <= {(1, 1)}:
+    network = call.network
+    for form in (_same_form, flat, _in_order, partial(_like_one, others=values), channels_first):
+        if form is flat and any(value.shape[:-1] not in ((), (1, 1)) for value in values):
             continue
-        values = [form(call.network, value) for value in values]
-        if len({(value.axes, value.shape) for value in values}) == 1:
-            return values
+        formed = [form(network, value) for value in values]
+        if len({(value.axes, value.shape) for value in formed}) == 1:
+            return formed
     raise RefusedError(f"combines axes in the orders {' and '.join(map(order_of, values))}")
+
+
+def _same_form(network: Network, value: Activation) -> Activation:
+    return value
+
+
+def _in_order(network: Network, value: Activation) -> Activation:
+    """With its channels in order, if one layer brings them there."""
+    return channels_in_order(network, value) or value
+
+
+def _like_one(network: Network, value: Activation, others: list[Activation]) -> Activation:
+    """In the order of the first of the others that is an image of whole axes."""
+    alike = (stored_alike(network, value, other) for other in others)
+    return next((each for each in alike if each is not None), value)
 
 
 def _product(call: Call, first: Activation, second: Activation) -> Activation:

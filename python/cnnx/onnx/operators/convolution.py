@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.layers.base import Symbol
+from cnnx.onnx.arrangement import rows_of
 from cnnx.onnx.axes import (
     Activation,
     atoms_of,
@@ -249,23 +250,37 @@ def _matrix(weight: Array) -> Array:
 
 
 def _mat_mul(call: Call) -> Activation:
-    """A product with a matrix along the last axis, the channels of a pixel or the features."""
-    if not isinstance(call.operand(0), Activation):
-        return _averaged(call, call.activation(1), _matrix(call.constant(0)), -2)
-    value = call.activation()
-    weight = _matrix(call.constant(1))
-    if value.axes[-1] == value.whole("W") != () and value.axes[-1] != value.whole("C"):
-        return _averaged(call, value, weight.T, -1)
-    if len(value.axes) == 2:
-        return dense(call, value, weight, None, call.weight_scale(1, weight.shape[1]))
-    channels = value.channels
-    if atoms_of(value, [len(value.axes) - 1]) != set(value.whole("C")):
-        raise RefusedError("multiplies along another axis than the channels")
-    if weight.shape[0] != channels:
-        raise FormatError(f"its weight has {weight.shape[0]} rows for {channels} channels")
+    """A product with a matrix along the last axis, or from the left along the one before."""
+    if isinstance(call.operand(0), Activation):
+        value, axis = call.activation(), len(call.activation().axes) - 1
+        matrix = _matrix(call.constant(1)).T
+    else:
+        value = call.activation(1)
+        axis = len(value.axes) - 2
+        matrix = _matrix(call.constant(0))
+        if axis < 1:
+            raise RefusedError("multiplies along the batch, expected one image at a time")
+    if matrix.shape[1] != value.onnx_shape[axis]:
+        raise FormatError(f"multiplies an axis of {value.onnx_shape[axis]} by {matrix.shape[1]}")
+    return _averaged(call, value, matrix, axis) or _multiplied(call, value, matrix.T, axis)
+
+
+def _multiplied(call: Call, value: Activation, weight: Array, axis: int) -> Activation:
+    """The channels of every pixel, or features, times a matrix; another axis is made the channels.
+
+    Args:
+        call: node.
+        value: the activation.
+        weight: the matrix, (in_features, out_features).
+        axis: the axis that the matrix multiplies.
+    """
     count = weight.shape[1]
-    axes = (*value.axes[:-1], whole("C", count))
-    scale = call.weight_scale(1, count)
+    # The scales of an int8 weight, which multiplies from the right.
+    scale = call.weight_scale(1, count) if axis == len(value.axes) - 1 else None
+    if len(value.axes) == 2:
+        return dense(call, value, weight, None, scale)
+    if atoms_of(value, [axis]) != set(value.whole("C")):
+        value = rows_of(call.network, value, [axis])
     integers = scale is not None
     layer: Any = layers.Dense(count, bias=False, int8_weight=integers)
     kernels = weight
@@ -274,24 +289,28 @@ def _mat_mul(call: Call) -> Activation:
         kernels = weight[np.newaxis, np.newaxis]
     arrays = _given(weight=kernels, weight_scale=scale)
     symbol = call.network.add(layer, value.symbol, name=call.name(), **arrays)
+    axes = list(value.axes)
+    axes[axis] = whole("C", count)
     return value.computed(symbol, (*value.shape[:-1], count), axes)
 
 
-def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activation:
-    """A product with the means of adaptive pooling along the height or the width.
+def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activation | None:
+    """A product with the means of adaptive pooling along the height or the width, if it is one.
 
     cnnx writes an adaptive pooling so whose windows differ in size.
     """
-    label = "W" if axis == -1 else "H"
+    label = "W" if axis == len(value.axes) - 1 else "H"
     size = value.size(label)
+    if value.axes[axis] != value.whole(label) or size == 1:
+        return None
     count = matrix.shape[0]
     first = np.arange(count) * size // count
     last = -(-np.arange(1, count + 1) * size // count)
     index = np.arange(size)
     inside = (index >= first[:, np.newaxis]) & (index < last[:, np.newaxis])
     means = inside / inside.sum(axis=1, keepdims=True)
-    if value.axes[axis] != value.whole(label) or not np.allclose(matrix, means, atol=1e-6):
-        raise RefusedError("multiplies with a matrix along another axis than the channels")
+    if not np.allclose(matrix, means, atol=1e-6):
+        return None
     height, width = value.size("H"), value.size("W")
     output_size = (height, count) if label == "W" else (count, width)
     source, before = value.symbol, value.symbol.layer

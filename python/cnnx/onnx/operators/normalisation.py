@@ -10,6 +10,7 @@ from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.layers import Layer
 from cnnx.onnx.affine import scaled, shifted
+from cnnx.onnx.arrangement import rows_of
 from cnnx.onnx.axes import (
     Activation,
     Atom,
@@ -119,49 +120,49 @@ def normalised(call: Call, value: Activation, axes: Iterable[int], epsilon: floa
 
     Its weight of 1 and bias of 0 take a scale and a shift that follow.
     """
+    axes = list(axes)
     inside = atoms_of(value, axes)
     if any(atom.label == "N" for atom in inside):
         raise RefusedError("normalises along the batch, expected one image at a time")
-    groups = _groups(value, inside)
-    layer: Layer = layers.LayerNorm(epsilon=epsilon)
-    if groups is not None:
-        layer = layers.GroupNorm(groups, epsilon=epsilon)
+    layer = _norm(value, inside, epsilon)
+    if layer is None:
+        value, layer = rows_of(call.network, value, axes), layers.LayerNorm(epsilon=epsilon)
     ones = np.ones(value.channels, np.float32)
     symbol = call.network.add(layer, value.symbol, name=call.name(), weight=ones, bias=0 * ones)
     call.network.open_for(symbol, "scale", "shift")
     return value.computed(symbol)
 
 
-def _groups(value: Activation, inside: set[Atom]) -> int | None:
-    """Groups of a group norm along the atoms `inside`; None for a layer norm.
-
-    Raises:
-        RefusedError: if neither norm computes it.
-    """
+def _norm(value: Activation, inside: set[Atom], epsilon: float) -> Layer | None:
+    """The norm along the atoms `inside`; None if no norm of the image computes it."""
     everything = atoms_of(value, range(len(value.axes)))
     outside = {atom for atom in everything - inside if atom.label != "N"}
     channels_outside = [atom for atom in outside if atom.label == "C"]
     pixels_outside = [atom for atom in outside if atom.label != "C"]
     if not channels_outside and (pixels_outside or value.size("H") * value.size("W") == 1):
-        if any(atom.label != "C" for atom in inside):
-            raise RefusedError("normalises the channels and a part of the pixels together")
-        return None
+        channels_alone = all(atom.label == "C" for atom in inside)
+        return layers.LayerNorm(epsilon=epsilon) if channels_alone else None
     if pixels_outside:
-        raise RefusedError("normalises a part of the channels of a pixel")
+        return None
     if not channels_outside:
-        return 1
+        return layers.GroupNorm(1, epsilon=epsilon)
     # One atom outside counts the groups if it is the slowest part of the channels.
     atom = channels_outside[0]
     if len(channels_outside) > 1 or atom.stride * atom.size != value.channels:
-        raise RefusedError("normalises channels that are not neighbours")
-    return atom.size
+        return None
+    return layers.GroupNorm(atom.size, epsilon=epsilon)
 
 
 def _affine(call: Call, value: Activation, weight: Array, bias: Array | None) -> Activation:
     """The scale and the shift that belong to a norm."""
-    arrays = {"weight": per_channel(value, weight)}
-    if bias is not None:
-        arrays["bias"] = per_channel(value, bias)
+    try:
+        arrays = {"weight": per_channel(value, weight)}
+        if bias is not None:
+            arrays["bias"] = per_channel(value, bias)
+    except RefusedError:  # they vary within a channel
+        done = flat(call.network, value)
+        done = scaled(call.network, done, per_channel(done, weight))
+        return done if bias is None else shifted(call.network, done, per_channel(done, bias))
     symbol = call.network.changed(value.symbol, {}, **arrays)
     plain = np.all(arrays["weight"] == 1) and not np.any(arrays.get("bias", np.zeros(1)))
     if plain:
