@@ -107,6 +107,18 @@ def norm_of_every_axis(m: OnnxModel) -> str:
     return str(m.node("LayerNormalization", turned, m.weight(8), m.weight(8), epsilon=0.1))
 
 
+def selected_kernels(m: OnnxModel) -> str:
+    """Two branches, weighed by a softmax over them (Li et al. 2019), in arrays of 5 axes."""
+    branches = [m.node("Conv", "x", m.weight(6, 6, 1, 1)) for _ in range(2)]
+    axes = m.constant([1])
+    stack = m.node("Concat", *(m.node("Unsqueeze", each, axes) for each in branches), axis=1)
+    means = m.node("GlobalAveragePool", m.node("ReduceSum", stack, axes, keepdims=0))
+    votes = m.node("Conv", means, m.weight(12, 6, 1, 1))
+    split = m.node("Reshape", votes, m.constant([0, 2, 6, 1, 1]))
+    weighed = m.node("Mul", stack, m.node("Softmax", split, axis=1))
+    return str(m.node("ReduceSum", weighed, axes, keepdims=0))
+
+
 CASES = [
     decoder,
     attention_of_neighbouring_channels,
@@ -122,6 +134,7 @@ CASES = [
     joined_features,
     products_along_every_axis,
     norm_of_every_axis,
+    selected_kernels,
 ]
 
 

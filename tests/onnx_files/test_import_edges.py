@@ -167,3 +167,16 @@ def test_only_a_large_scale_is_that_of_pixels(
     given = x.transpose(0, 2, 3, 1) / (1 if std > 1 else 255)
     expected = reference_output(model.proto(output), x).transpose(0, 2, 3, 1)
     np.testing.assert_allclose(loaded(given), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_sizes_of_a_refused_value_are_not_listed() -> None:
+    """Operators that would compute a constant of them are no reason by themselves."""
+    m = OnnxModel(2, 4, 7, 5)
+    refused = m.node("Det", "x")
+    half = m.node("Div", m.node("Shape", refused), m.constant([1, 1, 2, 2]))
+    rounded = m.node("Cast", m.node("Ceil", m.node("Cast", half, to=1)), to=7)
+    zeros = m.node("ConstantOfShape", rounded)
+    found = m.node("Erf", m.node("Add", refused, zeros))
+    with pytest.raises(cnnx.onnx.UnsupportedError) as error:
+        imported(m, found)
+    assert [each.operator for each in error.value.refusals] == ["Det", "Erf"]

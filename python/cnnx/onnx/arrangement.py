@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cnnx import layers
 from cnnx.layers.base import Symbol
-from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, whole
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
 
@@ -104,12 +104,7 @@ def stored_alike(network: Network, value: Activation, other: Activation) -> Acti
 
     None if the other is no image, or has parts of its axes apart.
     """
-    steps = {
-        axis: max(memory_step(other, atom) for atom in atoms)
-        for axis, atoms in enumerate(other.axes[1:], 1)
-        if atoms
-    }
-    order = sorted(steps, key=lambda axis: -steps[axis])
+    order = axes_as_stored(other)
     if len(other.shape) != 3 or atoms_in(other, order) != in_memory_order(other):
         return None
     height, width, channels = other.shape
@@ -148,12 +143,26 @@ def count_of(atoms: Sequence[Atom]) -> int:
     return math.prod(atom.size for atom in atoms)
 
 
+def axes_as_image(rank: int) -> tuple[int, ...]:
+    """The axes but the batch in the order in which an image has them, if there are 3 or 4."""
+    return _AS_IMAGE.get(rank, tuple(range(1, rank)))
+
+
 def axes_as_stored(value: Activation) -> tuple[int, ...]:
-    """The axes but the batch in the order of the layer's output, or else in that of an image."""
+    """The axes but the batch in the order of the layer's output, the slowest first.
+
+    That of an image if the output has parts of an axis apart.
+    """
     rank = len(value.axes)
-    in_order = tuple(range(1, rank))
-    last = _AS_IMAGE.get(rank, in_order)
-    return in_order if atoms_in(value, in_order) == in_memory_order(value) else last
+    natural = tuple(range(1, rank))
+    image = axes_as_image(rank)
+    stored = in_memory_order(value)
+    places = {
+        axis: max((stored.index(atom) for atom in atoms if atom.label != "N"), default=-1)
+        for axis, atoms in enumerate(value.axes)
+    }
+    orders = (natural, image, tuple(sorted(natural, key=places.__getitem__)))
+    return next((each for each in orders if atoms_in(value, each) == stored), image)
 
 
 def axes_of(label: str, sizes: Sequence[int], inner: int = 1) -> list[Axis]:
@@ -170,20 +179,29 @@ def axes_of(label: str, sizes: Sequence[int], inner: int = 1) -> list[Axis]:
     ]
 
 
-def broadcast(network: Network, value: Activation, shape: Sequence[int]) -> Activation:
+def broadcast(
+    network: Network, value: Activation, shape: Sequence[int], order: Sequence[int]
+) -> Activation:
     """The activation repeated along axes of size 1, to the shape of an ONNX array.
 
+    Args:
+        network: network to which layers are added.
+        value: the activation.
+        shape: the shape.
+        order: the axes but the batch in the order that the numbers are to have.
+
     Raises:
-        RefusedError: if the batch is not the first axis of both.
+        RefusedError: if the batch is not the first axis of both, or it has other axes.
     """
     if value.onnx_shape == tuple(shape):
         return value
-    rank = len(shape)
-    if rank != len(value.axes) or rank not in _AS_IMAGE or shape[0] != value.onnx_shape[0]:
+    if len(shape) != len(value.axes) or shape[0] != value.onnx_shape[0]:
         raise RefusedError(f"repeats an activation of shape {value.onnx_shape} to {tuple(shape)}")
-    order = _AS_IMAGE[rank]
     sizes, wanted = ([each[axis] for axis in order] for each in (value.onnx_shape, shape))
-    image = (wanted[0], wanted[1] if rank == 4 else 1, wanted[-1])
+    image, places = (math.prod(wanted[:-1]), 1, wanted[-1]), axes_of("H", wanted[:-1])
+    if tuple(order) == _AS_IMAGE[4]:
+        image = (wanted[0], wanted[1], wanted[2])
+        places = [whole("H", image[0]), whole("W", image[1])]
     symbol = arranged(network, value, atoms_in(value, order), (1, 1, math.prod(sizes)))
     if math.prod(sizes[:-1]) == 1 and sizes[-1] == wanted[-1]:
         symbol = network.add(layers.Upsample2d(image[:2]), symbol)
@@ -194,6 +212,6 @@ def broadcast(network: Network, value: Activation, shape: Sequence[int]) -> Acti
                 symbol = image_of(network, symbol, (before, 1, after))
                 symbol = network.add(layers.Upsample2d((1, count)), symbol)
         symbol = image_of(network, symbol, image)
-    done = replace(value.computed(symbol, image), repeated_to=None)
-    spatial = (done.whole("H"), done.whole("W"))[: rank - 2]
-    return replace(done, axes=(value.axes[0], done.whole("C"), *spatial))
+    notes = dict(zip(order, (*places, whole("C", image[2])), strict=True))
+    axes = (value.axes[0], *(notes[each] for each in range(1, len(shape))))
+    return replace(value.computed(symbol, image, axes), repeated_to=None)

@@ -26,11 +26,15 @@ from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_o
 from cnnx.onnx.weight_scales import READ_BY_SCALES, WeightScale, weight_scales
 
 
+@dataclass(frozen=True)
 class _Missing:
-    """Value that could not be computed, because a node before it is refused."""
+    """Value that could not be computed, because a node before it is refused.
 
+    Attributes:
+        is_constant: whether it depends on sizes alone, not on the numbers of an image.
+    """
 
-_MISSING = _Missing()
+    is_constant: bool
 
 
 @dataclass
@@ -192,7 +196,7 @@ class _Walk:
         inputs = [self._value(node, name) for name in node.inputs]
         known = not any(isinstance(value, _Missing) for value in inputs)
         try:
-            results = self._results(node, inputs) if known else self._unknown(node)
+            results = self._results(node, inputs) if known else self._unknown(node, inputs)
         except (RefusedError, ValueError) as error:
             if isinstance(error, FormatError):
                 raise _malformed(node, error) from None
@@ -201,9 +205,10 @@ class _Walk:
         except (TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
             raise _malformed(node, error) from None
         self.converted += len(results) > 0
+        missing = _Missing(_is_constant(node, inputs))
         for index, name in enumerate(node.outputs):
             if name:
-                self._values[name] = results[index] if index < len(results) else _MISSING
+                self._values[name] = results[index] if index < len(results) else missing
 
     def _value(self, node: Node, name: str) -> Operand | _Missing:
         if not name:
@@ -217,9 +222,11 @@ class _Walk:
             return replace(value, shared=True)
         return value
 
-    def _unknown(self, node: Node) -> list[Activation | Array]:
+    def _unknown(
+        self, node: Node, inputs: Sequence[Operand | _Missing]
+    ) -> list[Activation | Array]:
         """Refuse an operator without a layer, whose inputs are unknown because of another node."""
-        if node.domain or node.op_type not in OPERATORS:
+        if (node.domain or node.op_type not in OPERATORS) and not _is_constant(node, inputs):
             raise _without_layer(node)
         return []
 
@@ -247,6 +254,15 @@ class _Walk:
             replace(each, byte_scale=byte_scale) if isinstance(each, Activation) else each
             for each in results
         ]
+
+
+def _is_constant(node: Node, inputs: Sequence[Operand | _Missing]) -> bool:
+    """Whether the outputs of a node depend on sizes alone."""
+    if node.domain or node.op_type in ("Shape", "Size"):
+        return not node.domain
+    depends = (isinstance(each, _Missing) and not each.is_constant for each in inputs)
+    images = (isinstance(each, Activation) for each in inputs)
+    return node.op_type in FOLDINGS and not any(depends) and not any(images)
 
 
 def _without_layer(node: Node) -> RefusedError:

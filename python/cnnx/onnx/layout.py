@@ -9,7 +9,7 @@ from functools import partial
 from cnnx import layers
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.onnx.arrangement import arranged, atoms_in, broadcast
+from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_image, broadcast
 from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, merged, whole
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
@@ -105,7 +105,9 @@ def channels_first_image(network: Network, value: Activation) -> Activation:
 def repeated(network: Network, value: Activation) -> Activation:
     """The activation as an Expand repeats it."""
     shape = value.repeated_to
-    return value if shape is None else broadcast(network, value, shape)
+    if shape is None:
+        return value
+    return broadcast(network, value, shape, axes_as_image(len(shape)))
 
 
 def order_of(value: Activation) -> str:

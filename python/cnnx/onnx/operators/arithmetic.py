@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnx import layers
 from cnnx.onnx.affine import scaled, shifted
-from cnnx.onnx.arrangement import broadcast, stored_alike
+from cnnx.onnx.arrangement import axes_as_image, axes_as_stored, broadcast, stored_alike
 from cnnx.onnx.axes import Activation, per_channel
 from cnnx.onnx.call import Call, Operand, Operator
 from cnnx.onnx.graph import Array
@@ -150,11 +150,15 @@ def _merged(call: Call, values: list[Activation]) -> Activation:
 def _of_one_size(call: Call, values: list[Activation]) -> list[Activation]:
     """The activations as ONNX repeats them to one shape."""
     shapes = {value.onnx_shape for value in values}
+    if len(shapes) == 1:
+        return values
     sizes = [{1, *column} for column in zip(*shapes, strict=False)]
     if len({len(shape) for shape in shapes}) > 1 or any(len(each) > 2 for each in sizes):
         raise RefusedError(f"combines arrays of shapes {', '.join(map(str, sorted(shapes)))}")
-    shape = [max(each) for each in sizes]
-    return [broadcast(call.network, value, shape) for value in values]
+    shape = tuple(max(each) for each in sizes)
+    whole = [value for value in values if value.onnx_shape == shape]
+    order = axes_as_stored(whole[0]) if whole else axes_as_image(len(shape))
+    return [broadcast(call.network, value, shape, order) for value in values]
 
 
 def _alike(call: Call, values: list[Activation]) -> list[Activation]:
@@ -191,7 +195,7 @@ def _product(call: Call, first: Activation, second: Activation) -> Activation:
         return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
     if np.prod(first.onnx_shape) < np.prod(second.onnx_shape):
         first, second = second, first
-    if not _gates(first, second):
+    if not _gates(first, second) and len(first.axes) == len(second.axes) in (3, 4):
         first, second = (channels_first(call.network, each) for each in (first, second))
     if not _gates(first, second):
         return _product(call, *_of_one_size(call, [first, second]))
