@@ -29,10 +29,12 @@ py::dict settings_of(const Layer& layer) {
 
 Model make_model(const std::vector<py::tuple>& layers, const Shape& input_shape,
                  const std::vector<std::string>& classes, const std::string& resize,
-                 const std::vector<float>& mean, const std::vector<float>& std, uint64_t seed) {
+                 const std::vector<float>& mean, const std::vector<float>& std, uint64_t seed,
+                 const std::vector<std::string>& given_parameters) {
   std::vector<Layer> made;
   for (const py::tuple& layer : layers) made.push_back(layer_of(layer));
-  return Model(made, input_shape, {classes, {resize_of(resize), mean, std}, seed});
+  return Model(made, input_shape,
+               {classes, {resize_of(resize), mean, std}, seed, given_parameters});
 }
 
 const ParameterInfo& find(const std::vector<ParameterInfo>& arrays, const std::string& name) {
@@ -348,7 +350,8 @@ void bind_model(py::module_& module) {
 
   ModelClass type(module, "Model");
   type.def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
-           py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"));
+           py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"),
+           py::arg("given_parameters"));
   bind_files(type);
   bind_runs(type);
   bind_description(type);

@@ -109,6 +109,7 @@ class Model(metaclass=_Class):
         mean: Sequence[float],
         std: Sequence[float],
         seed: int,
+        given_parameters: Sequence[str],
     ) -> None: ...
     @staticmethod
     def load(path: bytes) -> Model: ...

@@ -7,6 +7,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from cnnx.model.build import built
 from model_file_parts import make_graph_model, make_model
 from numpy.testing import assert_array_equal
 
@@ -47,6 +48,25 @@ def test_all_layers_are_the_same_model(network: str) -> None:
     again = cnnx.Model(model.layers, input_shape=model.input_shape, classes=model.classes)
     assert arrays(again) == arrays(model)
     assert again._core.to_bytes() == model._core.to_bytes()
+
+
+@every_network
+def test_no_weight_is_drawn_that_is_copied(network: str, monkeypatch: Any) -> None:
+    model = trained(NETWORKS[network]())
+    given: list[set[str]] = []
+
+    def noted(*arguments: Any) -> Any:
+        given.append(set(arguments[5]))
+        return built(*arguments)
+
+    monkeypatch.setattr("cnnx.model.model.built", noted)
+    monkeypatch.setattr("cnnx.model.variants.built", noted)
+    cnnx.Model(model.layers, input_shape=model.input_shape)
+    model.with_preprocessing(cnnx.Preprocessing())
+    cnnx.Model([*model.layers[:-1], cnnx.Dense(7)], input_shape=model.input_shape)
+    every = set(model.parameters)
+    last = {f"{model.layers[-1].name}.{name}" for name in ("weight", "bias")}
+    assert given == [every, every, every - last]
 
 
 @every_network

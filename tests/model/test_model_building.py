@@ -9,6 +9,8 @@ import cnnx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from cnnx.model.build import built
+from cnnx.model.layer_reuse import every_layer
 from small_models import SHAPE, Images, build, random_images, small
 
 
@@ -184,6 +186,20 @@ def test_the_seed_draws_the_weights() -> None:
     assert bits(3) == bits(3)
     assert bits(3) != bits(4)
     assert bits(2**63 - 1) != bits(2**31 - 1)
+
+
+def test_given_parameters_are_zero_and_the_others_have_their_bits() -> None:
+    drawn = small(seed=3)
+    layers, shape = every_layer(drawn._core), drawn.input_shape
+    name = "conv2d_1.weight"
+    core = built(layers, shape, None, cnnx.Preprocessing(), 3, [name])
+    assert not core.get_parameter(name).any()
+    others = {each: array.tobytes() for each, array in drawn.parameters.items() if each != name}
+    assert others
+    assert {each: core.get_parameter(each).tobytes() for each in others} == others
+    sentence = "^model: given_parameters holds a, expected names of the model's parameters$"
+    with pytest.raises(ValueError, match=sentence):
+        built(layers, shape, None, cnnx.Preprocessing(), 3, [name, "a"])
 
 
 def test_weights_are_he_uniform_and_biases_zero() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from cnnx.model.build import built
 from onnx_models import OnnxModel, reference_output
 
 
@@ -45,6 +46,20 @@ def test_a_file_becomes_a_model(tmp_path: Path) -> None:
     own, x = images(model)
     expected = reference_output(model.proto("logits"), x)
     np.testing.assert_allclose(loaded(own), expected, atol=1e-5)
+
+
+def test_no_weight_is_drawn_that_the_file_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    def noted(*arguments: Any) -> Any:
+        given.extend(arguments[5])
+        return built(*arguments)
+
+    monkeypatch.setattr("cnnx.onnx.network.built", noted)
+    loaded = cnnx.onnx.load(classifier(2, 3, 8, 6).save(tmp_path / "net.onnx", "logits"))
+    assert sorted(given) == sorted(loaded.parameters)
 
 
 def test_a_loaded_model_trains(tmp_path: Path) -> None:

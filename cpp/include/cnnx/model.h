@@ -83,6 +83,9 @@ struct ModelOptions {
   std::vector<std::string> classes;  // empty: predictions are indices
   Preprocessing preprocessing;
   uint64_t seed = 0;  // of the initial weights: He uniform, bias 0
+  // Names of parameters that the caller sets next, such as "conv2d_1.weight". They are 0 instead of
+  // drawn, which saves the time. The others have the bits that they would have without this list.
+  std::vector<std::string> given_parameters = {};
 };
 
 // A movable handle to a model; clone() copies the model. Threads may share it: every member except

@@ -88,7 +88,7 @@ std::shared_ptr<ModelState> new_state(const std::vector<Layer>& layers, const Sh
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   auto state = std::make_shared<ModelState>(graph::Graph(layers, input_shape), options.classes,
                                             options.preprocessing);
-  state->draw_parameters(options.seed);
+  state->draw_parameters(options.seed, options.given_parameters);
   return state;
 }
 

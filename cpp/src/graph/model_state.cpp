@@ -109,10 +109,12 @@ ModelState::ModelState(Graph own, std::vector<std::string> class_names, Preproce
   }
 }
 
-void ModelState::draw_parameters(uint64_t seed) {
+void ModelState::draw_parameters(uint64_t seed, const std::vector<std::string>& given) {
+  std::set<std::string> undrawn(given.begin(), given.end());
   const std::vector<ops::ParameterSpec>& specs = graph.parameters().specs();
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const ParameterInfo& parameter = graph.parameters().infos()[i];
+    if (undrawn.erase(parameter.name) > 0) continue;
     const int64_t fan_in = specs[i].fan_in;
     float* values = parameters.data() + parameter.offset;
     const int64_t count = element_count(parameter.shape);
@@ -126,6 +128,10 @@ void ModelState::draw_parameters(uint64_t seed) {
     for (int64_t j = 0; j < count; ++j) {
       values[j] = (2.0f * random.uniform(static_cast<uint64_t>(j)) - 1.0f) * bound;
     }
+  }
+  if (!undrawn.empty()) {
+    throw std::invalid_argument("model: given_parameters holds " + *undrawn.begin() +
+                                ", expected names of the model's parameters");
   }
 }
 

@@ -24,7 +24,8 @@ class ModelState {
   // Draws no weights: all parameters are zero, and buffers have their initial values.
   ModelState(Graph graph, std::vector<std::string> classes, Preprocessing preprocessing);
 
-  void draw_parameters(uint64_t seed);
+  // The `given` parameters stay zero. Throws std::invalid_argument for a name that is none.
+  void draw_parameters(uint64_t seed, const std::vector<std::string>& given = {});
   std::shared_ptr<ModelState> clone() const;
   // The same; the caller holds `mutex`, at least shared.
   std::shared_ptr<ModelState> copy() const;

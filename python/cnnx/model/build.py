@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -50,8 +50,9 @@ def built(
     classes: Sequence[str] | None,
     preprocessing: Preprocessing,
     seed: int,
+    given: Collection[str] = (),
 ) -> _core.Model:
-    """The core's model.
+    """The core's model, whose `given` parameters are 0 for the caller to set.
 
     Raises:
         TypeError: if classes or preprocessing is of another type.
@@ -81,6 +82,7 @@ def built(
             per_channel(preprocessing.mean, "mean"),
             per_channel(preprocessing.std, "std"),
             int(seed),
+            list(given),
         )
     except MemoryError as error:
         raise MemoryError(

@@ -59,6 +59,17 @@ def preprocessing_for(layers: Sequence[Layer | ModelLayer]) -> Preprocessing:
     return Preprocessing()
 
 
+def reused_parameters(layers: Sequence[Layer | ModelLayer]) -> list[str]:
+    """Names of the parameters that `copy_arrays` sets."""
+    return [
+        name
+        for layer in layers
+        if isinstance(layer, ModelLayer)
+        for name, _, _ in layer._core.parameter_infos
+        if name.rpartition(".")[0] == layer.name
+    ]
+
+
 def copy_arrays(layers: Sequence[Layer | ModelLayer], target: _core.Model) -> None:
     """Copy the parameters and buffers of the layers of built models to those of the same names.
 

@@ -21,7 +21,12 @@ from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
 from cnnx.model.heads import one_or_all, predictions_of_heads
 from cnnx.model.layer_results import LayerResults
-from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
+from cnnx.model.layer_reuse import (
+    copy_arrays,
+    layer_tuples,
+    preprocessing_for,
+    reused_parameters,
+)
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.memory import ModelMemory
 from cnnx.model.metadata import ModelMetadata
@@ -104,7 +109,8 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         shape = input_shape_of(input_shape, "Model", "input_shape")
         if preprocessing is None:
             preprocessing = preprocessing_for(layers)
-        self._core = built(layer_tuples(layers), shape, classes, preprocessing, seed)
+        given = reused_parameters(layers)
+        self._core = built(layer_tuples(layers), shape, classes, preprocessing, seed, given)
         copy_arrays(layers, self._core)
 
     @classmethod

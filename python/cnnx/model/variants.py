@@ -290,7 +290,9 @@ def _rebuilt(
         fresh: names of the layers that keep their new parameters.
     """
     how = preprocessing_of(source) if preprocessing is None else preprocessing
-    model = built(*with_remaining_inputs(source, layers), classes, how, seed)
+    copied = {name for _, _, name, _, _, _ in layers if name not in fresh}
+    given = [name for name, *_ in source.parameter_infos if name.rpartition(".")[0] in copied]
+    model = built(*with_remaining_inputs(source, layers), classes, how, seed, given)
     model.compute_dtype = source.compute_dtype
     model.metadata = source.metadata
     if model.output_shape == source.output_shape:

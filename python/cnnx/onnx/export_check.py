@@ -96,7 +96,8 @@ def _continuous(core: _core.Model) -> _core.Model:
             other = {key: value for key, value in settings.items() if key != "int8_weight"}
             layers.append((kind, other, name, read, trainable, []))
     height, width, channels = core.input_shape
-    model = built(layers, (height, width, channels), None, preprocessing_of(core), 0)
+    given = [name for name, *_ in core.parameter_infos]
+    model = built(layers, (height, width, channels), None, preprocessing_of(core), 0, given)
     before = {layer[2]: (layer[0], layer[1], layer[3]) for layer in core.layers}
     for full_name, *_ in model.parameter_infos:
         layer, _, name = full_name.rpartition(".")

@@ -139,7 +139,13 @@ class Network:
             for layer, name in names.items()
         ]
         parts, shape = flat_inputs({name: each.shape for name, each in inputs.items()})
-        model = Model._of(built([*parts, *tuples], shape, classes, preprocessing, 0))
+        given = [
+            f"{name}.{array_name}"
+            for layer, name in names.items()
+            for array_name in self._arrays[layer]
+            if array_name not in BUFFERS
+        ]
+        model = Model._of(built([*parts, *tuples], shape, classes, preprocessing, 0, given))
         parameters, buffers = model.parameters, model.buffers
         for layer, name in names.items():
             arrays = self._arrays.pop(layer)
