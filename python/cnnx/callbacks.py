@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
-from cnnx.data.file_kind import FileKind, refuse_other_kind
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.metric_kinds import EXPECTED_METRICS, higher_is_better, is_metric
 from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training.callback_base import Callback, warn_of_changed

@@ -12,8 +12,9 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx import data
-from cnnx.data import Decoding, decoding, file_lock
+from cnnx.data import Decoding, decoding
 from cnnx.data.image import ImageReader
+from cnnx.files import file_lock
 from numpy.testing import assert_array_equal
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")

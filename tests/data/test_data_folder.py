@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from cnnx import data
 from cnnx.data.image import image_shape
-from cnnx.data.regular_file import open_descriptor
+from cnnx.files.regular_file import open_descriptor
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 

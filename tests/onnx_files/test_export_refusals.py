@@ -10,7 +10,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
-from cnnx.data.atomic_file import replace_file
+from cnnx.files.atomic_file import replace_file
 from cnnx.onnx.export_layers import EXPORTERS
 from cnnx.onnx.graph_builder import LayerExport, Signal
 from small_models import small

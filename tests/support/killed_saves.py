@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cnnx
-from cnnx.data.atomic_file import replace_file
+from cnnx.files.atomic_file import replace_file
 from cnnx.onnx.exporting import graph_of
 from cnnx.onnx.model_proto import encoded
 from cnnx.training.checkpoint import save_checkpoint

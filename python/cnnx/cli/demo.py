@@ -186,8 +186,8 @@ def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> lis
 
 def save_pages(model: Model, images: NDArray[np.uint8]) -> None:
     """Write the pages that walk an X and an O, (2, height, width, 1), through the network."""
-    from cnnx.data.atomic_file import replace_file
     from cnnx.explain import walkthrough
+    from cnnx.files.atomic_file import replace_file
 
     for name, pixels in zip(CLASSES, images, strict=True):
         page = walkthrough(model, pixels, name=f"an {name}")

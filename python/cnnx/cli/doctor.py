@@ -160,8 +160,8 @@ def _tried(
 
 
 def _write_page(examined: Examination, arguments: argparse.Namespace) -> None:
-    from cnnx.data.atomic_file import replace_file
     from cnnx.doctor.findings_page import findings_page
+    from cnnx.files.atomic_file import replace_file
 
     title = f"Findings in {arguments.model or arguments.path}"
     text = findings_page(title, examined.findings, examined.thumbnail)

@@ -185,7 +185,7 @@ def _write_page(
     arguments: argparse.Namespace, images: ImageSet, page: Callable[[str, str], str]
 ) -> None:
     """Write the page of --html, made of its title and introduction."""
-    from cnnx.data.atomic_file import replace_file
+    from cnnx.files.atomic_file import replace_file
 
     text = page(f"Evaluation of {arguments.model}", f"Images of {images.name}")
     replace_file(str(arguments.html), [text.encode("utf-8", "backslashreplace")])

@@ -104,7 +104,7 @@ def _explain(
     explainer: ImageExplainer | MaskExplainer, image: ImageArgument, files: Sequence[Path]
 ) -> bool:
     """Write the files of an image and print its line, or name the error on stderr."""
-    from cnnx.data.atomic_file import replace_file
+    from cnnx.files.atomic_file import replace_file
 
     pixels = read_or_complain(image.path, explainer.model, partial(complain, "explain"))
     if pixels is None:

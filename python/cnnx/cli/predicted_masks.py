@@ -87,9 +87,9 @@ def _mask(path: str, classifier: Classifier) -> NDArray[np.uint8]:
 
 
 def _write(mask: NDArray[np.uint8], out: Path) -> None:
-    from cnnx.data.atomic_file import replace_file
     from cnnx.drawing.colours import CLASS_COLOURS
     from cnnx.drawing.png import png
+    from cnnx.files.atomic_file import replace_file
 
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(str(out), [png(mask, CLASS_COLOURS)])

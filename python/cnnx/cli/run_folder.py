@@ -158,7 +158,7 @@ class RunFolder:
         return isinstance(images, str) and Path(images).resolve() == path.resolve()
 
     def _write(self, record: dict[str, Any]) -> None:
-        from cnnx.data.atomic_file import replace_file
+        from cnnx.files.atomic_file import replace_file
 
         text = json.dumps(record, indent=2) + "\n"
         replace_file(str(self.settings), [text.encode()])

@@ -19,7 +19,7 @@ from cnnx.arguments import one_of, path_of
 from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
 from cnnx.data.memory import check_size, checked_limit
-from cnnx.data.regular_file import open_regular
+from cnnx.files.regular_file import open_regular
 from cnnx.spelling import checked_call
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

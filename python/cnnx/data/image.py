@@ -16,8 +16,8 @@ from cnnx.arguments import path_of
 from cnnx.data.dataset import InputShape, Pixels, checked_shape
 from cnnx.data.memory import DecodingMemory, checked_limit
 from cnnx.data.pillow import pillow
-from cnnx.data.regular_file import open_descriptor
 from cnnx.data.small_image import MOST_BYTES, SmallImage, small_image
+from cnnx.files.regular_file import open_descriptor
 from cnnx.spelling import checked_call
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnx.data.dataset import InputShape
 from cnnx.data.image import is_upright, opened_image, small_image_of, upright_shape
-from cnnx.data.regular_file import open_descriptor
+from cnnx.files.regular_file import open_descriptor
 
 if TYPE_CHECKING:
     from PIL import Image

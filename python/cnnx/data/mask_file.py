@@ -22,7 +22,7 @@ from cnnx.data.image import (
 )
 from cnnx.data.mask_labels import IGNORED
 from cnnx.data.memory import DecodingMemory
-from cnnx.data.regular_file import open_descriptor
+from cnnx.files.regular_file import open_descriptor
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -20,7 +20,7 @@ from cnnx.data.arrays import ArraySet, chosen_classes
 from cnnx.data.dataset import Classes, Labels, Masks, Pixels
 from cnnx.data.mask_labels import IGNORED
 from cnnx.data.memory import check_size
-from cnnx.data.regular_file import open_regular
+from cnnx.files.regular_file import open_regular
 
 # Spellings of the training and the test set's arrays; the second pair is Keras's.
 _TRAIN = (("x", "y"), ("x_train", "y_train"))

@@ -15,11 +15,11 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from cnnx._core import FormatError
-from cnnx.data.atomic_file import rename
 from cnnx.data.dataset import InputShape, Pixels
-from cnnx.data.file_lock import hold, is_abandoned
 from cnnx.data.image_files import ImageFiles
-from cnnx.data.regular_file import open_regular
+from cnnx.files.atomic_file import rename
+from cnnx.files.file_lock import hold, is_abandoned
+from cnnx.files.regular_file import open_regular
 
 _FORMAT = 2  # 1 had no checksums
 _CHECKED_AT_ONCE = 1 << 20  # bytes that are read and checked at a time

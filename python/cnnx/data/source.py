@@ -18,8 +18,8 @@ from cnnx.data.folder import FolderSet
 from cnnx.data.idx import idx_sets
 from cnnx.data.mask_sets import mask_sets
 from cnnx.data.npz import npz_sets
-from cnnx.data.regular_file import kind_of
 from cnnx.data.set_folders import set_folders
+from cnnx.files.regular_file import kind_of
 from cnnx.spelling import checked_call
 
 _MOST_CLASSES = 1 << 24  # the most outputs of a dense layer

@@ -8,8 +8,8 @@ from typing import Literal
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import boolean, integer, one_of, path_of
-from cnnx.data.atomic_file import replace_file
-from cnnx.data.file_kind import FileKind, refuse_other_kind
+from cnnx.files.atomic_file import replace_file
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.onnx.export_check import check_graph

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
-from cnnx.data.atomic_file import replace_file
-from cnnx.data.file_kind import FileKind, refuse_other_kind
+from cnnx.files.atomic_file import replace_file
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model, check_single_model

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from cnnx.arguments import path_of, shown
-from cnnx.data.atomic_file import replace_file
 from cnnx.data.dataset import LabelledImages
-from cnnx.data.file_kind import FileKind, refuse_other_kind
 from cnnx.evaluation import Evaluation, RegressionEvaluation, SegmentationEvaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
+from cnnx.files.atomic_file import replace_file
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_single_model
 from cnnx.report.content import Content, report_page

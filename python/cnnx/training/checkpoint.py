@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.file_kind import FileKind, refuse_other_kind
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.metric_kinds import is_validation_metric
 from cnnx.model.custom_layers import refuse_custom_layers
 from cnnx.training import (

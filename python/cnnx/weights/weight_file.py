@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from cnnx._core import FormatError
-from cnnx.data.regular_file import open_regular
+from cnnx.files.regular_file import open_regular
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from cnnx.data.file_lock import hold, is_abandoned
+from cnnx.files.file_lock import hold, is_abandoned
 
 _MOST_WAITED = 10.0  # seconds, as in the library
 

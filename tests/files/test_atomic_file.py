@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cnnx.data import atomic_file
+from cnnx.files import atomic_file
 
 
 @pytest.mark.parametrize("system", ["nt", "posix"])
