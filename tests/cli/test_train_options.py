@@ -13,10 +13,11 @@ import pytest
 from cnnx.callbacks import EarlyStopping
 from cnnx.cli.chance import chance_accuracy
 from cnnx.cli.class_weights import class_weights_of
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import UserError
 from cnnx.cli.normalisation import pixel_deviation, pixel_mean
 from cnnx.training.history import History
 from cnnx.training.single_steps import SingleSteps
+from cnnx.wording import counted
 from command_line import Run
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")

@@ -16,7 +16,7 @@ CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io"
 PYTHON_COMPONENTS = (
     ("_core",),
     ("advice", "arguments", "cmake_folder", "foreign_names", "launcher", "mapping", "metric_kinds"),
-    ("batch_arguments", "files", "spelling"),
+    ("batch_arguments", "files", "spelling", "wording"),
     ("drawing", "preprocessing", "recipe", "runtime"),
     ("distributed",),
     ("layers",),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.classifier import require_single_input
-from cnnx.cli.errors import UserError, counted, require_file
+from cnnx.cli.errors import UserError, require_file
 from cnnx.cli.onnx_file import load_onnx_base
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes

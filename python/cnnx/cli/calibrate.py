@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import UserError
 from cnnx.cli.measured_set import (
     add_command,
     add_reading_options,
@@ -17,6 +17,7 @@ from cnnx.cli.measured_set import (
 from cnnx.cli.outputs import check_new_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import use_threads
+from cnnx.wording import counted
 
 _EPILOG = """\
 Fits one number, the temperature, by which the outputs are divided before softmax or sigmoid, so

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import UserError
 from cnnx.cli.option_types import BALANCED
 from cnnx.training.class_weights import balanced_weights
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

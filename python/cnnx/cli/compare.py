@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import UserError
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
@@ -18,6 +18,7 @@ from cnnx.cli.measured_set import (
 )
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import use_threads
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from cnnx.evaluation import Comparison, Evaluation

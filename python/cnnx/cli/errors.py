@@ -115,9 +115,3 @@ def warnings_as_cautions(command: str) -> Iterator[None]:
         show_others = warnings.showwarning
         warnings.showwarning = show
         yield
-
-
-def counted(count: int, noun: str) -> str:
-    """Number with its noun: `1 step`, `1,200 steps`, `2 classes`."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
@@ -24,6 +23,7 @@ from cnnx.cli.processes import communicator, in_first, is_first
 from cnnx.cli.shared_options import use_threads
 from cnnx.cli.task import SEGMENTATION
 from cnnx.cli.training_images import report_skipped
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from cnnx.cli import option_types as types
-from cnnx.cli.errors import counted, require_file
+from cnnx.cli.errors import require_file
 from cnnx.cli.onnx_file import load_onnx
 from cnnx.cli.outputs import check_new_model, save_model
 from cnnx.cli.parser import Commands
+from cnnx.wording import counted
 
 _EPILOG = """\
 The weights of a file of PyTorch may lie in a second file, which must be beside it. The package onnx

@@ -40,7 +40,7 @@ _LOG_HEADER = b"epoch,loss,"
 _EXAMPLES = {"--out": "model.cnnx", "--checkpoint": "run.ckpt", "--log": "log.csv"}
 
 
-def check_outputs(arguments: argparse.Namespace) -> None:
+def check_output_files(arguments: argparse.Namespace) -> None:
     """Refuse output files that cannot be written, must not be overwritten or are the same.
 
     With --resume, `check_resumed` checks a model at --out, when the checkpoint is loaded.
@@ -139,8 +139,8 @@ def _unfrozen(model: Model) -> bytes:
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:
     """Save the model and return its path.
 
-    `check_outputs` checks `out` before training, but it may have become unusable since. The model
-    is then saved in a new folder of its own, so that it is not lost.
+    `check_output_files` checks `out` before training, but it may have become unusable since. The
+    model is then saved in a new folder of its own, so that it is not lost.
 
     Raises:
         UserError: if `out` cannot be written; the message names the other path.

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.command_lines import init_line, resume_line
-from cnnx.cli.errors import UserError, caution, counted, require_file
+from cnnx.cli.errors import UserError, caution, require_file
 from cnnx.cli.outputs import check_resumed
 from cnnx.cli.processes import check_shards, communicator, in_first
 from cnnx.cli.recipes import FINE_TUNE
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset

@@ -58,7 +58,7 @@ def default_shape(task: str, shape: InputShape) -> InputShape:
     return height, width, shape[2]
 
 
-def check_outputs(model: Model, task: str, origin: str) -> None:
+def check_model_outputs(model: Model, task: str, origin: str) -> None:
     """Refuse a network that has no output per class, of each image or each pixel.
 
     Args:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnx.cli import train_options
 from cnnx.cli.command_lines import init_line, program, resume_line
-from cnnx.cli.errors import UnfinishedRunError, UserError, caution, counted, sentence
-from cnnx.cli.outputs import check_outputs, save_model
+from cnnx.cli.errors import UnfinishedRunError, UserError, caution, sentence
+from cnnx.cli.outputs import check_output_files, save_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import check_shards, communicator, in_first, is_first
 from cnnx.cli.profile_table import profile_table
@@ -25,6 +25,7 @@ from cnnx.cli.recipes import (
 )
 from cnnx.cli.resumed_run import resume, warn_of_finished_run
 from cnnx.cli.shared_options import use_threads
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from cnnx.callbacks import Callback
@@ -100,19 +101,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and save a model, and evaluate the test set if there is one."""
     arguments = in_first(lambda: _completed(arguments))
 
-    from cnnx.training.fit_progress import TextProgress
-
-    class Progress(TextProgress):
-        """Progress whose steps all processes count; those after the first print nowhere."""
-
-        only_in_first_process = False
+    from cnnx.cli.train_progress import CommandProgress
 
     use_threads(arguments)
     try:
         trainer, images = _begin(arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted before training began; nothing was saved") from None
-    progress = Progress()
+    progress = CommandProgress()
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
@@ -149,7 +145,7 @@ def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
     if arguments.resume is None:
         check_shards(arguments.shards, "--shards", arguments.command_line)
     if arguments.folder is None:
-        check_outputs(arguments)
+        check_output_files(arguments)
     return arguments
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import UserError, caution, counted, require_file
+from cnnx.cli.errors import UserError, caution, require_file
 from cnnx.cli.processes import communicator, is_first
+from cnnx.wording import counted
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
@@ -32,7 +33,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         return _prepare_saved(arguments)
     from cnnx.cli.architectures import build_model, initialise_from_images
     from cnnx.cli.base_model import base_for
-    from cnnx.cli.task import check_outputs, checked_task, default_network, default_shape
+    from cnnx.cli.task import check_model_outputs, checked_task, default_network, default_shape
     from cnnx.data.dataset import count_classes
 
     source = open_images(arguments)
@@ -42,7 +43,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         raise UserError(f"{train.name}: has a single class, expected at least two")
     if arguments.from_file is not None:
         model = base_for(train.classes, arguments)
-        check_outputs(model, task, f"--from {arguments.from_file}")
+        check_model_outputs(model, task, f"--from {arguments.from_file}")
         _choose_compute_dtype(model, arguments)
         images = load_described(source, model, arguments, str(arguments.from_file))
         return _normalised(model, images, arguments), images
@@ -58,7 +59,7 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             f"--size is {shape[0]} {shape[1]}, but --model {arguments.model} returned a model of "
             f"{model.input_shape[0]} x {model.input_shape[1]}, expected one of its first argument"
         )
-    check_outputs(model, task, f"--model {arguments.model}")
+    check_model_outputs(model, task, f"--model {arguments.model}")
     _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, arguments.model)
     model = _normalised(model, images, arguments)
@@ -195,7 +196,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     import cnnx
     from cnnx.cli.base_model import freeze
     from cnnx.cli.classifier import require_single_input
-    from cnnx.cli.task import check_outputs, checked_task, own_task
+    from cnnx.cli.task import check_model_outputs, checked_task, own_task
     from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
@@ -207,9 +208,9 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             "--freeze leaves no layer to train, expected patterns that leave the last one; --from "
             f"{arguments.init} begins with a new last layer"
         )
-    check_outputs(model, own_task(model), f"--init {arguments.init}")
+    check_model_outputs(model, own_task(model), f"--init {arguments.init}")
     source = open_images(arguments, _classes_of(model))
-    check_outputs(model, checked_task(source, arguments), f"--init {arguments.init}")
+    check_model_outputs(model, checked_task(source, arguments), f"--init {arguments.init}")
     _choose_compute_dtype(model, arguments)
     images = load_described(source, model, arguments, str(arguments.init))
     missing = [name for name, count in images.class_counts.items() if count == 0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cnnx.data.dataset import Dataset, are_masks
-from cnnx.data.dataset_sizes import counted, sizes
+from cnnx.data.dataset_sizes import sizes
 from cnnx.data.image_grid import ImageGrid, ImageRow
 from cnnx.drawing.colours import mask_overlay
+from cnnx.wording import counted
 
 _PER_CLASS = 8
 _MOST_CLASSES = 20

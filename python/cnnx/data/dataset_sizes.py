@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnx.wording import counted
+
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset
 
@@ -15,15 +17,10 @@ def sizes(dataset: Dataset) -> str:
     count, *shape = np.shape(dataset.x)
     classes = dataset.classes if isinstance(dataset.classes, int) else len(dataset.classes)
     size = "\N{MULTIPLICATION SIGN}".join(map(str, shape))
-    parts = [f"{counted(count, 'image')} of {size}, {counted(classes, 'class', 'classes')}"]
+    parts = [f"{counted(count, 'image')} of {size}, {counted(classes, 'class')}"]
     for name, other in (("validation", dataset.validation), ("test", dataset.test)):
         if other is not None:
             parts.append(f"{name} set of {counted(len(other.x), 'image')}")
     if dataset.skipped:
         parts.append(f"{counted(len(dataset.skipped), 'unreadable file')} skipped")
     return "; ".join(parts)
-
-
-def counted(count: int, one: str, several: str = "") -> str:
-    """A number with its noun."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"

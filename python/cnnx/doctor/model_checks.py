@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.arguments import FloatArray, one_of, real_array
 from cnnx.batch_arguments import any_float_range, class_labels, images
 from cnnx.data.dataset import ImageLike
-from cnnx.data.dataset_sizes import counted
 from cnnx.data.image_like import array_of
 from cnnx.doctor.bfloat16_checks import check_bfloat16
 from cnnx.doctor.finding import Finding, by_severity
@@ -24,6 +23,7 @@ from cnnx.model.model import Model
 from cnnx.model.model_argument import check_single_model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
+from cnnx.wording import counted
 
 _IMAGES = 64
 # Kinds whose outputs are exactly 0 over half of their inputs or more.

@@ -10,7 +10,6 @@ import numpy as np
 
 from cnnx.batch_arguments import IGNORED
 from cnnx.data.dataset import Dataset
-from cnnx.data.dataset_sizes import counted
 from cnnx.doctor import Finding, check_data, check_model
 from cnnx.doctor.file_checks import check_readable
 from cnnx.doctor.finding import by_severity
@@ -29,6 +28,7 @@ from cnnx.evaluation.segmentation_page import segmentation_sections, worst_masks
 from cnnx.model.model import Model
 from cnnx.report.attention import attention
 from cnnx.training.labelled_images import LabelledSet
+from cnnx.wording import counted
 
 AnyEvaluation: TypeAlias = SegmentationEvaluation | RegressionEvaluation
 

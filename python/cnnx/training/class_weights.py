@@ -45,7 +45,7 @@ def balanced_weights(counts: NDArray[np.int64]) -> list[float]:
     return [float(each) for each in counts.sum() / (len(counts) * counts)]
 
 
-def class_weights_of(given: object, caller: str) -> tuple[float, ...] | dict[str, float]:
+def checked_class_weights(given: object, caller: str) -> tuple[float, ...] | dict[str, float]:
     """Weights in the order of the classes, or by name until the classes are known."""
     is_one = isinstance(given, str) or getattr(given, "ndim", 1) == 0
     if is_one or not isinstance(given, Iterable):

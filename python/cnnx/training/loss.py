@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from cnnx.arguments import above_zero, is_integer, shown
 from cnnx.recipe import Recipe
 from cnnx.spelling import instance_for
-from cnnx.training.class_weights import class_weights_of
+from cnnx.training.class_weights import checked_class_weights
 
 
 class Loss(Recipe):
@@ -97,7 +97,7 @@ class ClassLoss(Loss):
         """Check the settings of classes; errors begin with the name of the loss."""
         name = type(self).__name__
         if self.class_weights is not None:
-            weights = class_weights_of(self.class_weights, name)
+            weights = checked_class_weights(self.class_weights, name)
             object.__setattr__(self, "class_weights", weights)
         if self.ignore_index is None:
             return
