@@ -89,3 +89,46 @@ def test_a_callback_that_cannot_restore_its_state_is_named(tmp_path: Path) -> No
         trainer_of().fit(x, y, epochs=2, checkpoint=path, callbacks=[Forgetful()], progress=press)
     with pytest.raises(ValueError, match=r"^fit: Forgetful cannot restore its state: 'seen'$"):
         cnnx.Trainer.resume(path).fit(x, y, callbacks=[Forgetful()])
+
+
+class Refusing(Callback):
+    """Refuses each fit."""
+
+    def on_fit_begin(self, trainer: cnnx.Trainer) -> None:
+        raise ValueError("refused")
+
+
+def test_a_fit_that_a_callback_refuses_keeps_the_unfinished_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    ends = []
+    for is_refused in (False, True):
+        model = cnnx.models.small((SIZE, SIZE, 1), 2)
+        trainer = cnnx.Trainer(model, schedule=cnnx.CosineDecay())
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(x, y, epochs=2, batch_size=8, checkpoint=path, progress=press)
+        if is_refused:
+            with (
+                pytest.warns(cnnx.Warning, match="leaves that of"),
+                pytest.raises(ValueError, match=r"^refused$"),
+            ):
+                trainer.fit(x, y, epochs=5, callbacks=[Refusing()])
+        assert len(trainer.fit(x, y)) == 2
+        resumed = cnnx.Trainer.resume(path)
+        assert resumed.history.loss == trainer.history.loss
+        ends.append([array.tobytes() for array in resumed.model.parameters.values()])
+        path.unlink()
+    assert ends[0] == ends[1]
+
+
+def test_a_fit_that_a_callback_accepts_begins_its_schedule() -> None:
+    def rates_after(unfinished: int) -> list[float]:
+        model = cnnx.models.small((SIZE, SIZE, 1), 2)
+        trainer = cnnx.Trainer(model, schedule=cnnx.CosineDecay())
+        if unfinished > 0:
+            with pytest.raises(KeyboardInterrupt):
+                trainer.fit(x, y, epochs=unfinished, batch_size=8, progress=press)
+        rates: list[float] = []
+        trainer.fit(x, y, epochs=2, progress=lambda each: rates.append(each.learning_rate))
+        return rates
+
+    assert rates_after(7) == rates_after(0)

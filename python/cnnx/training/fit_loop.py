@@ -68,9 +68,10 @@ class FitLoop:
         """
         started: list[Callback] = []
         try:
-            for callback in self.callbacks:
-                callback.on_fit_begin(self.trainer)
-                started.append(callback)
+            with self._run_of_trainer():
+                for callback in self.callbacks:
+                    callback.on_fit_begin(self.trainer)
+                    started.append(callback)
             if not self.run.is_over:
                 self._restore_callbacks()
                 self._train()
@@ -78,6 +79,30 @@ class FitLoop:
             with ExitStack() as ends:  # all of them, also after one that fails
                 for callback in reversed(started):
                     ends.callback(callback.on_fit_end, self.trainer)
+
+    @contextmanager
+    def _run_of_trainer(self) -> Iterator[None]:
+        """Make the run that of the trainer, unless a callback refuses it in the block."""
+        trainer, run = self.trainer, self.run
+        earlier = trainer._run, trainer._checkpoint, trainer._held_out
+        last = earlier[0]
+        begins_schedule = not (run.has_begun or run.is_over)
+        # The core has one schedule: that of an unfinished run stays until no callback refuses.
+        is_late = last is not None and last is not run and last.has_begun and not last.is_over
+        if begins_schedule and not is_late:
+            self._begin_schedule()
+        trainer._run, trainer._checkpoint = run, self.checkpoint
+        trainer._held_out = self.data.held_out
+        try:
+            yield
+        except BaseException:
+            trainer._run, trainer._checkpoint, trainer._held_out = earlier
+            raise
+        if begins_schedule and is_late:
+            self._begin_schedule()
+
+    def _begin_schedule(self) -> None:
+        self.core.begin_schedule(self.run.settings["epochs"], max(1, self.data.steps))
 
     def _restore_callbacks(self) -> None:
         saved = self.run.callbacks

@@ -319,9 +319,6 @@ class Trainer(SingleSteps):
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None, further)
         self._check_run(run, data, path)
-        if not (run.has_begun or run.is_over):
-            self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
-        self._run, self._checkpoint, self._held_out = run, path, data.held_out
 
         def save() -> None:
             if path is not None:
