@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.advice import warn
@@ -15,12 +16,26 @@ from cnnx.batch_arguments import refuse_not_finite, warn_of_black_images
 from cnnx.data.dataset import Labels
 from cnnx.data.image_like import holds_images
 from cnnx.data.split import split
+from cnnx.distributed.communicator import Communicator
 from cnnx.mapping import check_mapping
+from cnnx.model.model import Model
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
-from cnnx.training.labelled_images import LabelledSet, refuse_iterator
+from cnnx.training.labelled_images import (
+    LabelledSet,
+    refuse_iterator,
+    training_images,
+    validation_images,
+)
 from cnnx.training.measurement import Measurement
 from cnnx.training.metric_sums import Batch
-from cnnx.training.run_state import BATCH_SIZE, IN_BATCHES, Position, fingerprint
+from cnnx.training.run_state import (
+    BATCH_SIZE,
+    IN_BATCHES,
+    Position,
+    Run,
+    check_batch_size,
+    fingerprint,
+)
 from cnnx.training.targets import Arrays, Check, check_some_label, check_some_weight
 
 
@@ -111,6 +126,31 @@ def fit_data(
     found = {"": arrays, "validation ": separate}
     fingerprints = [fingerprint(arrays), known]
     return FitData(begin_epoch, steps, validate, fingerprints, found, images_of_epoch, measured)
+
+
+def images_of_fit(
+    x: Any,
+    y: ArrayLike | None,
+    sample_weight: Any,
+    validation: Any,
+    run: Run,
+    model: Model,
+    shards: int,
+    communicator: Communicator | None,
+) -> tuple[LabelledSet, LabelledSet | None]:
+    """Images of a fit, and its validation set if that is not a fraction of them.
+
+    Raises:
+        ValueError: also if batches of arrays leave shards without images.
+    """
+    held_out = validation_images(validation, model, communicator)
+    validates = held_out is None and run.settings["validation"] is None
+    images, own = training_images(
+        x, y, sample_weight, model, validates=validates, communicator=communicator
+    )
+    if images.y is not None:  # batches of an iterable may have any size
+        check_batch_size(run.settings["batch_size"], shards)
+    return images, held_out or own
 
 
 def _batches(

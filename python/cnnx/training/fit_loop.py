@@ -98,6 +98,7 @@ class FitLoop:
         except BaseException:
             trainer._run, trainer._checkpoint, trainer._held_out = earlier
             raise
+        trainer._resumed = None
         if begins_schedule and is_late:
             self._begin_schedule()
 

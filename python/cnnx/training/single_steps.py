@@ -57,6 +57,7 @@ class SingleSteps(NamedAttributes):
         check_model(model, "Trainer")
         self.model = model
         self._recipe = recipe.for_model(model)
+        self._resets = 0  # of the optimizer
         self._recompute = boolean(recompute, "Trainer", "recompute")
         self._processes = Processes(communicator, self._recipe)
         self._core = self._recipe.core(model, recompute=self._recompute)
@@ -86,6 +87,7 @@ class SingleSteps(NamedAttributes):
             >>> trainer.reset_optimizer()
         """
         self._core.reset_optimizer()
+        self._resets += 1
 
     @checked_call
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:

@@ -18,29 +18,25 @@ from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import check_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe, is_frozen
-from cnnx.training.fit_inputs import FitData, fit_data
+from cnnx.training.fit_inputs import FitData, fit_data, images_of_fit
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
 from cnnx.training.head_losses import HeadLosses
 from cnnx.training.history import History, Progress
-from cnnx.training.labelled_images import (
-    LabelledSet,
-    fraction_of,
-    training_images,
-    validation_images,
-)
+from cnnx.training.labelled_images import fraction_of
 from cnnx.training.loss import Loss
 from cnnx.training.losses import CrossEntropy
 from cnnx.training.measurement import validation_metrics
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.processes import load_in_processes
+from cnnx.training.resumed_settings import ResumedSettings
 from cnnx.training.run_length import (
     abandoned_sentence,
     change_length,
     finished_sentence,
 )
-from cnnx.training.run_state import Run, check_batch_size, continued, run_settings
+from cnnx.training.run_state import Run, continued, run_settings
 from cnnx.training.schedules import Schedule, watched_measure
 from cnnx.training.single_steps import SingleSteps
 from cnnx.training.weight_average import WeightAverage
@@ -143,7 +139,8 @@ class Trainer(SingleSteps):
         self.history = History()
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
-        self._checkpoint: str | None = None  # file of the run, used when fit resumes it
+        self._checkpoint: str | None = None  # of the run, used when fit resumes it
+        self._resumed: ResumedSettings | None = None  # until fit begins
         self._held_out: Sequence[int] = ()  # rows of the last fit's images that validated it
         self._replaces_files = False  # as `cnnx train --overwrite` asks for
 
@@ -171,7 +168,8 @@ class Trainer(SingleSteps):
         """Load a trainer from a checkpoint that `fit` wrote.
 
         Its `fit`, called with the same data and without `epochs`, resumes the run: with the same
-        settings, the same bits, and checkpoints to the same file.
+        settings, the same bits, and checkpoints to the same file. Before that, another learning
+        rate, frozen layers, `compute_dtype` or a reset optimizer draw a `cnnx.Warning`.
 
         Args:
             path: checkpoint.
@@ -212,6 +210,7 @@ class Trainer(SingleSteps):
             change_length(checkpoint.run, epochs, trainer._recipe.schedule, path)
             if checkpoint.run.has_begun:
                 trainer._core.extend_schedule(epochs)
+        trainer._resumed = ResumedSettings.of(trainer)
         trainer.history, trainer._run = checkpoint.history, checkpoint.run
         trainer._checkpoint = path
         return trainer
@@ -289,8 +288,10 @@ class Trainer(SingleSteps):
                 or is a file of another kind or of an unfinished run.
         """
         unfinished = self._run if epochs is None else None
-        path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
-        check_callbacks(callbacks, path if unfinished is None else path or self._checkpoint)
+        path = None if unfinished is None else self._checkpoint
+        if checkpoint is not None:
+            path = path_of(checkpoint, "fit", "checkpoint")
+        check_callbacks(callbacks, path)
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         callbacks = with_progress(callbacks, verbose, progress)
         callbacks, progress = self._processes.called(callbacks, progress)
@@ -302,13 +303,13 @@ class Trainer(SingleSteps):
             "validation": fraction_of(validation),
             "checkpoint_every": checkpoint_every,
         }
-        if unfinished is None:
-            run = self._new_run(given)
-        else:
-            run, path = self._continued_run(unfinished, given), path or self._checkpoint
+        run = self._new_run(given) if unfinished is None else self._continued_run(unfinished, given)
         is_new = run is not self._run
         check_checkpoint(path, checkpoint_every, self.model._core, self._recipe.loss)
-        images, held_out = self._images_of(x, y, sample_weight, validation, run)
+        communicator, shards = self._processes.communicator, self._recipe.shards
+        images, held_out = images_of_fit(
+            x, y, sample_weight, validation, run, self.model, shards, communicator
+        )
         core, names, ignored = self._core, self.model.classes, self._recipe.loss.ignore_index
         data = fit_data(
             core, self._batch, self._measurement, images, held_out, run.settings, names, ignored
@@ -354,24 +355,6 @@ class Trainer(SingleSteps):
         else:
             run.data = data.fingerprints
 
-    def _images_of(
-        self, x: Any, y: ArrayLike | None, sample_weight: Any, validation: Any, run: Run
-    ) -> tuple[LabelledSet, LabelledSet | None]:
-        """Images of a fit, and its validation set if that is not a fraction of them.
-
-        Raises:
-            ValueError: also if batches of arrays leave shards without images.
-        """
-        processes = self._processes.communicator
-        held_out = validation_images(validation, self.model, processes)
-        validates = held_out is None and run.settings["validation"] is None
-        images, own = training_images(
-            x, y, sample_weight, self.model, validates=validates, communicator=processes
-        )
-        if images.y is not None:  # batches of an iterable may have any size
-            check_batch_size(run.settings["batch_size"], self._recipe.shards)
-        return images, held_out or own
-
     def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
@@ -384,6 +367,8 @@ class Trainer(SingleSteps):
     def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
         if run.is_over:
             warn(finished_sentence(run, self._recipe.schedule, self._checkpoint))
+        elif self._resumed is not None:
+            self._resumed.warn_of_changed(self, run)
         return continued(run, settings)
 
     def stop(self) -> None:
