@@ -202,13 +202,19 @@ def _arrays(trainer: Trainer) -> Mapping[str, Any]:
     return {**trainer.model.parameters, **trainer.model.buffers}
 
 
+def _absolute(path: str) -> str:
+    """The path of the same file after a change of the working folder."""
+    return str(Path(path).absolute())
+
+
 class BestModel(_Best):
     """Saving of the model after every epoch with a new best metric.
 
     A resumed run keeps the metric that it was started with.
 
     Args:
-        path: model file, replaced as a whole each time.
+        path: model file, replaced as a whole each time. A relative path starts at the working
+            folder in which `fit` begins.
         watch: "validation_loss", "validation_accuracy", "loss", "accuracy" or another metric of
             `History`, such as "validation_mean_iou".
 
@@ -227,6 +233,7 @@ class BestModel(_Best):
     def __init__(self, path: str | os.PathLike[str], watch: str = "validation_loss") -> None:
         super().__init__(watch, 0.0)
         self.path = self.file = path_of(path, "BestModel")
+        self._absolute_path = self.path
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Reset the best value.
@@ -240,13 +247,15 @@ class BestModel(_Best):
         refuse_custom_layers(
             trainer.model._core, "BestModel:", "EarlyStopping, which restores the best weights"
         )
+        self._absolute_path = _absolute(self.path)
         trainer._processes.in_first(lambda: self._check_path(trainer))
 
     def _check_path(self, trainer: Trainer) -> None:
-        path = Path(self.path)
+        path = Path(self._absolute_path)
         if not path.parent.is_dir():
             raise FileNotFoundError(
-                f"BestModel: path is {self.path!r}, but there is no folder {str(path.parent)!r}"
+                f"BestModel: path is {self.path!r}, but there is no folder "
+                f"{str(Path(self.path).parent)!r}"
             )
         if path.is_dir():
             raise IsADirectoryError(f"BestModel: path is the folder {self.path!r}, expected a file")
@@ -256,7 +265,7 @@ class BestModel(_Best):
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the model if the metric improved."""
         if self._improved(progress):
-            trainer._processes.in_first(lambda: trainer.model.save(self.path))
+            trainer._processes.in_first(lambda: trainer.model.save(self._absolute_path))
 
 
 class CSVLog(Callback):
@@ -267,7 +276,7 @@ class CSVLog(Callback):
     the file from the history, so that every epoch appears once.
 
     Args:
-        path: CSV file to write.
+        path: CSV file to write. A relative path starts at the working folder in which `fit` begins.
 
     Example:
         >>> import cnnx
@@ -278,6 +287,7 @@ class CSVLog(Callback):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = self.file = path_of(path, "CSVLog")
+        self._absolute_path = self.path
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Write the header and the epochs of the history so far.
@@ -285,6 +295,7 @@ class CSVLog(Callback):
         Raises:
             OSError: if the file cannot be written, or is an existing one that is no log.
         """
+        self._absolute_path = _absolute(self.path)
         if not trainer._replaces_files:
             refuse_other_kind(self.path, FileKind.LOG, "CSVLog: path")
         self._write("w", ["epoch", *vars(trainer.history)])
@@ -300,7 +311,7 @@ class CSVLog(Callback):
 
     def _write(self, mode: str, row: list[Any]) -> None:
         try:
-            with Path(self.path).open(mode, newline="", encoding="utf-8") as file:
+            with Path(self._absolute_path).open(mode, newline="", encoding="utf-8") as file:
                 csv.writer(file).writerow(row)
         except OSError as error:  # of a write, which does not name the file
             error.filename = self.path
@@ -314,7 +325,8 @@ class TensorBoardLog(Callback):
     The step is the number of the epoch. A resumed run purges the epochs that it repeats.
 
     Args:
-        folder: log folder; use one per run, so that TensorBoard shows them as separate runs.
+        folder: log folder; use one per run, so that TensorBoard shows them as separate runs. A
+            relative path starts at the working folder in which `fit` begins.
 
     Raises:
         ImportError: if tensorboardX is not installed; `pip install 'cnnx[tensorboard]'` installs

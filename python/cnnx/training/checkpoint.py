@@ -48,6 +48,42 @@ _RECIPES: dict[str, type] = {
 }
 
 
+class CheckpointPath(NamedTuple):
+    """Path of a checkpoint.
+
+    Attributes:
+        given: as it was given.
+        absolute: the same file in whatever folder the process works later.
+    """
+
+    given: str
+    absolute: str
+
+    @property
+    def name(self) -> str:
+        """Path for messages: as it was given, unless that is another file in the folder of now."""
+        try:
+            is_same = str(Path(self.given).absolute()) == self.absolute
+        except OSError:  # the working folder has been removed
+            is_same = False
+        return self.given if is_same else self.absolute
+
+    @contextmanager
+    def in_errors(self) -> Iterator[None]:
+        """Let errors of the system in the block have the name for messages."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename is not None and os.fsdecode(error.filename) == self.absolute:
+                error.filename = self.name
+            raise
+
+    @classmethod
+    def of(cls, path: str) -> CheckpointPath:
+        """A path that was given now."""
+        return cls(path, str(Path(path).absolute()))
+
+
 class LoadedCheckpoint(NamedTuple):
     """Checked content of a checkpoint."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnx import _core
 from cnnx.training.callback_base import Callback, state_of
+from cnnx.training.checkpoint import CheckpointPath
 from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import InterruptedSteps, interrupts_between_steps, interrupts_wait
@@ -43,7 +44,7 @@ class FitLoop:
         callbacks: called after every step and epoch; their states are part of the run.
         trainer: trainer to pass to the callbacks.
         save: writes a checkpoint, if the run has one.
-        checkpoint: path of the checkpoint, or None.
+        checkpoint: the checkpoint, or None.
         processes: processes of the trainer.
     """
 
@@ -56,7 +57,7 @@ class FitLoop:
     callbacks: Sequence[Callback]
     trainer: Any
     save: Callable[[], None]
-    checkpoint: str | None
+    checkpoint: CheckpointPath | None
     processes: Processes
 
     def train(self) -> None:
@@ -131,7 +132,8 @@ class FitLoop:
                     self._train_epoch(steps)
         except KeyboardInterrupt as interrupt:
             self._end()
-            interrupt.args = interrupt.args or (interrupted_sentence(self.run, self.checkpoint),)
+            path = self.checkpoint and self.checkpoint.name
+            interrupt.args = interrupt.args or (interrupted_sentence(self.run, path),)
             raise
         else:
             self._end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -16,7 +17,12 @@ from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
-from cnnx.training.checkpoint import check_checkpoint, refusing_metadata, save_checkpoint
+from cnnx.training.checkpoint import (
+    CheckpointPath,
+    check_checkpoint,
+    refusing_metadata,
+    save_checkpoint,
+)
 from cnnx.training.config import TrainingRecipe, is_frozen
 from cnnx.training.fit_inputs import FitData, fit_data, images_of_fit
 from cnnx.training.fit_loop import FitLoop
@@ -139,7 +145,7 @@ class Trainer(SingleSteps):
         self.history = History()
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
-        self._checkpoint: str | None = None  # of the run, used when fit resumes it
+        self._checkpoint: CheckpointPath | None = None  # of the run, used when fit resumes it
         self._resumed: ResumedSettings | None = None  # until fit begins
         self._held_out: Sequence[int] = ()  # rows of the last fit's images that validated it
         self._replaces_files = False  # as `cnnx train --overwrite` asks for
@@ -212,7 +218,7 @@ class Trainer(SingleSteps):
                 trainer._core.extend_schedule(epochs)
         trainer._resumed = ResumedSettings.of(trainer)
         trainer.history, trainer._run = checkpoint.history, checkpoint.run
-        trainer._checkpoint = path
+        trainer._checkpoint = CheckpointPath.of(path)
         return trainer
 
     @checked_call
@@ -273,7 +279,8 @@ class Trainer(SingleSteps):
             callbacks: callbacks such as `callbacks.EarlyStopping`, called in this order. Callbacks
                 with a state are part of the run; pass them again when resuming.
             checkpoint: file for `resume`, written at the beginning, after every epoch and at the
-                end, and replaced as a whole. After `resume`, None is the resumed file.
+                end, and replaced as a whole. After `resume`, None is the resumed file. A relative
+                path starts at the working folder in which `fit` or `resume` was called.
             checkpoint_every: number of steps between checkpoints; None is one after every epoch.
 
         Returns:
@@ -290,8 +297,8 @@ class Trainer(SingleSteps):
         unfinished = self._run if epochs is None else None
         path = None if unfinished is None else self._checkpoint
         if checkpoint is not None:
-            path = path_of(checkpoint, "fit", "checkpoint")
-        check_callbacks(callbacks, path)
+            path = CheckpointPath.of(path_of(checkpoint, "fit", "checkpoint"))
+        check_callbacks(callbacks, path and path.absolute)
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         callbacks = with_progress(callbacks, verbose, progress)
         callbacks, progress = self._processes.called(callbacks, progress)
@@ -305,7 +312,7 @@ class Trainer(SingleSteps):
         }
         run = self._new_run(given) if unfinished is None else self._continued_run(unfinished, given)
         is_new = run is not self._run
-        check_checkpoint(path, checkpoint_every, self.model._core, self._recipe.loss)
+        check_checkpoint(path and path.name, checkpoint_every, self.model._core, self._recipe.loss)
         communicator, shards = self._processes.communicator, self._recipe.shards
         images, held_out = images_of_fit(
             x, y, sample_weight, validation, run, self.model, shards, communicator
@@ -324,8 +331,10 @@ class Trainer(SingleSteps):
         def save() -> None:
             if path is not None:
                 self._core.check_finite()  # a checkpoint must be able to resume
-                file, content = os.fsencode(path), (self._core, self._recipe, self.history, run)
-                self._processes.save(self.model, path, lambda: save_checkpoint(file, *content))
+                content = (self._core, self._recipe, self.history, run)
+                write = functools.partial(save_checkpoint, os.fsencode(path.absolute), *content)
+                with path.in_errors():
+                    self._processes.save(self.model, path.name, write)
 
         if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
@@ -346,10 +355,11 @@ class Trainer(SingleSteps):
         ).train()
         return self.history
 
-    def _check_run(self, run: Run, data: FitData, path: str | None) -> None:
+    def _check_run(self, run: Run, data: FitData, path: CheckpointPath | None) -> None:
         self._processes.check_same_fit(run, self.model, self._core, data, saves=path is not None)
         if path is not None and not self._replaces_files:
-            self._processes.refuse_foreign(path, self._checkpoint)
+            own = self._checkpoint and self._checkpoint.absolute
+            self._processes.refuse_foreign(path.name, own)
         if run is self._run:
             run.check_data(data.fingerprints)
         else:
@@ -359,14 +369,15 @@ class Trainer(SingleSteps):
         last = self._run
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
-            warn(abandoned_sentence(last, run, self._checkpoint))
+            warn(abandoned_sentence(last, run, self._checkpoint.name))
         if is_frozen(self.model):
             warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
 
     def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
         if run.is_over:
-            warn(finished_sentence(run, self._recipe.schedule, self._checkpoint))
+            path = self._checkpoint and self._checkpoint.name
+            warn(finished_sentence(run, self._recipe.schedule, path))
         elif self._resumed is not None:
             self._resumed.warn_of_changed(self, run)
         return continued(run, settings)
