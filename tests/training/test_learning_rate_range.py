@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,20 @@ def test_it_ends_when_the_loss_explodes() -> None:
     assert 1e-3 < found.suggestion < 1
 
 
+def test_a_suggestion_below_the_first_rate_draws_a_warning() -> None:
+    settings: dict[str, Any] = {"lowest": 0.1, "highest": 0.9, "steps": 13, "smoothing": 0}
+    sentence = (
+        r"^lr_find: the suggestion 0\.0\d+ is below lowest, 0\.1, so its loss was not measured, "
+        r"expected a lower one: lr_find\(\.\.\., lowest=0\.00\d\)$"
+    )
+    with pytest.warns(cnnx.Warning, match=sentence):
+        found = cnnx.lr_find(line(), ONES, np.ones(4), **settings)
+    assert found.suggestion < 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cnnx.lr_find(line(), ONES, np.ones(4), **{**settings, "lowest": found.suggestion / 2})
+
+
 def test_nothing_else_changes() -> None:
     trainer = make_trainer(schedule=cnnx.CosineDecay(), averaging=cnnx.WeightAverage())
     untouched = make_trainer(schedule=cnnx.CosineDecay(), averaging=cnnx.WeightAverage())
@@ -100,7 +115,8 @@ def test_other_forms_of_data_give_the_same_rates(tmp_path: Path) -> None:
 def test_batches_are_taken_again_and_again() -> None:
     settings: dict[str, Any] = {"lowest": 1e-4, "highest": 1.0, "steps": 10, "smoothing": 0}
     batches = [(ONES, np.ones(4)), (ONES, np.zeros(4)), (ONES, np.full(4, 0.5))]
-    found = cnnx.lr_find(line(), batches, **settings)
+    with pytest.warns(cnnx.Warning, match="below lowest"):
+        found = cnnx.lr_find(line(), batches, **settings)
     weight = 0.0
     for step, rate in enumerate(found.rates):
         target = (1, 0, 0.5)[step % 3]

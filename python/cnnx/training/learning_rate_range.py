@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnx.advice import warn
 from cnnx.arguments import at_least, below_one, not_negative, shown
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.data.image_like import array_of
@@ -138,7 +139,13 @@ def lr_find(
             f"lr_find: the loss did not fall between the rates {lowest:g} and "
             f"{rates[-1] if rates else lowest:g}, expected a lower lowest or a higher highest"
         )
-    return LearningRateRange(tuple(rates), tuple(losses), BELOW_BEST * rates[best])
+    suggestion = BELOW_BEST * rates[best]
+    if suggestion < lowest:
+        warn(
+            f"lr_find: the suggestion {suggestion:.2g} is below lowest, {lowest:g}, so its loss "
+            f"was not measured, expected a lower one: lr_find(..., lowest={suggestion / 10:.1g})"
+        )
+    return LearningRateRange(tuple(rates), tuple(losses), suggestion)
 
 
 def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Batch]:
