@@ -93,6 +93,32 @@ def test_npz(tmp_path: Path, images: tuple[Any, Any]) -> None:
     assert loaded.test.classes == loaded.classes
 
 
+@pytest.mark.parametrize("test", [[0, 255], [255]])
+def test_255_means_in_the_masks_of_a_test_set_what_it_means_in_training(
+    test: list[int], tmp_path: Path, images: tuple[Any, Any]
+) -> None:
+    x, file = images[0][:2], tmp_path / "masks.npz"
+    masks = [np.resize(np.array(each, np.uint8), (2, 32, 32)) for each in ([0, 1, 255], test)]
+    np.savez(file, x_train=x, y_train=masks[0], x_test=x, y_test=masks[1])
+    loaded = data.load(file)
+    assert loaded.test is not None
+    assert loaded.test.classes == loaded.classes == 2
+    assert_array_equal(loaded.y, masks[0])
+    assert_array_equal(loaded.test.y, masks[1])
+
+
+def test_masks_of_0_and_255_in_both_sets_are_of_two_classes(
+    tmp_path: Path, images: tuple[Any, Any]
+) -> None:
+    x, file = images[0][:2], tmp_path / "masks.npz"
+    mask = np.resize(np.array([0, 255], np.uint8), (2, 32, 32))
+    np.savez(file, x_train=x, y_train=mask, x_test=x, y_test=mask)
+    loaded = data.load(file)
+    assert loaded.test is not None
+    assert loaded.classes == loaded.test.classes == ("background", "foreground")
+    assert_array_equal(loaded.test.y, mask // 255)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [

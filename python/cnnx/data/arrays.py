@@ -47,7 +47,12 @@ class ArraySet:
     """
 
     def __init__(
-        self, name: str, x: Pixels, y: Labels | Masks, classes: Classes | None = None
+        self,
+        name: str,
+        x: Pixels,
+        y: Labels | Masks,
+        classes: Classes | None = None,
+        train: ArraySet | None = None,
     ) -> None:
         """Check that images and labels match.
 
@@ -57,15 +62,20 @@ class ArraySet:
             y: labels from 0, or masks, in which 255 is no class. In masks of 0 and 255 alone, it is
                 class 1.
             classes: class names, or the number of classes; None infers it from the largest label.
+            train: training set beside this one, whose classes and meaning of 255 it has, or None.
 
         Raises:
             FormatError: if there is not one label per image or pixel, or a label is out of range.
         """
         if len(x) != len(y):
             raise FormatError(f"{name}: holds {len(x)} images, but {len(y)} labels")
+        if train is not None:
+            classes = train.classes
         if are_masks(y):
-            y, classes = _checked_masks(name, x, y, classes)
+            ignores = train is not None and train._has_ignored
+            y, classes = _checked_masks(name, x, y, classes, ignores)
         labels = y[y != IGNORED] if are_masks(y) else y
+        self._has_ignored: bool = len(labels) < y.size
         least, largest = (int(each(initial=0)) for each in (labels.min, labels.max))
         self._name = name
         self._classes = largest + 1 if classes is None else classes
@@ -117,14 +127,14 @@ class ArraySet:
 
 
 def _checked_masks(
-    name: str, x: Pixels, y: Masks, classes: Classes | None
+    name: str, x: Pixels, y: Masks, classes: Classes | None, ignores: bool
 ) -> tuple[Masks, Classes | None]:
-    """Masks and their classes, with labels in place of black and white."""
+    """Masks and their classes, with labels in place of black and white unless 255 is ignored."""
     if x.shape[1:3] != y.shape[1:]:
         raise FormatError(
             f"{name}: holds images of {x.shape[1]} x {x.shape[2]} pixels, but masks of "
             f"{y.shape[1]} x {y.shape[2]}"
         )
-    if is_black_and_white(np.unique(y).tolist(), classes):
+    if not ignores and is_black_and_white(np.unique(y).tolist(), classes):
         return (y > 0).astype(np.uint8), BINARY if classes is None else classes
     return y, classes

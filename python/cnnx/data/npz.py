@@ -69,10 +69,8 @@ def npz_sets(
     sets: list[ArraySet] = []
     for (x_name, y_name), x, y in arrays:
         images, labels = _images(x, path, x_name), _labels(y, path, y_name)
-        # The test set may lack the last classes.
-        sets.append(
-            ArraySet(f"{path}:{x_name}", images, labels, sets[0].classes if sets else known)
-        )
+        train = sets[0] if sets else None  # the test set may lack the last classes
+        sets.append(ArraySet(f"{path}:{x_name}", images, labels, known, train))
     return sets
 
 
