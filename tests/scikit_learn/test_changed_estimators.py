@@ -1,8 +1,9 @@
-"""Parameters that change between calls of `partial_fit`, and fits that fail."""
+"""Parameters that change between calls of `partial_fit` or `fit`, and fits that fail."""
 
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import cnnx
@@ -59,6 +60,30 @@ def test_partial_fit_refuses_changed_parameters_of_its_trainer(
     same = {"optimizer": cnnx.AdamW(0.003, weight_decay=0.05), "batch_size": 8}
     estimator.set_params(**{name: getattr(classifier(), name)}).set_params(**same)
     assert bits(estimator.partial_fit(x, y), x) != before
+
+
+@pytest.mark.parametrize("is_partial", [True, False])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"network": "lenet5"}, "network is 'lenet5'"),
+        ({"image_shape": (1, SIDE * SIDE, 1)}, f"image_shape is .1, {SIDE * SIDE}, 1."),
+        ({"standardize": False}, "standardize is False"),
+    ],
+)
+def test_a_fitted_network_refuses_parameters_of_another(
+    change: dict[str, Any], expected: str, is_partial: bool, x: np.ndarray, y: np.ndarray
+) -> None:
+    fitted = classifier(warm_start=True).fit(x, y)
+    fitted.set_params(**fitted.get_params())
+    fitted.partial_fit(x, y)
+    fitted = pickle.loads(pickle.dumps(fitted)).set_params(**change)
+    before = bits(fitted, x)
+    function = "partial_fit" if is_partial else "fit with warm_start"
+    sentence = rf"^{function}: {expected}, but the network was built with .*, expected no change; "
+    with pytest.raises(ValueError, match=sentence):
+        (fitted.partial_fit if is_partial else fitted.fit)(x, y)
+    assert bits(fitted, x) == before
 
 
 def test_partial_fit_without_a_learning_rate_has_that_of_the_optimizer(

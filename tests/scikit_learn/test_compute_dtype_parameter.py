@@ -62,6 +62,17 @@ def test_later_calls_may_change_it() -> None:
     assert fitted.model_.compute_dtype == "float32"
 
 
+@pytest.mark.parametrize("own", ["float32", "bfloat16"])
+def test_none_brings_that_of_the_network_back(own: str) -> None:
+    model = network((8, 8, 1), 3)
+    model.compute_dtype = own
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[own]
+    fitted = CNNClassifier(model, epochs=1, warm_start=True, compute_dtype=other).fit(X, Y)
+    fitted = pickle.loads(pickle.dumps(fitted))
+    assert fitted.model_.compute_dtype == other
+    assert fitted.set_params(compute_dtype=None).fit(X, Y).model_.compute_dtype == own
+
+
 @pytest.mark.parametrize("word", ["float16", 16, ""])
 def test_other_words_are_refused(word: Any) -> None:
     sentence = r"CNNClassifier: compute_dtype is .*, expected 'float32' or 'bfloat16'"

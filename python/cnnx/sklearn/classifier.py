@@ -69,7 +69,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
         early_stopping: whether to stop when the loss of the held-out images has not improved for
             `patience` epochs, and to restore the weights of the best epoch.
         patience: number of epochs for early_stopping.
-        warm_start: whether `fit` continues with the network of the last `fit`.
+        warm_start: whether `fit` continues with the network of the last `fit`. It then refuses
+            another network, image_shape or standardize.
         random_state: seed of the weights and of the order of the images: an integer, a
             ``numpy.random.RandomState``, or None for another seed in every fit.
         n_threads: number of threads. None is that of cnnx, within the limits that threadpoolctl
@@ -187,8 +188,9 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
         Raises:
             TypeError: as `fit`.
             ValueError: as `fit`, if classes is missing in the first call or differs later, if
-                optimizer, weight_decay or label_smoothing was changed between calls, or with
-                early_stopping or class_weight="balanced", which need all images.
+                network, image_shape, standardize, optimizer, weight_decay or label_smoothing was
+                changed between calls, or with early_stopping or class_weight="balanced", which
+                need all images.
         """
         self._refuse_early_stopping()
         if isinstance(self.class_weight, str):

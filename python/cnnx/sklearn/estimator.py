@@ -230,16 +230,18 @@ class CNNEstimator(BaseEstimator):
         if weights is not None:
             used = weights > 0  # an image of weight 0 would enter the statistics of batch norms
             x, targets, settings["sample_weight"] = x[used], targets[used], weights[used]
+        if not is_new:
+            self._check_network("partial_fit" if partial else "fit with warm_start")
         trainer = getattr(self, "_trainer", None) if partial and not is_new else None
         if trainer is None:
             model = self._new_model(x, targets, seed) if is_new else self._resumed()
             trainer = self._new_trainer(model, seed, None if partial else self.schedule)
         else:
             self._adjust(trainer)
-        if self.compute_dtype is not None:
-            set_compute_dtype(trainer.model._core, self.compute_dtype, self._name)
         if is_new:
             self.history_ = History()
+            self._network_dtype = trainer.model.compute_dtype
+        self._set_compute_dtype(trainer.model)
         finished = len(trainer.history)
         with self._computing():
             trainer.fit(
@@ -258,7 +260,38 @@ class CNNEstimator(BaseEstimator):
         self.model_ = self._published(trainer.model)
         self._trainer = trainer if partial else None
         self._trained_with = self._trainer_settings()
+        self._built_with = self._network_settings()
         return self
+
+    def _set_compute_dtype(self, model: Model) -> None:
+        """Compute in the given type, or in that which the network had when it was built."""
+        own = getattr(self, "_network_dtype", model.compute_dtype)  # not in older pickles
+        if self.compute_dtype is not None or model.compute_dtype != own:
+            given = own if self.compute_dtype is None else self.compute_dtype
+            set_compute_dtype(model._core, given, self._name)
+
+    def _network_settings(self) -> dict[str, Any]:
+        """Parameters that a network is built with, by name."""
+        return {
+            "network": self.network,
+            "image_shape": np.asarray(self.image_shape).tolist(),
+            "standardize": self.standardize,
+        }
+
+    def _check_network(self, function: str) -> None:
+        """Refuse to train a network further that other parameters would build.
+
+        Raises:
+            ValueError: if one was changed.
+        """
+        now = self._network_settings()
+        for name, before in getattr(self, "_built_with", now).items():
+            if now[name] != before:
+                raise ValueError(
+                    f"{function}: {name} is {shown(now[name])}, but the network was built with "
+                    f"{shown(before)}, expected no change; sklearn.base.clone(estimator) trains "
+                    "from the beginning"
+                )
 
     def _trainer_settings(self) -> dict[str, Any]:
         """Parameters that a trainer is made with, by name."""

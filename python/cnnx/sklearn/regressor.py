@@ -161,8 +161,8 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
 
         Raises:
             TypeError: as `fit`.
-            ValueError: as `fit`, if optimizer, weight_decay or loss was changed between calls, or
-                with early_stopping, which needs several epochs.
+            ValueError: as `fit`, if network, image_shape, standardize, optimizer, weight_decay or
+                loss was changed between calls, or with early_stopping, which needs several epochs.
         """
         self._refuse_early_stopping()
         return self._fit(X, y, sample_weight, partial=True)
