@@ -32,6 +32,29 @@ def test_version(run: Run) -> None:
     assert (outcome.status, outcome.out) == (0, f"cnnx {cnnx.__version__}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "x", "--epochs", "3", "--epochs=5"], "--epochs is given twice, 3 and 5"),
+        (["train", "x", "--epo", "3", "--epochs", "3"], "--epochs is given twice, 3 and 3"),
+        (["train", "x", "--overwrite", "--overwrite"], "--overwrite is given twice"),
+    ],
+)
+def test_an_option_that_is_given_twice_is_refused(
+    words: list[str], sentence: str, run: Run
+) -> None:
+    run(*words).refused(f"^cnnx train: {sentence}, expected once$", status=2)
+
+
+def test_an_option_of_several_values_may_be_given_twice() -> None:
+    words = ["train", "x", "--freeze", "conv*", "--freeze", "dense*"]
+    for _ in range(2):  # the parser remembers no line
+        assert cli.build_parser().parse_words(words).freeze == ["conv*", "dense*"]
+    parser = cli.build_parser()
+    for _ in range(2):
+        assert parser.parse_words(["train", "x", "--epochs", "3"]).epochs == 3
+
+
 def test_the_help_lists_every_environment_variable(run: Run) -> None:
     read = set()
     for folder, suffix, pattern in (

@@ -23,6 +23,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     commands: Mapping[str, Parser] = {}
+    _values: Mapping[str, str] = {}  # of the options of the line that is being parsed
 
     def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse a command line.
@@ -39,6 +40,7 @@ class Parser(argparse.ArgumentParser):
         self._refuse_unknown_options(words[:place])
         if command is not None:
             command._refuse_unknown_options(words[place + 1 :], self.commands)
+        arguments: argparse.Namespace
         arguments, surplus = self.parse_known_args(words)
         if surplus:
             (command or self)._refuse(
@@ -46,6 +48,21 @@ class Parser(argparse.ArgumentParser):
                 f"{(command or self)._line(optional=True)}; put quotes around a path with spaces"
             )
         return arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the words of one line; see the base class."""
+        self._values = {}
+        return super().parse_known_args(args, namespace)
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Convert the values of an argument, whose option is given once."""
+        if action.option_strings and not isinstance(action, argparse._AppendAction):
+            option, value = action.option_strings[-1], " ".join(arg_strings)
+            if option in self._values:
+                both = f", {self._values[option]} and {value}" if value else ""
+                raise argparse.ArgumentError(action, f"is given twice{both}, expected once")
+            self._values = {**self._values, option: value}
+        return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
         """Print an error of argparse as one sentence, and exit."""
