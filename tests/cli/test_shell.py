@@ -33,6 +33,26 @@ def test_version(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("CNNX_THREADS", "CNNX_NUM_THREADS"),
+        ("cnnx_isa", "CNNX_ISA"),
+        ("CNNX_TEST_TIER", None),
+        ("CNNX_DATA", None),
+    ],
+)
+def test_a_misspelt_environment_variable_draws_one_warning(
+    name: str, expected: str | None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    outcome = run("info")
+    assert outcome.status == 0
+    sentence = f"warning: the environment variable {name} is unknown, expected {expected}"
+    lines = [] if expected is None else [f"cnnx info: {sentence}"]
+    assert outcome.err.splitlines() == lines
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["train", "x", "--epochs", "3", "--epochs=5"], "--epochs is given twice, 3 and 5"),

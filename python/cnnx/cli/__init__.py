@@ -37,6 +37,7 @@ from cnnx.cli.processes import (
     only_first_prints,
 )
 from cnnx.cli.signals import Interruptions
+from cnnx.cli.variables import warn_of_misspelt_variables
 from cnnx.cmake_folder import cmake_folder
 
 SUCCESS, MISTAKE = 0, 1
@@ -93,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_command(command, arguments.command_line)
         communicator()  # so that an error of one process ends all
         with interruptions, warnings_as_cautions(command), only_first_prints():
+            warn_of_misspelt_variables(command)
             status: int = arguments.run(arguments)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
