@@ -139,6 +139,17 @@ def test_wrong_checkpoints_are_refused(training: Training, tmp_path: Path) -> No
     status = c.trainer_continue_epoch(trainer, *arguments)
     c.refused(status, INVALID_ARGUMENT, "number is 2, expected the noted epoch's, 3$")
     other = training.trainer(again, "sgd momentum=0.9", None, None)
-    c.refused(c.trainer_restore(other, checkpoint), FORMAT_ERROR, "slot")
+    sentence = "has optimizer=adam, but the trainer's settings expect optimizer=sgd$"
+    c.refused(c.trainer_restore(other, checkpoint), FORMAT_ERROR, sentence)
+    other = training.trainer(again, "adam beta1=0.8", None, None)
+    sentence = "has optimizer.beta1=0.9, but the trainer's settings expect optimizer.beta1=0.8$"
+    c.refused(c.trainer_restore(other, checkpoint), FORMAT_ERROR, sentence)
+    assert training.advance(epoch, most=1) == 1
+    c.ok(c.trainer_save_checkpoint(trainer, epoch, tmp_path / "run.ckpt", None))
+    begun = training.keep("checkpoint", c.made(c.checkpoint_load, tmp_path / "run.ckpt"))
+    arguments = (samples(), "batch_size=3", begun, ctypes.byref(handle))
+    status = c.trainer_continue_epoch(trainer, *arguments)
+    sentence = "batch_size is 3, expected 64, with which the resumed epoch was begun$"
+    c.refused(status, INVALID_ARGUMENT, sentence)
     status = c.trainer_averaged_model(trainer, ctypes.byref(handle))
     c.refused(status, INVALID_ARGUMENT, "averages no weights")

@@ -481,7 +481,8 @@ CNNX_API cnnx_status cnnx_trainer_begin_epoch_weighted(cnnx_trainer* trainer,
                                                        const float* weights, const char* options,
                                                        cnnx_epoch** epoch);
 // Continues the epoch whose position a checkpoint holds, under its number. The bits are the same
-// when samples and options are the same.
+// when the samples are. After the first step, another number of samples and other options that
+// decide the bits are refused; prefetch may differ.
 CNNX_API cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                                  const char* options,
                                                  const cnnx_checkpoint* checkpoint,
@@ -504,7 +505,8 @@ CNNX_API cnnx_status cnnx_epoch_weights(const cnnx_epoch* epoch, double* of_loss
                                         double* of_accuracy);
 
 // Checkpoints; see cnnx/checkpoint.h. Training resumes with the same bits when the model comes from
-// the checkpoint and its trainer is created with the same settings and then restored.
+// the checkpoint and its trainer is created with the same settings and then restored. Other
+// settings are refused, except the learning rate, which is the checkpoint's, and recompute.
 
 // `epoch` is the current epoch, whose position is saved for cnnx_trainer_continue_epoch, or NULL.
 // `metadata` is any text of the caller's to save, or NULL.

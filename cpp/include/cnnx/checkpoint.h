@@ -1,8 +1,8 @@
 // Checkpoints: a training run in one file, from which another process resumes with the same bits.
 //
 // The file is a model file, which Model::load reads too. It also holds the optimizer's slots, the
-// averaged weights, the position in the schedule, the random state, and metadata of the calling
-// program: its data, its settings and its position in an epoch.
+// averaged weights, the position in the schedule, the random state, the settings of the trainer,
+// and metadata of the calling program: its data, its settings and its position in an epoch.
 #pragma once
 
 #include <memory>

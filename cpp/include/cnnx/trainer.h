@@ -88,6 +88,9 @@ struct EpochPosition {
   double correct = 0;
   // The sum of the row weights; empty if rows have none.
   std::optional<double> row_weight = {};
+  // Of a place in a checkpoint: the settings that its epoch was begun with. begin_epoch refuses
+  // others after the first step; empty: it compares none.
+  std::vector<double> settings = {};
 };
 
 struct EpochOptions {
@@ -120,8 +123,10 @@ struct TrainerState;
 struct EpochState;
 }  // namespace training
 
-// Sets number and position to those of the epoch in `metadata`. Throws FormatError if the metadata
-// hold no epoch.
+// Sets number and position to those of the epoch in `metadata`. In the middle of the epoch
+// begin_epoch then refuses another number of rows, batch_size, shuffle, first_image or
+// augmentation. The caller must pass the same images, targets and rows. Later epochs may have other
+// options. Throws FormatError if the metadata hold no epoch.
 CNNX_API void resume(EpochOptions& options, const CheckpointMetadata& metadata);
 
 // One pass over a data set, a step at a time. The images, the targets and the trainer must outlive
@@ -260,11 +265,15 @@ class CNNX_API Trainer {
 
   // Replaces the file as Model::save does.
   void save_checkpoint(const std::string& path, const CheckpointMetadata& metadata = {}) const;
-  // Resumes the state of the checkpoint's trainer. This trainer must have been created with the
-  // checkpoint's model, whose weights stay unchanged, and with the same settings, which the file
-  // does not hold. Throws, without any change, FormatError when the checkpoint's trainer had
-  // another number of optimizer slots or of shards, or averaged weights and this one does not, or
-  // the other way round, and std::invalid_argument when this trainer trains another model.
+  // Resumes the state of the checkpoint's trainer, with its learning rate. This trainer must have
+  // been created with the checkpoint's model, whose weights stay unchanged, and with the same
+  // settings: all of the optimizer except its learning rate, the loss except a custom function, and
+  // the seed, rules, clip_norm, shards, averaging and schedule. Threads, processes and recompute
+  // change no bit and may differ. Afterwards set_learning_rate, extend_schedule and begin_schedule
+  // change the course of training as they always do. Throws, without any change, FormatError when a
+  // setting differs, which names it and both values, and std::invalid_argument when this trainer
+  // trains another model. Checkpoints of earlier versions hold only the numbers of optimizer slots
+  // and shards and whether weights are averaged; other settings are not compared.
   void restore(const Checkpoint& checkpoint);
 
   // Bytes of memory that steps of so many rows take at their peak: the model, its gradients, the

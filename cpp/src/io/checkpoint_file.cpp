@@ -3,7 +3,8 @@
 //   cnnx.trainer  {"optimizer_step": 7, "gradients_computed": 7, "slots": 2, "averages": false,
 //                  "schedule": {"step": 7, "steps_per_epoch": 5, "epochs": 3, "measured": 0,
 //                               "waited": 0}}
-//   cnnx.notes    the text of the checkpoint's metadata
+//   cnnx.trainer.settings  {"seed": "7", "optimizer": "adam", "optimizer.beta1": "0.9", ...}
+//   cnnx.notes             the text of the checkpoint's metadata
 //
 // and additional tensors: cnnx.trainer.slot_<1, 2...>.<parameter>, cnnx.trainer.average.<parameter
 // or buffer>, cnnx.trainer.notes.<name> for the metadata's arrays, and cnnx.trainer.<name> for the
@@ -36,6 +37,7 @@ std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
 
 constexpr const char* kMetadataKey = "cnnx.notes";
+constexpr const char* kSettingsKey = "cnnx.trainer.settings";
 constexpr int64_t kMostShards = 65536;  // as TrainerOptions
 constexpr int64_t kMostSlots = 2;       // of any optimizer
 
@@ -74,6 +76,18 @@ Json json_of(const Position& position, std::size_t slots, bool averages) {
   if (position.shards > 1) json.set("shards", position.shards);
   json.set("schedule", std::move(schedule));
   return json;
+}
+
+Json json_of(const std::vector<training::SettingText>& settings) {
+  Json json = Json::object();
+  for (const training::SettingText& each : settings) json.set(each.name, each.text);
+  return json;
+}
+
+// A setting in an error, printable whatever the file holds.
+std::string assignment(const std::string& name, const std::string& text) {
+  const std::string quoted = in_quotes(text);
+  return name + "=" + (quoted == '"' + text + '"' ? text : quoted);
 }
 
 Tensor tensor_of(const MetadataArray& array) {
@@ -124,6 +138,7 @@ CheckpointReader::CheckpointReader(SafetensorsFile file) : name_(file.name()) {
   model_ = read_model(file);
   metadata_.text = file.metadata().at(kMetadataKey);
   read_position(file);
+  read_settings(file);
   check_arrays(file);
   const graph::Graph& graph = model_->graph;
   for (std::size_t slot = 0; slot < slots_.size(); ++slot)
@@ -135,19 +150,21 @@ CheckpointReader::CheckpointReader(SafetensorsFile file) : name_(file.name()) {
   read_metadata(file);
 }
 
+void CheckpointReader::refuse(const std::string& has, const std::string& expected) const {
+  throw FormatError(name_ + ": has " + has + ", but the trainer's settings expect " + expected);
+}
+
 void CheckpointReader::restore(training::TrainerState& trainer) const {
-  const auto refuse = [&](const std::string& has, const std::string& expected) {
-    throw FormatError(name_ + ": has " + has + ", but the trainer's settings expect " + expected);
-  };
-  if (slots_.size() != trainer.slots.size()) {
-    refuse(std::to_string(slots_.size()) + " slots of the optimizer",
-           std::to_string(trainer.slots.size()));
-  }
   if (position_.shards != trainer.shards)
     refuse("shards=" + std::to_string(position_.shards),
            "shards=" + std::to_string(trainer.shards));
   if (averages_ != trainer.average.has_value())
     refuse(averages_ ? "averaged weights" : "no averaged weights", averages_ ? "none" : "some");
+  check_settings(trainer.setting_texts);
+  if (slots_.size() != trainer.slots.size()) {
+    refuse(std::to_string(slots_.size()) + " slots of the optimizer",
+           std::to_string(trainer.slots.size()));
+  }
   for (std::size_t slot = 0; slot < slots_.size(); ++slot)
     copy(slots_[slot], trainer.slots[slot].data());
   if (averages_) {
@@ -161,6 +178,32 @@ void CheckpointReader::restore(training::TrainerState& trainer) const {
   trainer.schedule_state = position_.schedule;
   trainer.last_learning_rate = position_.last_learning_rate;
   trainer.gradients_computed = position_.gradients_computed;
+}
+
+// Each version knows the settings of earlier ones. A setting that an older file lacks is not
+// compared, and one that only the file has is of a later version.
+void CheckpointReader::check_settings(const std::vector<training::SettingText>& own) const {
+  if (own.empty()) return;
+  std::map<std::string, std::string> unknown = settings_;
+  for (const auto& [name, text] : own) {
+    const auto found = settings_.find(name);
+    if (found == settings_.end()) continue;
+    if (found->second != text) refuse(assignment(name, found->second), assignment(name, text));
+    unknown.erase(name);
+  }
+  if (unknown.empty()) return;
+  const auto& [name, text] = *unknown.begin();
+  refuse(assignment(in_quotes(name), text), "no such setting");
+}
+
+void CheckpointReader::read_settings(const SafetensorsFile& file) {
+  const auto found = file.metadata().find(kSettingsKey);
+  if (found == file.metadata().end()) return;
+  const std::string name = name_ + ": " + kSettingsKey;
+  const Json json = Json::parse(found->second, name);
+  JsonView(json, name).for_each_member([&](const std::string& setting, const JsonView& value) {
+    settings_[setting] = value.string();
+  });
 }
 
 void CheckpointReader::read_position(const SafetensorsFile& file) {
@@ -283,6 +326,8 @@ void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata&
   for (const MetadataArray& array : metadata.arrays) tensors.push_back(io::tensor_of(array));
   content.metadata[io::kCheckpointPrefix] =
       io::json_of(position, trainer.slots.size(), trainer.average.has_value()).dump();
+  if (!trainer.setting_texts.empty())
+    content.metadata[io::kSettingsKey] = io::json_of(trainer.setting_texts).dump();
   content.metadata[io::kMetadataKey] = metadata.text;
   io::add_checksums(content);
   io::write_safetensors(io::path_of(path, "cannot write"), tensors, content.metadata);

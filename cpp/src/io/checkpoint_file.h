@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,7 +37,11 @@ class CheckpointReader {
   void restore(training::TrainerState& trainer) const;
 
  private:
+  // Throws FormatError.
+  [[noreturn]] void refuse(const std::string& has, const std::string& expected) const;
   void read_position(const SafetensorsFile& file);
+  void read_settings(const SafetensorsFile& file);
+  void check_settings(const std::vector<training::SettingText>& own) const;
   void check_arrays(const SafetensorsFile& file) const;
   void read_metadata(const SafetensorsFile& file);
 
@@ -44,6 +49,7 @@ class CheckpointReader {
   std::shared_ptr<graph::ModelState> model_;
   CheckpointMetadata metadata_;
   Position position_;
+  std::map<std::string, std::string> settings_;  // of the trainer; empty in older files
   bool averages_ = false;
   std::vector<runtime::AlignedBuffer> slots_;
   runtime::AlignedBuffer average_parameters_, average_buffers_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
@@ -14,6 +15,7 @@
 #include "runtime/sizes.h"
 #include "runtime/thread_scope.h"
 #include "training/batch_source.h"
+#include "training/epoch_place.h"
 #include "training/prefetch.h"
 
 namespace cnnx {
@@ -51,7 +53,10 @@ struct EpochState {
   LossSum total;
   Batch batch;
   std::unique_ptr<Prefetch> prefetch;  // instead of `batch`
+  std::vector<double> settings;        // for its place in a checkpoint
 };
+
+const std::vector<double>& settings_of_epoch(const EpochState& epoch) { return epoch.settings; }
 
 }  // namespace training
 
@@ -139,8 +144,10 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
       options.position.step,
       {options.position.loss, options.position.weight, options.position.correct, 0},
       {},
-      {}});
+      {},
+      training::epoch_settings(all, batch_size, options)});
   state->source.augment(options.augmentation, options.number, options.first_image);
+  training::check_place(all, batch_size, options, caller);
   const int64_t steps = state->shards.steps();
   if (options.position.step < 0 || options.position.step > steps) {
     throw std::invalid_argument(std::string(caller) + ": the epoch goes on after step " +

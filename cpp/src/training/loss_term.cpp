@@ -17,12 +17,6 @@ namespace {
 
 bool has_terms(Kind kind) { return kind == Kind::sum || kind == Kind::heads; }
 
-std::string name_of_kind(Kind kind) {
-  if (kind == Kind::custom) return "custom";
-  if (has_terms(kind)) return kind == Kind::sum ? "sum" : "heads";
-  return name_of(Loss::kKinds, kind);
-}
-
 // Calls refuse(name) for a setting that is not the default, but of other kinds.
 template <class Refuse>
 void check_settings_of_other_kinds(const Loss& loss, const Refuse& refuse) {
@@ -42,6 +36,12 @@ void check_settings_of_other_kinds(const Loss& loss, const Refuse& refuse) {
 }
 
 }  // namespace
+
+std::string name_of_kind(Kind kind) {
+  if (kind == Kind::custom) return "custom";
+  if (has_terms(kind)) return kind == Kind::sum ? "sum" : "heads";
+  return name_of(Loss::kKinds, kind);
+}
 
 void check_members(const Loss& loss, bool is_term) {
   const bool is_custom = loss.kind == Kind::custom;

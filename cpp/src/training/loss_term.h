@@ -17,6 +17,9 @@ namespace cnnx::training {
 // binary cross-entropy, each by the weight of its row.
 using LossSum = ops::LossResult;
 
+// The name of a kind, also of those that no text has.
+std::string name_of_kind(Loss::Kind kind);
+
 // Throws std::invalid_argument for a kind that is none, and for a member that differs from its
 // default but is none of the kind's settings. Terms of a loss have a weight.
 void check_members(const Loss& loss, bool is_term);

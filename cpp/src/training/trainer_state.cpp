@@ -52,6 +52,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       trained(trained_arrays(model->graph)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
       clipping(options.clip_norm),
+      setting_texts(training::setting_texts(settings, how, options)),
       schedule(options.schedule) {
   if (model->graph.parameters().floats() == 0) {
     throw std::invalid_argument("trainer: the model has no parameters to train");

@@ -19,6 +19,7 @@
 #include "training/optimizer.h"
 #include "training/parameter_segments.h"
 #include "training/profiler.h"
+#include "training/setting_texts.h"
 #include "training/shards.h"
 #include "training/weight_average.h"
 
@@ -118,6 +119,7 @@ struct TrainerState {
   std::vector<bool> trained;  // of each parameter array, when `segments` were made
   std::vector<ParameterSegment> segments;
   GradientClipping clipping;
+  const std::vector<SettingText> setting_texts;  // for checkpoints
   std::optional<WeightAverage> average;
   Schedule schedule;
   ScheduleState schedule_state;
