@@ -1,15 +1,18 @@
-// A model and the C interface in the destructor of a static object, which runs after the variables
-// of the thread are destroyed: they write to no freed memory. And long sentences of C's errors.
+// A model, an op and the C interface in the destructor of a static object, which runs after the
+// variables of the thread are destroyed: they write to no freed memory. And long sentences of C's
+// errors.
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "check.h"
 #include "cnnx/c_api.h"
+#include "cnnx/conv2d.h"
 #include "cnnx/layers.h"
 #include "cnnx/model.h"
 #include "runtime/utf8.h"
@@ -19,6 +22,7 @@ namespace {
 // Memory before each allocation, which keeps the alignment.
 struct alignas(std::max_align_t) Header {
   std::size_t size;
+  void* block;  // of malloc
 };
 
 constexpr int kFreed = 0xDD;
@@ -31,7 +35,7 @@ void give_back(void* memory) {
   if (!memory) return;
   Header* const header = static_cast<Header*>(memory) - 1;
   if (!keeps_freed || freed_count == kMostFreed) {
-    std::free(header);
+    std::free(header->block);
     return;
   }
   std::memset(memory, kFreed, header->size);
@@ -49,14 +53,25 @@ std::size_t changed_after_free() {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
-  auto* const header = static_cast<Header*>(std::malloc(sizeof(Header) + size));
-  if (!header) throw std::bad_alloc();
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  const std::size_t before = sizeof(Header) + static_cast<std::size_t>(alignment);
+  void* const block = std::malloc(before + size);
+  if (!block) throw std::bad_alloc();
+  void* memory = static_cast<Header*>(block) + 1;
+  std::size_t bytes = before - sizeof(Header) + size;
+  std::align(static_cast<std::size_t>(alignment), size, memory, bytes);
+  Header* const header = static_cast<Header*>(memory) - 1;
   header->size = size;
-  return header + 1;
+  header->block = block;
+  return memory;
+}
+void* operator new(std::size_t size) {
+  return operator new(size, std::align_val_t{alignof(std::max_align_t)});
 }
 void operator delete(void* memory) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { give_back(memory); }
 
 namespace {
 
@@ -71,16 +86,26 @@ std::string error_of(const char* path) {
   return cnnx_error_message();
 }
 
+// Of an op outside a model, which reuses the scratch memory of its thread.
+float convolved() {
+  const cnnx::Conv2dGeometry geometry = cnnx::conv2d_geometry({1, 8, 8, 8}, {3, 3, 8, 8});
+  const std::vector<float> x(8 * 8 * 8, 0.5f), weight(3 * 3 * 8 * 8, 0.25f);
+  std::vector<float> output(6 * 6 * 8);
+  cnnx::conv2d(geometry, x.data(), weight.data(), nullptr, output.data());
+  return output[0];
+}
+
 struct AtExit {
   cnnx::Model* model = nullptr;
-  float expected = 0;
+  float expected = 0, expected_of_op = 0;
   std::string error;
 
   // Ends the program itself on an error: its status is that of main() otherwise.
   ~AtExit() {
     if (!model) return;
     const std::vector<float> pixels(16, 0.5f);
-    const bool good = model->run({pixels.data(), 1})[0] == expected && error_of(kMissing) == error;
+    const bool good = model->run({pixels.data(), 1})[0] == expected &&
+                      convolved() == expected_of_op && error_of(kMissing) == error;
     const std::size_t changed = changed_after_free();
     if (good && changed == 0) return;
     std::fprintf(stderr, "static_destructors_test: %zu bytes of freed memory changed\n", changed);
@@ -92,6 +117,7 @@ void prepare_the_end() {
   static cnnx::Model& model = *new cnnx::Model({Flatten(), Dense(3)}, {4, 4, 1});
   const std::vector<float> pixels(16, 0.5f);
   at_exit.expected = model.run({pixels.data(), 1})[0];
+  at_exit.expected_of_op = convolved();
   at_exit.error = error_of(kMissing);
   CHECK(at_exit.error.find(kMissing) != std::string::npos);
   at_exit.model = &model;
