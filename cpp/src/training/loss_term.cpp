@@ -2,9 +2,13 @@
 #include "training/loss_term.h"
 
 #include <algorithm>
-#include <set>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <stdexcept>
-#include <type_traits>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "runtime/check_settings.h"
 #include "runtime/sizes.h"
@@ -17,21 +21,26 @@ namespace {
 
 bool has_terms(Kind kind) { return kind == Kind::sum || kind == Kind::heads; }
 
+using SettingValue = std::variant<float, double, std::vector<float>, std::optional<int64_t>>;
+
+// The values that a loss has for the settings of a kind, its own or another one.
+std::map<std::string, SettingValue> settings_of_kind(Loss loss, Kind kind) {
+  std::map<std::string, SettingValue> settings;
+  loss.kind = kind;
+  Loss::for_each_setting(loss, [&](const char* name, const auto& value, const auto&...) {
+    settings.emplace(name, value);
+  });
+  return settings;
+}
+
 // Calls refuse(name) for a setting that is not the default, but of other kinds.
 template <class Refuse>
 void check_settings_of_other_kinds(const Loss& loss, const Refuse& refuse) {
-  std::set<std::string> own;
-  Loss::for_each_setting(loss, [&](const char* name, const auto&...) { own.insert(name); });
-  for (const NamedValue<Kind>& each : Loss::kKinds) {
-    Loss given = loss, defaults;
-    given.kind = defaults.kind = each.value;
-    Loss::for_each_setting(given, [&](const std::string& name, const auto& value, const auto&...) {
-      if (own.count(name)) return;
-      Loss::for_each_setting(defaults, [&](const char* other, const auto& usual, const auto&...) {
-        if constexpr (std::is_same_v<decltype(value), decltype(usual)>)
-          if (name == other && !(value == usual)) refuse(name);
-      });
-    });
+  const auto own = settings_of_kind(loss, loss.kind);
+  for (const NamedValue<Kind>& other : Loss::kKinds) {
+    const auto usual = settings_of_kind(Loss(), other.value);
+    for (const auto& [name, value] : settings_of_kind(loss, other.value))
+      if (own.count(name) == 0 && !(value == usual.at(name))) refuse(name);
   }
 }
 
