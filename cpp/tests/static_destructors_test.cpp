@@ -129,15 +129,17 @@ void long_sentences_end_with_a_whole_character() {
   CHECK_EQUAL(
       cnnx_model_create("flatten\ndense out_features=2", 4, 4, 1, nullptr, 0, nullptr, &model),
       CNNX_OK);
-  std::string name;
-  for (int i = 0; i < 2000; ++i) name += "\u20ac";  // three bytes
-  for (int i = 0; i < 3; ++i, name.insert(0, "a")) {
-    CHECK_EQUAL(cnnx_model_set_trainable(model, name.c_str(), 0), CNNX_INVALID_ARGUMENT);
-    const std::string error = cnnx_error_message();
-    CHECK(error.size() <= kMessageBytes - 1);
-    CHECK(error.size() >= kMessageBytes - 3);
-    CHECK_EQUAL(cnnx::runtime::valid_utf8_prefix(error), error.size());
-    CHECK(error.find(name.substr(0, 3000)) != std::string::npos);
+  for (const std::string character : {"\u00e9", "\u20ac", "\U0001f600"}) {
+    std::string name;
+    while (name.size() < 6000) name += character;
+    for (std::size_t i = 0; i < character.size(); ++i, name.insert(0, "a")) {
+      CHECK_EQUAL(cnnx_model_set_trainable(model, name.c_str(), 0), CNNX_INVALID_ARGUMENT);
+      const std::string error = cnnx_error_message();
+      CHECK(error.size() <= kMessageBytes - 1);
+      CHECK(error.size() >= kMessageBytes - character.size());
+      CHECK_EQUAL(cnnx::runtime::valid_utf8_prefix(error), error.size());
+      CHECK(error.find(name.substr(0, 3000)) != std::string::npos);
+    }
   }
   CHECK_EQUAL(cnnx_model_set_trainable(model, "b", 0), CNNX_INVALID_ARGUMENT);
   CHECK_EQUAL(std::string(cnnx_error_message()), "model: no layer is named \"b\"");

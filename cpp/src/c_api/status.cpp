@@ -11,6 +11,7 @@
 
 #include "cnnx/error.h"
 #include "runtime/memory.h"
+#include "runtime/utf8.h"
 
 namespace cnnx::c_api {
 namespace {
@@ -27,11 +28,11 @@ thread_local LastError last_error = {};
 // A message that is too long is cut between two characters; bytes that are no UTF-8 stay.
 std::size_t length_of(std::string_view message) {
   constexpr std::size_t kMost = sizeof(LastError::message) - 1;
+  constexpr std::size_t kLongestCharacter = 4;
   if (message.size() <= kMost) return message.size();
-  std::size_t length = kMost;
-  for (int i = 0; i < 3 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80; ++i)
-    --length;
-  return (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80 ? kMost : length;
+  for (std::size_t first = kMost - kLongestCharacter + 1; first < kMost; ++first)
+    if (first + runtime::utf8_sequence_length(message.substr(first)) > kMost) return first;
+  return kMost;
 }
 
 cnnx_status note(cnnx_status status, std::string_view message, int32_t number = 0) noexcept {
