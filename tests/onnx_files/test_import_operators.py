@@ -246,6 +246,12 @@ def _(m: OnnxModel) -> Any:
     return m.node("Add", m.node("Mul", shared, m.weight(4, 1, 1)), shared)
 
 
+@pattern("a sum with the channels last", "scale2d", "add")
+def _(m: OnnxModel) -> Any:
+    both = (m.node("Transpose", each, perm=[0, 2, 3, 1]) for each in ("x", m.node("Neg", "x")))
+    return m.node("Transpose", m.node("Add", *both), perm=[0, 3, 1, 2])
+
+
 @pattern("channel shuffle", "channel_shuffle", "conv2d")
 def _(m: OnnxModel) -> Any:
     parts = m.node("Reshape", "x", m.constant([2, 2, 4, 9, 7]))
