@@ -17,6 +17,7 @@ WINDOW = ("kernel_size", "stride", "dilation")
 # Layers without parameters and settings. Convolutions need contiguous weights.
 PLAIN = {
     "add": "sum([{all}])",
+    "maximum": "torch.stack([{all}]).max(0).values",
     "concat": "torch.cat([{all}], -1)",
     "flatten": "{x}.reshape(len({x}), -1)",
     "global_avg_pool2d": "{x}.mean((1, 2))",

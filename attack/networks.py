@@ -124,7 +124,7 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
         return in_torch.layer_norm(x, weight, bias, settings)
     if kind == "prelu":
         return in_torch.prelu(x, weight, 1 + len(shape))
-    if kind in ("add", "concat"):
+    if kind in ("add", "maximum", "concat"):
         return in_torch.PLAIN[kind].format(all=", ".join(inputs))
     if kind == "multiply":
         return f"{x} * {inputs[1]}"

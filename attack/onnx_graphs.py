@@ -158,7 +158,7 @@ def pair(source: Source) -> str | None:
         axes = draw.one_of([2, 3], [1], [2], [3], [1, 2])
         other = node("Sigmoid", along(source, "ReduceMean", axes, 18, keepdims=1))
     inputs = (source.x, other) if draw.chance(0.5) else (other, source.x)
-    operator = draw.one_of("Add", "Mul", "Sub", "Concat", "Concat", "Sum", "Mean")
+    operator = draw.one_of("Add", "Mul", "Sub", "Concat", "Concat", "Sum", "Mean", "Max")
     axis = {"axis": draw.one_of(1, 1, 1, -1, 2)} if operator == "Concat" else {}
     return node(operator, *inputs, **axis)
 

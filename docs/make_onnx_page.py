@@ -60,7 +60,7 @@ ROWS = {
     "LeakyRelu": ("`leaky_relu`", ""),
     "LogSoftmax": ("`log_softmax`", "over one axis"),
     "MatMul": ("`dense`, 1x1 `conv2d`", "constant weights"),
-    "Max": ("`relu`, `clip`", "with one constant number"),
+    "Max": ("`maximum`, `relu`, `clip`", "activations of one shape, with constant numbers"),
     "MaxPool": ("`max_pool2d`", "1-D or 2-D, without the output of indices"),
     "Mean": ("`add`", "activations"),
     "MeanVarianceNormalization": ("`group_norm`", "over the pixels, or pixels and channels"),

@@ -98,6 +98,8 @@ void test_merging() {
     check_bfloat16_ways({Multiply(), {x, x}});
     check_bfloat16_ways({Multiply(), {x, {x[0], 1, 1, x[3]}}});
     check_bfloat16_ways({Multiply(), {x, {x[0], x[1], x[2], 1}}});
+    check_bfloat16_ways({Maximum(), {x, x}});
+    check_bfloat16_ways({Maximum(), {x, x, x, x}});
     check_bfloat16_ways({Concat(), {x, {x[0], x[1], x[2], 1}, {x[0], x[1], x[2], 21}}});
   }
 }

@@ -166,6 +166,8 @@ Network branches_and_gates() {
            HardSigmoid(),
            Quantize(kByte).name("attention"),
            Multiply().inputs({"gated", "attention"}),
+           rounded().name("attended"),
+           Maximum().inputs({"attended", "joined", "gated"}),
            rounded(),
            convolution(24, 1)},
           {12, 11, 3}};

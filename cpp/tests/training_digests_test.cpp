@@ -252,15 +252,17 @@ uint64_t graph() {
   Settings settings;
   settings.loss.kind = cnnx::Loss::Kind::mean_squared_error;
   settings.optimizer = cnnx::Sgd{0.05, 0.9};
-  return train({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
-                Residual({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
-                          Conv2d(16, 3).padding(1), BatchNorm2d()}),
-                ReLU().name("sum"), AdaptiveAvgPool2d(1), Conv2d(16, 1), Sigmoid().name("gate"),
-                Multiply().inputs({"sum", "gate"}).name("gated"), Conv2d(1, 1),
-                Sigmoid().name("attention"), Multiply().inputs({"gated", "attention"}),
-                Parallel({{}, {Conv2d(5, 1)}}), MaxPool2d(3).stride(2).padding(Padding::same),
-                Dropout(0.2), GlobalAvgPool2d(), Dense(6), Softmax()},
-               make_data({14, 13, 3}, 9, 6), settings);
+  return train(
+      {Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
+       Residual({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
+                 Conv2d(16, 3).padding(1), BatchNorm2d()}),
+       ReLU().name("sum"), AdaptiveAvgPool2d(1), Conv2d(16, 1), Sigmoid().name("gate"),
+       Multiply().inputs({"sum", "gate"}).name("gated"), Conv2d(1, 1), Sigmoid().name("attention"),
+       Multiply().inputs({"gated", "attention"}).name("attended"),
+       Maximum().inputs({"attended", "gated", "sum"}), Parallel({{}, {Conv2d(5, 1)}}),
+       MaxPool2d(3).stride(2).padding(Padding::same), Dropout(0.2), GlobalAvgPool2d(), Dense(6),
+       Softmax()},
+      make_data({14, 13, 3}, 9, 6), settings);
 }
 
 uint64_t losses_and_updates() {

@@ -172,6 +172,7 @@ MODULE: dict[str, str] = {
     "classification_report": "print(cnnx.evaluation.evaluate(model, x, y))",
     "roc_auc_score": "cnnx.evaluation.evaluate(model, x, y).threshold_curve().roc_auc",
     "load_model": "cnnx.load",
+    "maximum": "cnnx.Maximum",
     "load_onnx": "cnnx.onnx.load",
     "load_weights": "cnnx.weights.load_into",
     "save_onnx": "cnnx.onnx.save",

@@ -5,6 +5,7 @@ Not part of the package.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,19 @@ import layer_kinds
 import numpy as np
 import reference
 from activation_names import ACTIVATIONS
-from cnnx import Add, Concat, Input, MaxPool2d, Multiply, ReLU, ReLU6, SliceChannels
+from cnnx import (
+    Add,
+    Clip,
+    Concat,
+    Input,
+    Layer,
+    Maximum,
+    MaxPool2d,
+    Multiply,
+    ReLU,
+    ReLU6,
+    SliceChannels,
+)
 from quantized_numbers import (
     Branches,
     Case,
@@ -22,6 +35,7 @@ from quantized_numbers import (
     finished,
     layers_of,
 )
+from samples import Float32Array
 
 
 def add_case(rng: np.random.Generator) -> Case:
@@ -69,19 +83,26 @@ def multiply_case(rng: np.random.Generator) -> Case:
     return case_of(image, x, Branches([map_, factors], last, expected, with_output))
 
 
-def concat_case(rng: np.random.Generator) -> Case:
-    """Of one format or of several."""
+def copies_case(
+    layer: Layer, merged: Callable[[list[Float32Array]], Float32Array], rng: np.random.Generator
+) -> Case:
+    """A layer that computes nothing, of one format or of several."""
     x = any_images(rng)
     image = Input(x.shape[1:])
     formats = [any_quantization(rng) for _ in range(rng.integers(2, 5))]
     if rng.random() < 0.4:
         formats = formats[:1] * len(formats)
     output = any_quantization(rng) if rng.random() < 0.6 else None
-    values = np.concatenate([each.values_of(each.bytes_of(x)) for each in formats], axis=-1)
+    sources = [(image, x), (Clip(-0.5, 0.5)(image), np.clip(x, -0.5, 0.5))]
+    first, parts = [], []
+    for index, each in enumerate(formats):
+        symbol, numbers = sources[index % 2]
+        first.append(each.layer(symbol))
+        parts.append(each.values_of(each.bytes_of(numbers)))
+    values = merged(parts)
     expected = output.values_of(output.bytes_of(values)) if output else values
-    first = [each.layer(image) for each in formats]
     in_bytes = output is not None or len(set(formats)) == 1
-    return case_of(image, x, Branches(first, layers_of(Concat(), output), expected, in_bytes))
+    return case_of(image, x, Branches(first, layers_of(layer, output), expected, in_bytes))
 
 
 def activation_case(kind: str, rng: np.random.Generator) -> Case:
@@ -115,7 +136,8 @@ def requantized_case(rng: np.random.Generator) -> Case:
 ELEMENTWISE_CASES = {
     "add": add_case,
     "multiply": multiply_case,
-    "concat": concat_case,
+    "concat": partial(copies_case, Concat(), partial(np.concatenate, axis=-1)),
+    "maximum": partial(copies_case, Maximum(), partial(np.max, axis=0)),
     "quantize": requantized_case,
     **{kind: partial(activation_case, kind) for kind in ACTIVATIONS if kind != "quantize"},
 }

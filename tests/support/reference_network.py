@@ -137,6 +137,8 @@ class ReferenceNetwork:
             return real(sum(inputs))
         if kind == "multiply":
             return real(x * per_image(inputs[1], x))
+        if kind == "maximum":
+            return reference.maximum(*inputs)
         if kind == "concat":
             return np.concatenate(inputs, axis=-1)
         if kind == "dropout":
@@ -178,6 +180,8 @@ class ReferenceNetwork:
             return [grad for _ in inputs], {}
         if kind == "multiply":
             return [grad * per_image(inputs[1], x), factor_gradient(grad * x, inputs[1])], {}
+        if kind == "maximum":
+            return reference.maximum_backward(grad, *inputs), {}
         if kind == "concat":
             ends = np.cumsum([each.shape[-1] for each in inputs])
             return np.split(grad, ends[:-1], axis=-1), {}

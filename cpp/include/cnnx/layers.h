@@ -316,6 +316,11 @@ class Multiply : public LayerBuilder<Multiply> {
   Multiply() : LayerBuilder("multiply") {}
 };
 
+class Maximum : public LayerBuilder<Maximum> {
+ public:
+  Maximum() : LayerBuilder("maximum") {}
+};
+
 class Concat : public LayerBuilder<Concat> {
  public:
   Concat() : LayerBuilder("concat") {}

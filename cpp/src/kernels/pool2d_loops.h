@@ -5,6 +5,7 @@
 #include "kernels/channel_lanes.h"
 #include "kernels/pool2d.h"
 #include "kernels/simd.h"
+#include "kernels/takes_over.h"
 
 namespace {
 
@@ -87,11 +88,6 @@ CNNX_INLINE void with_constant_size(int64_t rows, int64_t columns, const Body& b
   } else {
     body(rows, columns);
   }
-}
-
-// For maxima: lanes in which `value` replaces `best`: a larger number, or the first NaN.
-CNNX_INLINE IntVector takes_over(Vector value, Vector best) {
-  return ~(value <= best) & (best == best);
 }
 
 CNNX_INLINE void fill_zero(float* target, int64_t count) {

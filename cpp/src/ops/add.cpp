@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
-#include <string>
 
 #include "kernels/activations.h"
 #include "kernels/add.h"
@@ -12,6 +10,7 @@
 #include "ops/bfloat16.h"
 #include "ops/elements.h"
 #include "ops/elementwise_quantized.h"
+#include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
@@ -128,13 +127,7 @@ class BoundAdd final : public BoundOp {
 class AddOp final : public MergeOp {
  public:
   Shape merged_shape(const std::vector<Shape>& inputs) const override {
-    for (const Shape& input : inputs) {
-      if (input != inputs[0]) {
-        throw std::invalid_argument("add: its inputs have shapes " + to_string(inputs[0]) +
-                                    " and " + to_string(input) + ", expected equal ones");
-      }
-    }
-    return inputs[0];
+    return shape_of_all("add", inputs);
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                              const Fusion& fusion) const override {

@@ -62,13 +62,25 @@ class BoundByteFunction final : public InferenceOp {
   int64_t count_;
 };
 
+// The bytes of the inputs in one format, or else floats.
+std::vector<ByteFunction> in_one_format(const std::vector<Quantization>& inputs,
+                                        const Fusion& fusion) {
+  const bool one_format = std::all_of(
+      inputs.begin(), inputs.end(), [&](const Quantization& input) { return input == inputs[0]; });
+  const Format output = fusion.quantize ? Format(*fusion.quantize->quantization())
+                        : one_format    ? Format(inputs[0])
+                                        : Format();
+  std::vector<ByteFunction> functions;
+  functions.reserve(inputs.size());
+  for (const Quantization& input : inputs) functions.emplace_back(values_of_bytes(input), output);
+  return functions;
+}
+
 class QuantizedConcat final : public InferenceOp {
  public:
   QuantizedConcat(int64_t rows, const std::vector<int64_t>& widths,
-                  const std::vector<Quantization>& inputs, const Format& output)
-      : rows_(rows), widths_(widths) {
-    for (const Quantization& input : inputs)
-      functions_.emplace_back(values_of_bytes(input), output);
+                  const std::vector<ByteFunction>& functions)
+      : rows_(rows), widths_(widths), functions_(functions) {
     for (const int64_t width : widths) width_ += width;
   }
   void forward(const ForwardArguments& a) const override {
@@ -91,6 +103,50 @@ class QuantizedConcat final : public InferenceOp {
   std::vector<int64_t> widths_;
   int64_t width_ = 0;
   std::vector<ByteFunction> functions_;
+};
+
+// A quantize layer keeps the order of numbers, so the largest of the rounded ones is the rounded
+// largest.
+class QuantizedMaximum final : public InferenceOp {
+ public:
+  QuantizedMaximum(const std::vector<ByteFunction>& functions, int64_t count)
+      : functions_(functions), count_(count) {}
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    // The first input's values overwrite the output before the others are read.
+    if (functions_[0].output()) traits.runs_in_place = InputSet::only(0);
+    return traits;
+  }
+  void forward(const ForwardArguments& a) const override {
+    runtime::parallel_for(a.threads, count_, kLookupGrain, [&](int64_t begin, int64_t end, int) {
+      if (functions_[0].output()) {
+        run(a, begin, end, bytes_of(a.output));
+      } else {
+        run(a, begin, end, a.output);
+      }
+    });
+  }
+
+ private:
+  static constexpr int64_t kPiece = 1024;
+
+  template <class Element>
+  void run(const ForwardArguments& a, int64_t begin, int64_t end, Element* output) const {
+    alignas(64) float piece[kPiece];
+    auto* const values = reinterpret_cast<Element*>(piece);
+    for (int64_t count; begin < end; begin += count) {
+      count = std::min(kPiece, end - begin);
+      functions_[0].apply(bytes_of(a.inputs[0]) + begin, count, a.output, begin);
+      Element* const target = output + begin;
+      for (std::size_t input = 1; input < functions_.size(); ++input) {
+        functions_[input].apply(bytes_of(a.inputs[input]) + begin, count, piece, 0);
+        for (int64_t i = 0; i < count; ++i) target[i] = std::max(target[i], values[i]);
+      }
+    }
+  }
+
+  std::vector<ByteFunction> functions_;
+  int64_t count_;
 };
 
 }  // namespace
@@ -133,12 +189,14 @@ BoundToBytes bind_byte_function(const std::array<float, 256>& values, int64_t co
 
 BoundToBytes bind_quantized_concat(int64_t rows, const std::vector<int64_t>& widths,
                                    const std::vector<Quantization>& inputs, const Fusion& fusion) {
-  const bool one_format = std::all_of(
-      inputs.begin(), inputs.end(), [&](const Quantization& input) { return input == inputs[0]; });
-  const Format output = fusion.quantize ? Format(*fusion.quantize->quantization())
-                        : one_format    ? Format(inputs[0])
-                                        : Format();
-  return {std::make_unique<QuantizedConcat>(rows, widths, inputs, output), output};
+  const std::vector<ByteFunction> functions = in_one_format(inputs, fusion);
+  return {std::make_unique<QuantizedConcat>(rows, widths, functions), functions[0].output()};
+}
+
+BoundToBytes bind_quantized_maximum(int64_t count, const std::vector<Quantization>& inputs,
+                                    const Fusion& fusion) {
+  const std::vector<ByteFunction> functions = in_one_format(inputs, fusion);
+  return {std::make_unique<QuantizedMaximum>(functions, count), functions[0].output()};
 }
 
 }  // namespace cnnx::ops

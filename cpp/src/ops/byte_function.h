@@ -39,4 +39,8 @@ BoundToBytes bind_byte_function(const std::array<float, 256>& values, int64_t co
 BoundToBytes bind_quantized_concat(int64_t rows, const std::vector<int64_t>& widths,
                                    const std::vector<Quantization>& inputs, const Fusion& fusion);
 
+// The largest of arrays, element by element, likewise.
+BoundToBytes bind_quantized_maximum(int64_t count, const std::vector<Quantization>& inputs,
+                                    const Fusion& fusion);
+
 }  // namespace cnnx::ops

@@ -30,6 +30,7 @@ const GradientKernels& gradient_kernels() {
       &CNNX_KERNELS(winograd2_of_5_overlap_kernels),
       &CNNX_KERNELS(dense_gradient_kernels),
       &CNNX_KERNELS(activation_gradient_kernels),
+      &CNNX_KERNELS(maximum_gradient_kernels),
       &CNNX_KERNELS(max_pool2d_gradient_kernels),
       &CNNX_KERNELS(avg_pool2d_gradient_kernels),
       &CNNX_KERNELS(adaptive_avg_pool2d_gradient_kernels),

@@ -19,6 +19,7 @@
 #include "kernels/group_norm.h"
 #include "kernels/lrn.h"
 #include "kernels/max_pool2d.h"
+#include "kernels/maximum.h"
 #include "kernels/softmax.h"
 #include "kernels/upsample2d.h"
 
@@ -36,6 +37,7 @@ struct GradientKernels {
   const WinogradOverlapKernels* winograd2_of_5_overlap;
   const DenseGradientKernels* dense;
   const ActivationGradientTable* activations;
+  const MaximumGradientKernels* maximum;
   const MaxPool2dGradientKernels* max_pool2d;
   const AvgPool2dGradientKernels* avg_pool2d;
   const AdaptiveAvgPool2dGradientKernels* adaptive_avg_pool2d;

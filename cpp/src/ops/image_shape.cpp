@@ -39,6 +39,15 @@ void check_channels(const char* function, const Shape& x) {
 
 int64_t rows_of_channels(const Shape& x) { return element_count(Shape(x.begin(), x.end() - 1)); }
 
+Shape shape_of_all(const char* function, const std::vector<Shape>& inputs) {
+  for (const Shape& input : inputs) {
+    if (input == inputs[0]) continue;
+    refuse(function, "its inputs have shapes " + to_string(inputs[0]) + " and " + to_string(input) +
+                         ", expected equal ones");
+  }
+  return inputs[0];
+}
+
 Shape checked_output(const char* function, const Shape& output) {
   if (element_count(output) > kMostElements) {
     refuse(function, "the output of shape " + to_string(output) + " has too many elements");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cnnx/layer_kinds.h"
 #include "cnnx/shape.h"
@@ -31,6 +32,9 @@ void check_channels(const char* function, const Shape& x);
 
 // The number of pixels, or of images without pixels, of which each has channels.
 int64_t rows_of_channels(const Shape& x);
+
+// The shape of all inputs of an elementwise merge. Refuses inputs of several.
+Shape shape_of_all(const char* function, const std::vector<Shape>& inputs);
 
 // Refuses the shape of an output that is too large.
 Shape checked_output(const char* function, const Shape& output);

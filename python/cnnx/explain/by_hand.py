@@ -188,6 +188,11 @@ def _product(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     )
 
 
+def _largest(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
+    values = ", ".join(significant(float(x[cell.index])) for x in inputs)
+    return _result("Largest of", values, significant(cell.value))
+
+
 def _mean_of_map(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     x = inputs[0][..., cell.index[-1]].astype(np.float64)
     text = f"map {cell.index[-1]}: {significant(x.sum())} / {x.size} cells"
@@ -261,6 +266,7 @@ _STEPS: dict[str, Callable[[Cell, list[FloatArray], Trace], Markup]] = {
     "dense": _dense,
     "add": _sum,
     "multiply": _product,
+    "maximum": _largest,
     "global_avg_pool2d": _mean_of_map,
     "max_pool2d": _pool,
     "avg_pool2d": _pool,

@@ -1,10 +1,10 @@
-"""Layers that merge several arrays: sum, product, concatenation."""
+"""Layers that merge several arrays: sum, product, maximum, concatenation."""
 
 from __future__ import annotations
 
 from cnnx.layers.base import LayerWithoutSettings
 
-__all__ = ["Add", "Concat", "Multiply"]
+__all__ = ["Add", "Concat", "Maximum", "Multiply"]
 
 
 class Add(LayerWithoutSettings):
@@ -37,6 +37,22 @@ class Multiply(LayerWithoutSettings):
     """
 
     kind = "multiply"
+
+
+class Maximum(LayerWithoutSettings):
+    """Elementwise maximum of two or more arrays of the same shape.
+
+    NaN of any input is the output. Where several inputs are equally large, the whole gradient goes
+    to the first of them, or to the first NaN. PyTorch's `torch.maximum` divides it between both.
+
+    Example:
+        >>> from cnnx import Conv2d, Input
+        >>> image = Input((8, 8, 3))
+        >>> Maximum()(Conv2d(8, 1)(image), Conv2d(8, 3, padding=1)(image))
+        <output of Maximum() with 2 inputs>
+    """
+
+    kind = "maximum"
 
 
 class Concat(LayerWithoutSettings):

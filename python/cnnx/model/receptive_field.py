@@ -180,6 +180,7 @@ _POINTWISE = [
     "dropout",
     "add",
     "multiply",
+    "maximum",
     "concat",
     "softmax",
     "log_softmax",

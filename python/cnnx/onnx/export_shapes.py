@@ -53,6 +53,10 @@ def _add(layer: LayerExport) -> Signal:
     return layer.last("Add" if len(names) == 2 else "Sum", *names)
 
 
+def _maximum(layer: LayerExport) -> Signal:
+    return layer.last("Max", *[each.name for each in layer.inputs])
+
+
 def _multiply(layer: LayerExport) -> Signal:
     image, factor = layer.inputs
     name = factor.name
@@ -193,6 +197,7 @@ EXPORTERS: dict[str, Exporter] = {
     "dropout": _dropout,
     "flatten": _flatten,
     "input_part": _input_part,
+    "maximum": _maximum,
     "multiply": _multiply,
     "pad2d": _pad2d,
     "reshape": _reshape,

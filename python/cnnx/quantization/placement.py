@@ -15,7 +15,8 @@ _MOVES = (
 )
 # Layers that compute in bytes, whose output has a scale of its own.
 _COMPUTES = (
-    *("add", "multiply", "concat", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
+    *("add", "multiply", "maximum", "concat"),
+    *("avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
     *("relu", "leaky_relu", "elu", "selu", "clip", "relu6", "sigmoid", "tanh", "softsign", "gelu"),
     *("silu", "mish", "hard_swish", "hard_sigmoid", "softplus"),
 )

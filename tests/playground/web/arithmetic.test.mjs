@@ -297,6 +297,13 @@ test("scale and shift, sums and products", () => {
     {},
     built(x.shape, (i) => at(x, i) * at(y, i)),
   );
+  checkEveryCell(
+    "maximum",
+    {},
+    [x, y, z],
+    {},
+    built(x.shape, (i) => Math.max(at(x, i), at(y, i), at(z, i))),
+  );
   const factors = [
     [[2], (i) => [i[2]]],
     [[1, 1, 2], (i) => [0, 0, i[2]]],

@@ -9,6 +9,7 @@ from reference.arrays import *
 from reference.channels import *
 from reference.convolution import *
 from reference.losses import *
+from reference.merging import *
 from reference.normalisation import *
 from reference.pooling import *
 from reference.resampling import *

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from cnnx import layers
+from cnnx.layers.base import Layer
 from cnnx.onnx.affine import scaled, shifted
 from cnnx.onnx.arrangement import axes_as_image, axes_as_stored, broadcast, stored_alike
 from cnnx.onnx.axes import Activation, per_channel
@@ -62,7 +63,7 @@ def _expanded(value: Activation, constant: Array) -> Activation:
 def _add(call: Call) -> Activation:
     first, second = _pair(call)
     if isinstance(first, Activation) and isinstance(second, Activation):
-        return _merged(call, [first, second])
+        return _total(call, [first, second])
     value, constant = _with_constant(first, second)
     bias = call.node.inputs[0 if isinstance(second, Activation) else 1]
     name = bias.removesuffix(".bias") if bias.endswith(".bias") else ""
@@ -83,7 +84,7 @@ def _subtract(call: Call) -> Activation:
     if isinstance(second, Activation):
         value = scaled(call.network, second, np.full(second.channels, -1.0))
         if isinstance(first, Activation):
-            return _merged(call, [first, value])
+            return _total(call, [first, value])
         return shifted(call.network, *_numbers(call, *_with_constant(value, first)))
     value, constant = _with_constant(first, second)
     return shifted(call.network, *_numbers(call, value, -constant))
@@ -123,7 +124,7 @@ def _negate(call: Call) -> Activation:
 def _sum(call: Call) -> Activation:
     """Sum of any number of arrays."""
     values = [call.activation(index) for index in range(len(call.inputs))]
-    return values[0] if len(values) == 1 else _merged(call, values)
+    return values[0] if len(values) == 1 else _total(call, values)
 
 
 def _mean(call: Call) -> Activation:
@@ -140,10 +141,15 @@ def _power(call: Call) -> Activation:
     raise RefusedError("raises to another power than 2")
 
 
-def _merged(call: Call, values: list[Activation]) -> Activation:
+def _total(call: Call, values: list[Activation]) -> Activation:
     """Sum of arrays of one shape."""
+    return _merged(call, layers.Add(), values)
+
+
+def _merged(call: Call, layer: Layer, values: list[Activation]) -> Activation:
+    """Arrays, repeated to one shape, merged element by element."""
     values = _alike(call, _of_one_size(call, values))
-    symbol = call.network.add(layers.Add(), *(value.symbol for value in values))
+    symbol = call.network.add(layer, *(value.symbol for value in values))
     return values[0].computed(symbol)
 
 
@@ -214,7 +220,7 @@ def _gates(value: Activation, gates: Activation) -> bool:
     return pixel or gates.shape in ((1, 1, value.channels), (value.channels,))
 
 
-def _bounded(function: Callable[[Call, float], Activation]) -> Operator:
+def _bounded(function: Callable[[Call, float], Activation]) -> Callable[[Call], Activation]:
     """Max or Min of an activation and one number."""
 
     def bounded(call: Call) -> Activation:
@@ -229,6 +235,23 @@ def _bounded(function: Callable[[Call, float], Activation]) -> Operator:
         return function(inner, float(constant.reshape(-1)[0]))
 
     return bounded
+
+
+def _maximum(call: Call) -> Activation:
+    """Max of any number of activations and numbers."""
+    places = range(len(call.inputs))
+    computed = [index for index in places if isinstance(call.operand(index), Activation)]
+    if len(computed) < 2:
+        return _at_least(call)
+    values = [repeated(call.network, call.activation(index)) for index in computed]
+    value = _merged(call, layers.Maximum(), values)
+    bounds = [call.constant(index) for index in places if index not in computed]
+    if any(_expanded(value, bound) and bound.size != 1 for bound in bounds):
+        raise RefusedError("compares with an array, expected one number")
+    if not bounds:
+        return value
+    largest = max(float(bound.reshape(-1)[0]) for bound in bounds)
+    return clipped(replace(call, inputs=[value]), largest, np.inf)
 
 
 def _cast(call: Call) -> Activation:
@@ -247,13 +270,15 @@ def _same(call: Call) -> Activation:
     return call.activation()
 
 
+_at_least = _bounded(lambda call, bound: clipped(call, bound, np.inf))
+
 OPERATORS: dict[str, Operator] = {
     "Add": _add,
     "Cast": _cast,
     "CastLike": _cast_like,
     "Div": _divide,
     "Identity": _same,
-    "Max": _bounded(lambda call, bound: clipped(call, bound, np.inf)),
+    "Max": _maximum,
     "Mean": _mean,
     "Min": _bounded(lambda call, bound: clipped(call, -np.inf, bound)),
     "Mul": _multiply,

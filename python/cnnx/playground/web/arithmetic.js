@@ -32,7 +32,7 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  * @typedef {{form: "response", value: number, squares: number, settings: Record<string, any>}}
  *   Response
  * @typedef {{form: "scale", value: number, weight: number, bias: number | null}} Scale
- * @typedef {{form: "sum" | "product", values: number[]}} Combination
+ * @typedef {{form: "sum" | "product" | "largest", values: number[]}} Combination
  * @typedef {{form: "copy", value: number, input: number, index: number[] | null}} Copy
  * @typedef {{form: "softmax", value: number, largest: number, sum: number, count: number,
  *   isLogarithm: boolean}} Softmax
@@ -61,6 +61,7 @@ const EXPLAINED = {
   scale2d: scaleSteps,
   add: combinationSteps,
   multiply: combinationSteps,
+  maximum: combinationSteps,
   softmax: softmaxSteps,
   log_softmax: softmaxSteps,
 };
@@ -180,17 +181,25 @@ function meanOf(window, map, divisor) {
   return { steps, computed: sum / divisor, reads: [framed(window, map, 1)] };
 }
 
+/** @typedef {(a: number, b: number) => number} Combine */
+/** @type {Record<string, {form: Combination["form"], combine: Combine}>} */
+const COMBINATIONS = {
+  add: { form: "sum", combine: (a, b) => a + b },
+  multiply: { form: "product", combine: (a, b) => a * b },
+  maximum: { form: "largest", combine: (a, b) => Math.max(a, b) },
+};
+
 /** @param {Cell} cell */
 function combinationSteps({ kind, index, inputs }) {
-  const isSum = kind === "add";
+  const { form, combine } = COMBINATIONS[kind];
   const places = inputs.map(({ shape }) => {
     if (shape.length < index.length) return [index[index.length - 1]];
     return index.map((each, axis) => (shape[axis] === 1 ? 0 : each));
   });
   const values = inputs.map((input, k) => valueAt(input, places[k]));
-  const computed = values.reduce((a, b) => (isSum ? a + b : a * b));
+  const computed = values.reduce(combine);
   /** @type {Steps} */
-  const steps = { form: isSum ? "sum" : "product", values };
+  const steps = { form, values };
   return { steps, computed, reads: places.map((place, input) => single(input, place)) };
 }
 

@@ -35,6 +35,9 @@ const VIEWS = {
   product: (shown, steps) => [
     resultLine("Multiply", steps.values.map(significant).join(" × "), shown),
   ],
+  largest: (shown, steps) => [
+    resultLine("Largest of", steps.values.map(significant).join(", "), shown),
+  ],
   copy: copyView,
   softmax: softmaxView,
   named: (shown) => [resultLine(capital(titleOf(shown.layer)), "not spelled out here", shown)],

@@ -1,0 +1,105 @@
+"""Max of ONNX, of activations and of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from onnx_models import OnnxModel, check, imported, kinds
+
+Build = Callable[[OnnxModel], Any]
+
+
+def number(m: OnnxModel, value: float) -> str:
+    return m.constant(np.float32(value))
+
+
+def pixel(m: OnnxModel) -> Any:
+    """An image of one pixel."""
+    return m.node("Tanh", m.node("GlobalAveragePool", "x"))
+
+
+def rows(m: OnnxModel) -> Any:
+    return m.node("Flatten", m.node("GlobalMaxPool", "x"))
+
+
+# On an image of shape (2, 8, 9, 7), and the kinds of the layers.
+CASES: dict[str, tuple[Build, list[str]]] = {
+    "of two": (lambda m: m.node("Max", "x", m.node("Neg", "x")), ["scale2d", "maximum"]),
+    "of three": (
+        lambda m: m.node("Max", m.node("Tanh", "x"), "x", m.node("Neg", "x")),
+        ["tanh", "scale2d", "maximum"],
+    ),
+    "with itself": (lambda m: m.node("Max", "x", "x"), ["maximum"]),
+    "of two and numbers": (
+        lambda m: m.node("Max", number(m, -1), "x", number(m, 0.25), m.node("Neg", "x")),
+        ["scale2d", "maximum", "clip"],
+    ),
+    "of two and 0": (
+        lambda m: m.node("Max", m.node("Tanh", "x"), m.node("Sigmoid", "x"), number(m, 0)),
+        ["tanh", "sigmoid", "maximum", "relu"],
+    ),
+    "of a pixel and an image": (
+        lambda m: m.node("Max", pixel(m), "x"),
+        ["adaptive_avg_pool2d", "tanh", "upsample2d", "maximum"],
+    ),
+    "of an image, a pixel and a number": (
+        lambda m: m.node("Max", "x", pixel(m), number(m, -0.5)),
+        ["adaptive_avg_pool2d", "tanh", "upsample2d", "maximum", "clip"],
+    ),
+    "of a pixel that an Expand repeats": (
+        lambda m: m.node("Max", m.node("Expand", pixel(m), m.node("Shape", "x")), "x"),
+        ["adaptive_avg_pool2d", "tanh", "upsample2d", "maximum"],
+    ),
+    "with the channels last": (
+        lambda m: m.node("Max", *(m.node("Transpose", each, perm=[0, 2, 3, 1])
+                                  for each in ("x", m.node("Neg", "x")))),
+        ["scale2d", "maximum"],
+    ),
+    "of rows": (
+        lambda m: m.node("Max", rows(m), m.node("Flatten", pixel(m))),
+        ["max_pool2d", "adaptive_avg_pool2d", "tanh", "flatten", "flatten", "maximum"],
+    ),
+    "of one": (lambda m: m.node("Relu", m.node("Max", "x")), ["relu"]),
+    "of one and a number": (lambda m: m.node("Max", "x", number(m, 0.5)), ["clip"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_maximum(name: str) -> None:
+    build, expected = CASES[name]
+    model = OnnxModel(2, 8, 9, 7)
+    found = kinds(check(model, build(model)))
+    assert sorted(found) == sorted(expected)
+
+
+REFUSED: dict[str, tuple[Build, str]] = {
+    "two activations and an array": (
+        lambda m: m.node("Max", "x", m.node("Neg", "x"), m.weight(8, 1, 1)),
+        "compares with an array, expected one number",
+    ),
+    "arrays of several shapes": (
+        lambda m: m.node("Max", "x", m.node("MaxPool", "x", kernel_shape=[9, 1])),
+        r"compares arrays of shapes \(2, 8, 1, 7\), \(2, 8, 9, 7\)",
+    ),
+    "axes in several orders": (
+        lambda m: m.node("Max", *_square(m)),
+        r"reads axes in the order \(batch, channels, width, height\), expected",
+    ),
+}  # fmt: skip
+
+
+def _square(m: OnnxModel) -> tuple[Any, Any]:
+    image = m.node("MaxPool", "x", kernel_shape=[3, 1])
+    return image, m.node("Transpose", image, perm=[0, 1, 3, 2])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_maximum_that_is_refused(name: str) -> None:
+    build, sentence = REFUSED[name]
+    model = OnnxModel(2, 8, 9, 7)
+    with pytest.raises(cnnx.onnx.UnsupportedError, match=sentence):
+        imported(model, build(model))
