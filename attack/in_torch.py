@@ -237,6 +237,13 @@ def group_norm(
     return nhwc(normed) if axes == 4 else normed
 
 
+def global_response_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> str:
+    """A global response norm of images."""
+    norms = f"{x}.norm(dim=(1, 2), keepdim=True)"
+    relative = f"{norms} / ({norms}.mean(-1, keepdim=True) + {settings['epsilon']})"
+    return f"({x} + {weight} * {x} * ({relative}) + {bias})"
+
+
 def layer_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> str:
     """A layer norm over the channels of each pixel."""
     return f"F.layer_norm({x}, {x}.shape[-1:], {weight}, {bias}, {settings['epsilon']})"

@@ -120,6 +120,8 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
         return str(getattr(in_torch, kind)(x, settings))
     if kind == "group_norm":
         return in_torch.group_norm(x, weight, bias, settings, axes=1 + len(shape))
+    if kind == "global_response_norm":
+        return in_torch.global_response_norm(x, weight, bias, settings)
     if kind == "layer_norm":
         return in_torch.layer_norm(x, weight, bias, settings)
     if kind == "prelu":

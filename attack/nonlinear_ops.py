@@ -123,7 +123,8 @@ def prelu(draw: Draw) -> Case:
 def norms(draw: Draw) -> Case:
     """A batch norm in training or in inference, or another norm; a scale and a shift."""
     make: Callable[[Draw], Case] = draw.one_of(
-        batch_norm_training, batch_norm_inference, group_norm, layer_norm, lrn, scale2d
+        *(batch_norm_training, batch_norm_inference, group_norm, layer_norm),
+        *(global_response_norm, lrn, scale2d),
     )
     return make(draw)
 
@@ -211,6 +212,21 @@ def layer_norm(draw: Draw) -> Case:
         ")",
     )
     made.forward = in_torch.layer_norm("x", "weight", "bias", {"epsilon": epsilon})
+    return made.case()
+
+
+def global_response_norm(draw: Draw) -> Case:
+    """A global response normalisation of images."""
+    shape, epsilon = image_shape(draw), draw.exponent(-6, -1)
+    made = norm_case(draw, "global_response_norm", shape)
+    made.array("grad", shape)
+    made.calls = (
+        f"output = ops.global_response_norm(x, weight, bias, epsilon={epsilon})",
+        "grad_x, grad_weight, grad_bias = ops.global_response_norm_backward(",
+        f"    grad, x, weight, epsilon={epsilon}",
+        ")",
+    )
+    made.forward = in_torch.global_response_norm("x", "weight", "bias", {"epsilon": epsilon})
     return made.case()
 
 

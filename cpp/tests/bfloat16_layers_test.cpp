@@ -104,6 +104,8 @@ void test_merging() {
   }
 }
 
+void test_global_response_norm() { check_on_images(GlobalResponseNorm()); }
+
 void test_copies() {
   check_on_images(ZeroPad2d({1, 0, 2, 3}));
   check_on_images(SliceChannels(1, 3));
@@ -126,6 +128,7 @@ int main() {
   test_pooling();
   test_activations();
   test_merging();
+  test_global_response_norm();
   test_copies();
   return cnnx::test::finish("bfloat16_layers_test");
 }

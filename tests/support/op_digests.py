@@ -162,6 +162,14 @@ def lrn_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield from both("lrn", inputs, (inputs(*size), window), (), settings)
 
 
+def global_response_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((1, 1, 1, 1), (2, 9, 7, 3), (1, 64, 65, 33), (5, 4, 4, 17)):
+        x, weight, bias = inputs(*size), inputs(size[-1]), inputs(size[-1])
+        yield "global_response_norm", partial(ops.global_response_norm, x, weight, bias)
+        backward = partial(ops.global_response_norm_backward, inputs(*size), x, weight)
+        yield "global_response_norm_backward", backward
+
+
 def scale2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 1), (5, 4, 4, 17), (33, 600)):
         x, weight, bias = inputs(*size), inputs(size[-1]), inputs(size[-1])
@@ -307,6 +315,7 @@ def digests() -> dict[str, str]:
         rearranging_calls,
         later_settings_calls,
         lrn_calls,
+        global_response_norm_calls,
         scale2d_calls,
         quantize_calls,
         lambda _: layer_calls(),

@@ -24,7 +24,7 @@ Images: TypeAlias = "npt.ArrayLike | Mapping[str, npt.ArrayLike]"
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # the random numbers of a step are its layers' side by side
 HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense", "scale2d")
-NORMS = ("group_norm", "layer_norm")
+NORMS = ("global_response_norm", "group_norm", "layer_norm")
 
 
 class Step(NamedTuple):

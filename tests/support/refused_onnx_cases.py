@@ -94,6 +94,7 @@ _BY_REASON = {
         "test_operator_permute2",
     ),
     "expected sizes: give them, input_shape=": (
+        "test_reduce_l2_empty_set",
         "test_reduce_max_empty_set",
         "test_reduce_sum_empty_set",
         "test_reduce_sum_empty_set_non_reduced_axis_zero",
@@ -138,6 +139,16 @@ _BY_REASON = {
         "test_operator_symbolic_override_nested",
         "test_sum_example",
         "test_sum_two_inputs",
+    ),
+    "is a part of no global response norm": (
+        "test_reduce_l2_default_axes_keepdims_example",
+        "test_reduce_l2_default_axes_keepdims_random",
+        "test_reduce_l2_do_not_keepdims_example",
+        "test_reduce_l2_do_not_keepdims_random",
+        "test_reduce_l2_keep_dims_example",
+        "test_reduce_l2_keep_dims_random",
+        "test_reduce_l2_negative_axes_keep_dims_example",
+        "test_reduce_l2_negative_axes_keep_dims_random",
     ),
     "its antialias is on": (
         "test_resize_downsample_scales_cubic_antialias",

@@ -177,6 +177,12 @@ class LayerNorm : public LayerBuilder<LayerNorm> {
   LayerNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
 };
 
+class GlobalResponseNorm : public LayerBuilder<GlobalResponseNorm> {
+ public:
+  GlobalResponseNorm() : LayerBuilder("global_response_norm") { epsilon(1e-6); }
+  GlobalResponseNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+};
+
 class LocalResponseNorm : public LayerBuilder<LocalResponseNorm> {
  public:
   explicit LocalResponseNorm(int64_t size) : LayerBuilder("lrn") {

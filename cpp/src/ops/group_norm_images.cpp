@@ -53,19 +53,9 @@ class GroupNormOfImages final : public GroupNorm {
     return mean(a, image) + g_.groups;
   }
 
-  // Calls body(image, threads, scratch): each thread processes whole images, or all threads
-  // share each image if there are too few.
   template <class Body>
   void for_images(const GroupNormArguments& a, const Body& body) const {
-    if (g_.images < a.threads) {
-      for (int64_t image = 0; image < g_.images; ++image) body(image, a.threads, a.scratch);
-      return;
-    }
-    const int64_t grain = PixelChunks::kGrainFloats / (g_.pixels * g_.channels + 1) + 1;
-    runtime::parallel_for(a.threads, g_.images, grain, [&](int64_t begin, int64_t end, int slot) {
-      for (int64_t image = begin; image < end; ++image)
-        body(image, 1, a.scratch + slot * image_floats());
-    });
+    chunks_.for_images(g_.images, a.threads, a.scratch, image_floats(), body);
   }
 
   void measure(const GroupNormArguments& a, int64_t image, int threads, float* scratch) const;

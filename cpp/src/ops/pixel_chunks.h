@@ -34,6 +34,20 @@ class PixelChunks {
         body(chunk * chunk_pixels_, pixels_of(chunk), chunk);
     });
   }
+  // Calls body(image, threads, scratch) for images of these pixels, with `floats` of scratch: each
+  // thread processes whole images, or all threads share each image if there are too few.
+  template <class Body>
+  void for_images(int64_t images, int threads, float* scratch, int64_t floats,
+                  const Body& body) const {
+    if (images < threads) {
+      for (int64_t image = 0; image < images; ++image) body(image, threads, scratch);
+      return;
+    }
+    const int64_t grain = kGrainFloats / (pixels_ * channels_ + 1) + 1;
+    runtime::parallel_for(threads, images, grain, [&](int64_t begin, int64_t end, int slot) {
+      for (int64_t image = begin; image < end; ++image) body(image, 1, scratch + slot * floats);
+    });
+  }
 
  private:
   static constexpr int64_t kFloats = 4 * 1024;

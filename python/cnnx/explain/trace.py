@@ -23,7 +23,10 @@ ELEMENTWISE = frozenset(
     }
 )
 # Layers that belong to the stage of the layer whose output they alone read.
-_FOLLOWERS = ELEMENTWISE | {"group_norm", "layer_norm", "lrn", "max_pool2d", "avg_pool2d"}
+_FOLLOWERS = ELEMENTWISE | {
+    *("group_norm", "layer_norm", "global_response_norm", "lrn"),
+    *("max_pool2d", "avg_pool2d"),
+}
 _POOLS = frozenset({"max_pool2d", "avg_pool2d"})
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from cnnx.arguments import boolean, integer, real_number
 from cnnx.layers.base import Layer
 
-__all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "Scale2d"]
+__all__ = [
+    "BatchNorm2d",
+    "GlobalResponseNorm",
+    "GroupNorm",
+    "LayerNorm",
+    "LocalResponseNorm",
+    "Scale2d",
+]
 
 
 class BatchNorm2d(Layer):
@@ -117,6 +124,37 @@ class LayerNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-5, name: str | None = None) -> None:
         super().__init__({"epsilon": real_number(epsilon, "LayerNorm", "epsilon")}, name)
+
+
+class GlobalResponseNorm(Layer):
+    """Global response normalisation: channels with large maps grow, and the others shrink.
+
+    ``output = x + weight * x * n + bias``, where n of a channel is the norm of its map, the square
+    root of the sum of its squares, divided by the mean of the norms of all channels of the image
+    plus epsilon. Weight and bias begin at 0, so that the layer at first changes nothing. The output
+    of an image is independent of the other images in the batch.
+
+    Args:
+        epsilon: added to the mean of the norms for numerical stability.
+        name: name in files and in `Model.layer_outputs`; "global_response_norm_1" and so on when
+            None.
+
+    Shape:
+        (batch, height, width, channels) to the same; weight and bias are (channels,).
+
+    References:
+        S. Woo, S. Debnath, R. Hu, X. Chen, Z. Liu, I. S. Kweon, S. Xie: ConvNeXt V2: Co-designing
+        and Scaling ConvNets with Masked Autoencoders, 2023.
+
+    Example:
+        >>> GlobalResponseNorm()
+        GlobalResponseNorm(epsilon=1e-06)
+    """
+
+    kind = "global_response_norm"
+
+    def __init__(self, *, epsilon: float = 1e-6, name: str | None = None) -> None:
+        super().__init__({"epsilon": real_number(epsilon, "GlobalResponseNorm", "epsilon")}, name)
 
 
 class LocalResponseNorm(Layer):

@@ -9,6 +9,7 @@ from cnnx.onnx.graph_builder import LayerExport, Signal
 
 # First operator sets that have an operator, with one scale per channel for the second one.
 _LAYER_NORM, _GROUP_NORM = 17, 21
+_AXES_ARE_AN_INPUT = 18  # of ReduceL2 and ReduceMean
 
 
 def _batch_norm2d(layer: LayerExport) -> Signal:
@@ -72,6 +73,24 @@ def _over_last_axis(layer: LayerExport, x: str) -> str:
     return layer.node("Add", scaled, bias)
 
 
+def _global_response_norm(layer: LayerExport) -> Signal:
+    """As PyTorch writes it."""
+    norms = _reduced(layer, "ReduceL2", layer.x, [2, 3])
+    mean = _reduced(layer, "ReduceMean", norms, [1])
+    epsilon = layer.number("epsilon", float(layer.settings["epsilon"]))
+    relative = layer.node("Div", norms, layer.node("Add", mean, epsilon))
+    product = layer.node("Mul", layer.node("Mul", layer.x, relative), layer.per_channel("weight"))
+    moved = layer.node("Add", product, layer.per_channel("bias"))
+    return layer.last("Add", layer.x, moved)
+
+
+def _reduced(layer: LayerExport, op_type: str, x: str, axes: list[int]) -> str:
+    """A reduction that keeps its axes, which are an input since opset 18."""
+    if layer.opset >= _AXES_ARE_AN_INPUT:
+        return layer.node(op_type, x, layer.integers(f"{op_type}.axes", axes))
+    return layer.node(op_type, x, axes=axes)
+
+
 def _local_response_norm(layer: LayerExport) -> Signal:
     settings = layer.settings
     return layer.last(
@@ -93,6 +112,7 @@ def _scale2d(layer: LayerExport) -> Signal:
 
 EXPORTERS: dict[str, Exporter] = {
     "batch_norm2d": _batch_norm2d,
+    "global_response_norm": _global_response_norm,
     "group_norm": _group_norm,
     "layer_norm": _layer_norm,
     "lrn": _local_response_norm,

@@ -17,6 +17,8 @@ from cnnx.onnx.graph import Array, Attribute, Graph, Node
 
 # Operator of the norm that a pattern leaves, without scale and bias.
 STANDARDIZE = "MeanVarianceNormalization"
+# Operator that the pattern of a global response norm leaves, which ONNX does not have.
+RESPONSE_NORM = "GlobalResponseNorm"
 _BINARY = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
 _TOLERANCE = 1e-5  # relative, of constants with six digits
 _MOST_STEPS = 32  # of the nodes of one product
@@ -90,6 +92,33 @@ class _Nodes:
             else:
                 waiting += node.inputs
         return _Product(constant, tuple(sorted([*factors, *waiting])))
+
+    def operands(self, name: str, operator: str) -> list[str]:
+        """The inputs of nested nodes of a commutative operator.
+
+        A node that other nodes read, too, is one of them.
+        """
+        found: list[str] = []
+        waiting = [name]
+        while waiting and len(found) + len(waiting) < _MOST_STEPS:
+            each = waiting.pop()
+            node = self.maker(each, operator)
+            if node is None or (each != name and self.readers[each] != 1):
+                found.append(each)
+            else:
+                waiting += node.inputs
+        return [*found, *waiting]
+
+    def with_one_constant(self, name: str, operator: str) -> tuple[str, list[str]] | None:
+        """The constant among such inputs and the other ones; products with 1 do not count."""
+        inputs = self.operands(name, operator)
+        constants = [each for each in inputs if each in self.constants]
+        ones = [each for each in constants if operator == "Mul" and self.number(each) == 1]
+        for each in ones[: len(constants) - 1]:
+            constants.remove(each)
+        if len(constants) != 1:
+            return None
+        return constants[0], [each for each in inputs if each not in self.constants]
 
     def sum(self, name: str) -> _Sum:
         """The value as a sum of a constant and at most one addition."""
@@ -237,6 +266,54 @@ def _standardized(nodes: _Nodes, name: str) -> Match | None:
     return None
 
 
+def _response_norm(nodes: _Nodes, node: Node) -> Node | None:
+    """`x + (weight * (x * n) + bias)`, where n are the norms of the maps by their mean."""
+    total = nodes.with_one_constant(node.outputs[0], "Add")
+    if total is None or len(total[1]) != 2:
+        return None
+    bias, terms = total
+    for value, term in (terms, terms[::-1]):
+        product = nodes.with_one_constant(term, "Mul")
+        if product is None or len(product[1]) != 2 or value not in product[1]:
+            continue
+        weight, factors = product
+        found = _relative_norms(nodes, factors[1 - factors.index(value)], value)
+        if found is not None:
+            return replace(
+                node, op_type=RESPONSE_NORM, inputs=[value, weight, bias], attributes=found
+            )
+    return None
+
+
+def _relative_norms(nodes: _Nodes, name: str, value: str) -> dict[str, Attribute] | None:
+    """Axes and epsilon of `norm(x) / (mean(norm(x)) + epsilon)`."""
+    quotient = nodes.maker(name, "Div")
+    if quotient is None:
+        return None
+    norms, divisor = quotient.inputs
+    epsilon, terms = nodes.sum(divisor)
+    mean = nodes.maker(terms[0], "ReduceMean")
+    if mean is None or mean.inputs[0] != norms:
+        return None
+    axes, over = _axes_of_norms(nodes, norms, value), _reduced_axes(nodes, mean)
+    if axes is None or over is None:
+        return None
+    return {"axes": axes, "mean_axes": over, "epsilon": epsilon}
+
+
+def _axes_of_norms(nodes: _Nodes, name: str, value: str) -> list[int] | None:
+    """Axes of `sqrt(sum(x**2))`."""
+    node = nodes.maker(name, "ReduceL2", "Sqrt")
+    if node is not None and node.op_type == "ReduceL2":
+        return _reduced_axes(nodes, node) if node.inputs[0] == value else None
+    total = nodes.maker(node.inputs[0], "ReduceSum", "ReduceSumSquare") if node else None
+    if total is None:
+        return None
+    is_sum = total.op_type == "ReduceSum"
+    squares = _is_square(nodes, total.inputs[0], value) if is_sum else total.inputs[0] == value
+    return _reduced_axes(nodes, total) if squares else None
+
+
 def _is_square(nodes: _Nodes, name: str, value: str) -> bool:
     node = nodes.maker(name, "Pow", "Mul")
     if node is None or node.inputs[0] != value:
@@ -245,7 +322,7 @@ def _is_square(nodes: _Nodes, name: str, value: str) -> bool:
 
 
 def _reduced_axes(nodes: _Nodes, node: Node) -> list[int] | None:
-    """Axes of a ReduceMean that keeps its axes."""
+    """Axes of a reduction that keeps its axes."""
     if node.attributes.get("keepdims", 1) != 1:
         return None
     given = node.attributes.get("axes")
@@ -297,6 +374,8 @@ def _replaced(nodes: _Nodes, node: Node) -> Node:
         return _with_padding(nodes, node)
     if node.domain or len(node.inputs) != 2 or len(node.outputs) != 1:
         return node
+    if node.op_type == "Add":
+        return _response_norm(nodes, node) or node
     for pattern in _PATTERNS.get(node.op_type, ()):
         match = pattern(nodes, node.outputs[0])
         if match is not None:

@@ -35,6 +35,10 @@ from cnnx.ops.depth_to_space import depth_to_space as depth_to_space
 from cnnx.ops.depth_to_space import depth_to_space_backward as depth_to_space_backward
 from cnnx.ops.depth_to_space import space_to_depth as space_to_depth
 from cnnx.ops.depth_to_space import space_to_depth_backward as space_to_depth_backward
+from cnnx.ops.global_response_norm import global_response_norm as global_response_norm
+from cnnx.ops.global_response_norm import (
+    global_response_norm_backward as global_response_norm_backward,
+)
 from cnnx.ops.group_norm import group_norm as group_norm
 from cnnx.ops.group_norm import group_norm_backward as group_norm_backward
 from cnnx.ops.group_norm import layer_norm as layer_norm

@@ -266,6 +266,23 @@ test("local response norm of odd and even sizes", () => {
   }
 });
 
+test("global response norm", () => {
+  const random = randomNumbers(12);
+  const [x, weight, bias] = [[3, 4, 2], [2], [2]].map((shape) => randomArray(shape, random));
+  const norms = [0, 1].map((channel) => {
+    let squares = 0;
+    for (let k = channel; k < x.values.length; k += 2) squares += x.values[k] ** 2;
+    return Math.sqrt(squares);
+  });
+  const mean = (norms[0] + norms[1]) / 2;
+  const output = built(x.shape, (index) => {
+    const channel = index[2];
+    const factor = (weight.values[channel] * norms[channel]) / (mean + 0.25);
+    return at(x, index) * (1 + factor) + bias.values[channel];
+  });
+  checkEveryCell("global_response_norm", { epsilon: 0.25 }, [x], { weight, bias }, output);
+});
+
 test("scale and shift, sums and products", () => {
   const random = randomNumbers(10);
   const [x, y, z] = [0, 1, 2].map(() => randomArray([3, 4, 2], random));

@@ -180,3 +180,30 @@ def scale2d_backward(
     grad, x = real(grad_output), real(x)
     pixels = tuple(range(x.ndim - 1))
     return grad * real(weight), real((grad * x).sum(axis=pixels)), real(grad.sum(axis=pixels))
+
+
+def global_response_norm(
+    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, *, epsilon: float = 1e-6
+) -> Array:
+    """`x + weight * x * n + bias`, where n are the norms of an image's maps by their mean."""
+    x, weight, bias = real(x), real(weight), real(bias)
+    norms = np.sqrt((x**2).sum(axis=(1, 2), keepdims=True))
+    return real(x + weight * x * norms / (norms.mean(axis=-1, keepdims=True) + epsilon) + bias)
+
+
+def global_response_norm_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, weight: npt.ArrayLike, *, epsilon: float = 1e-6
+) -> tuple[Array, Array, Array]:
+    """The norm of a map of zeros has the gradient 0."""
+    grad, x, weight = real(grad_output), real(x), real(weight)
+    norms = np.sqrt((x**2).sum(axis=(1, 2), keepdims=True))
+    divisor = norms.mean(axis=-1, keepdims=True) + epsilon
+    relative = norms / divisor
+    # The gradient of the relative norms, then that of the norms, in which each is in every mean.
+    grad_relative = (grad * weight * x).sum(axis=(1, 2), keepdims=True)
+    through_mean = (grad_relative * norms).mean(axis=-1, keepdims=True) / divisor**2
+    grad_norms = grad_relative / divisor - through_mean
+    direction = np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+    grad_x = grad * (1 + weight * relative) + grad_norms * direction
+    grad_weight = (grad * x * relative).sum(axis=(0, 1, 2))
+    return real(grad_x), real(grad_weight), grad.sum(axis=(0, 1, 2))

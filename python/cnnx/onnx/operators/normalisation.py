@@ -21,6 +21,7 @@ from cnnx.onnx.axes import (
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, flat
+from cnnx.onnx.patterns import RESPONSE_NORM
 from cnnx.onnx.refusal import RefusedError
 
 
@@ -170,6 +171,35 @@ def _affine(call: Call, value: Activation, weight: Array, bias: Array | None) ->
     return value.computed(symbol)
 
 
+def _global_response_norm(call: Call) -> Activation:
+    """The one that its pattern leaves, of images."""
+    value = call.activation()
+    rank = len(value.axes)
+    axes, mean_axes = (
+        [axis_index(axis, rank) for axis in call.integers(name, [])]
+        for name in ("axes", "mean_axes")
+    )
+    everything = atoms_of(value, range(rank))
+    pixels = {atom for atom in everything if atom.label in "HW"}
+    channels = {atom for atom in everything if atom.label == "C"}
+    if atoms_of(value, axes) != pixels or atoms_of(value, mean_axes) != channels:
+        raise RefusedError(
+            "takes norms along other axes than all of an image's height and width, or their mean "
+            "along other ones than the channels"
+        )
+    layer = layers.GlobalResponseNorm(epsilon=call.number("epsilon", 1e-6))
+    weight, bias = (per_channel(value, call.constant(index)) for index in (1, 2))
+    symbol = call.network.add(layer, value.symbol, name=call.name(), weight=weight, bias=bias)
+    return value.computed(symbol)
+
+
+def _norm(call: Call) -> Activation:
+    raise RefusedError(
+        "is a part of no global response norm, expected x + weight * x * norm / (mean of the "
+        "norms + epsilon) + bias"
+    )
+
+
 def _local_response_norm(call: Call) -> Activation:
     value = channels_first(call.network, call.activation())
     layer = layers.LocalResponseNorm(
@@ -188,4 +218,6 @@ OPERATORS: dict[str, Operator] = {
     "LayerNormalization": _layer_norm,
     "LRN": _local_response_norm,
     "MeanVarianceNormalization": _mean_variance,
+    "ReduceL2": _norm,
+    RESPONSE_NORM: _global_response_norm,
 }

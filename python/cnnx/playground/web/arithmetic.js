@@ -3,7 +3,7 @@
 import { single, strongestOf, sumOf, valueAt } from "./cells.js";
 import { formulaText, formulaValue, hasFormula } from "./formulas.js";
 import { interpolationOf, movesCells, sourceOf } from "./moved_cells.js";
-import { batchNormSteps, groupNormSteps, responseSteps } from "./normalisation.js";
+import { batchNormSteps, globalResponseSteps, groupNormSteps, responseSteps } from "./normalisation.js";
 import { scaleSteps, softmaxSteps } from "./normalisation.js";
 import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
 
@@ -29,6 +29,8 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  * @typedef {{form: "formula", text: string}} Formula
  * @typedef {{form: "normalisation", value: number, mean: number, deviation: number,
  *   weight: number, bias: number, over: number}} Normalisation
+ * @typedef {{form: "globalResponse", value: number, norm: number, divisor: number,
+ *   weight: number, bias: number}} GlobalResponse
  * @typedef {{form: "response", value: number, squares: number, settings: Record<string, any>}}
  *   Response
  * @typedef {{form: "scale", value: number, weight: number, bias: number | null}} Scale
@@ -38,7 +40,7 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  *   isLogarithm: boolean}} Softmax
  * @typedef {{form: "named"}} Named
  * @typedef {WindowSum | ListSum | Maximum | Mean | Interpolation | Formula | Normalisation |
- *   Response | Scale | Combination | Copy | Softmax | Named} Steps
+ *   GlobalResponse | Response | Scale | Combination | Copy | Softmax | Named} Steps
  *
  * The steps of a cell, their result in double precision (NaN where they are not spelled out), and
  * the cells that were read. An explanation also has the layer's own result.
@@ -57,6 +59,7 @@ const EXPLAINED = {
   batch_norm2d: batchNormSteps,
   group_norm: groupNormSteps,
   layer_norm: groupNormSteps,
+  global_response_norm: globalResponseSteps,
   lrn: responseSteps,
   scale2d: scaleSteps,
   add: combinationSteps,

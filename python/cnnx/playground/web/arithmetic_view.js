@@ -29,6 +29,7 @@ const VIEWS = {
   interpolation: interpolationView,
   formula: (shown, steps) => [resultLine(capital(titleOf(shown.layer)), steps.text, shown)],
   normalisation: normalisationView,
+  globalResponse: globalResponseView,
   response: responseView,
   scale: scaleView,
   sum: (shown, steps) => [resultLine("Add", addedText(steps.values.map(significant)), shown)],
@@ -218,6 +219,14 @@ function normalisationView(shown, steps) {
         `${significant(steps.bias)} are learned.`,
     ),
   ];
+}
+
+/** @type {(shown: Shown, steps: import("./arithmetic.js").GlobalResponse) => Child[]} */
+function globalResponseView(shown, { value, norm, divisor, weight, bias }) {
+  const norms = `${significant(norm)} / ${significant(divisor)}`;
+  const product = `${significant(value)} × ${significant(weight)} × ${norms}`;
+  const text = addedText([significant(value), product, significant(bias)]);
+  return [resultLine("Global response norm", text, shown)];
 }
 
 /** @type {(shown: Shown, steps: import("./arithmetic.js").Response) => Child[]} */

@@ -66,6 +66,28 @@ function normalised(x, index, mean, deviation, arrays, over) {
  * @param {Cell} cell
  * @returns {CellSteps}
  */
+export function globalResponseSteps({ settings, index, inputs, arrays }) {
+  const [x] = inputs;
+  const channels = x.shape[x.shape.length - 1];
+  const squares = new Array(channels).fill(0);
+  x.values.forEach((value, k) => (squares[k % channels] += value ** 2));
+  const norms = squares.map(Math.sqrt);
+  const divisor = sumOf(norms) / channels + settings.epsilon;
+  const channel = index[index.length - 1];
+  const value = valueAt(x, index);
+  const norm = norms[channel];
+  const weight = arrays.weight[channel];
+  const bias = arrays.bias[channel];
+  /** @type {Steps} */
+  const steps = { form: "globalResponse", value, norm, divisor, weight, bias };
+  const computed = value + (weight * value * norm) / divisor + bias;
+  return { steps, computed, reads: [single(0, index)] };
+}
+
+/**
+ * @param {Cell} cell
+ * @returns {CellSteps}
+ */
 export function responseSteps({ settings, index, inputs }) {
   const [x] = inputs;
   const channel = index[index.length - 1];

@@ -10,6 +10,7 @@ const FOLLOWERS = new Set([
   "scale2d",
   "group_norm",
   "layer_norm",
+  "global_response_norm",
   "lrn",
   "max_pool2d",
   "avg_pool2d",
