@@ -58,6 +58,7 @@ FITTING: dict[str, tuple[str, ...]] = {
     "kernel_size": ("3", "(2, 3)"),
     "scale_factor": ("2",),
     "output_size": ("2",),
+    "cropping": ("1", "(0, 1)", "((1, 0), (0, 1))"),
     "padding": ("1", "'same'", "((1, 0), (0, 1))"),
     "groups": ("1", "3"),
     "out_channels": ("4",),

@@ -221,6 +221,12 @@ def zero_pad2d(x: str, settings: Mapping[str, Any]) -> str:
     return nhwc(padded(nchw(x), sides))
 
 
+def crop2d(x: str, settings: Mapping[str, Any]) -> str:
+    """An image without outer rows and columns."""
+    (top, bottom), (left, right) = sides_of(settings["cropping"], (1, 1), (1, 1), (1, 1), (1, 1))
+    return f"{x}[:, {top} : {x}.shape[1] - {bottom}, {left} : {x}.shape[2] - {right}]"
+
+
 def prelu(x: str, weight: str, axes: int) -> str:
     """A PReLU of images or of rows."""
     return nhwc(f"F.prelu({nchw(x)}, {weight})") if axes == 4 else f"F.prelu({x}, {weight})"

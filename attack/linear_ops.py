@@ -173,9 +173,10 @@ def pools(draw: Draw) -> Case:
 
 
 def resampling(draw: Draw) -> Case:
-    """An upsampling, an adaptive or global average, or a padding."""
+    """An upsampling, an adaptive or global average, a padding or a cropping."""
     op = draw.one_of(
-        *("upsample2d", "adaptive_avg_pool2d", "global_avg_pool2d", "zero_pad2d", "pad2d", "moves")
+        *("upsample2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
+        *("zero_pad2d", "pad2d", "crop2d", "moves"),
     )
     if op == "moves":
         return moves(draw)
@@ -206,6 +207,12 @@ def resampling(draw: Draw) -> Case:
         height, width = height + top + bottom, width + left + right
         given = f", {padding}" + (f", mode={mode!r}" if op == "pad2d" else "")
         made.forward = getattr(in_torch, op)("x", {"padding": padding, "mode": mode})
+    elif op == "crop2d":
+        top, left = draw.integer(0, height - 1), draw.integer(0, width - 1)
+        height, width = draw.integer(1, height - top), draw.integer(1, width - left)
+        cropping = ((top, x[1] - top - height), (left, x[2] - left - width))
+        given = f", {cropping}"
+        made.forward = in_torch.crop2d("x", {"cropping": cropping})
     else:
         given = ""
         made.forward = in_torch.PLAIN[op].format(x="x")

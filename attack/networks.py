@@ -17,6 +17,7 @@ from attack.case import Draw
 OF_SETTINGS = (
     "adaptive_avg_pool2d",
     "channel_shuffle",
+    "crop2d",
     "depth_to_space",
     "pad2d",
     "reshape",
@@ -34,7 +35,7 @@ def drawn_model(draw: Draw) -> cnnx.Model:
 
 def as_argument(name: str, value: Any) -> Any:
     """A setting of the core in the form of a constructor's argument."""
-    if name == "padding" and isinstance(value, list):
+    if name in ("padding", "cropping") and isinstance(value, list):
         return ((value[0], value[1]), (value[2], value[3]))
     return tuple(value) if isinstance(value, list) else value
 

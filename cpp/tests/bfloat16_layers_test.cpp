@@ -108,6 +108,7 @@ void test_global_response_norm() { check_on_images(GlobalResponseNorm()); }
 
 void test_copies() {
   check_on_images(ZeroPad2d({1, 0, 2, 3}));
+  check_on_images(Crop2d({1, 0, 2, 1}));
   check_on_images(SliceChannels(1, 3));
   check_on_images(Upsample2d(2));
   check_on_images(Upsample2d().size({7, 9}).mode(UpsampleMode::bilinear));

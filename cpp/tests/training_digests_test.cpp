@@ -219,13 +219,14 @@ uint64_t every_other_layer() {
 
 // Layers that move pixels and channels, and poolings with all settings.
 uint64_t rearranging_layers() {
-  return train({Conv2d(9, 3), InputPart(50, {11, 9}, 8), Pad2d({1, 2, 0, 3}), ChannelShuffle(2),
-                SpaceToDepth(2), SliceChannels(3, 27), DepthToSpace(2).mode(cnnx::BlockMode::crd),
-                MaxPool2d(2).dilation({2, 1}).ceil_mode(true), Pad2d(1).mode(cnnx::PadMode::edge),
-                AvgPool2d({3, 2}).stride(2).dilation(2).ceil_mode(true),
-                Upsample2d().size({7, 9}).mode(cnnx::UpsampleMode::bilinear).align_corners(true),
-                Upsample2d().size({5, 11}), Reshape({11, 5}, 6), Conv2d(8, 3), Flatten(), Dense(7)},
-               make_data({13, 11, 3}, 7, 7));
+  return train(
+      {Conv2d(9, 3), InputPart(50, {11, 9}, 8), Pad2d({1, 2, 0, 3}), ChannelShuffle(2),
+       SpaceToDepth(2), SliceChannels(3, 27), Crop2d({0, 1, 1, 0}),
+       DepthToSpace(2).mode(cnnx::BlockMode::crd), MaxPool2d(2).dilation({2, 1}).ceil_mode(true),
+       Pad2d(1).mode(cnnx::PadMode::edge), AvgPool2d({3, 2}).stride(2).dilation(2).ceil_mode(true),
+       Upsample2d().size({7, 9}).mode(cnnx::UpsampleMode::bilinear).align_corners(true),
+       Upsample2d().size({5, 11}), Reshape({11, 5}, 6), Conv2d(8, 3), Flatten(), Dense(7)},
+      make_data({13, 11, 3}, 7, 7));
 }
 
 // Every kind of one input that needs no setting and does not change a shape: the activations.

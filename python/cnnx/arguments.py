@@ -262,17 +262,17 @@ def group_count(value: int, function: str) -> int:
     return int(value)
 
 
-def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
+def padding_sides(value: PaddingLike, function: str, argument: str = "padding") -> str | list[int]:
     """Padding as "valid", "same" or [top, bottom, left, right]."""
     if isinstance(value, str):
         if value in ("valid", "same"):
             return value
     elif isinstance(value, Sequence) and len(value) == 2 and not is_integer(value[0]):
-        sides = [pair(each, function, "padding") for each in value]  # type: ignore[arg-type]
+        sides = [pair(each, function, argument) for each in value]  # type: ignore[arg-type]
         if all(isinstance(each, Sequence) for each in value):
             return [*sides[0], *sides[1]]
     elif is_integer(value) or isinstance(value, Sequence):
-        height, width = pair(value, function, "padding")  # type: ignore[arg-type]
+        height, width = pair(value, function, argument)  # type: ignore[arg-type]
         return [height, height, width, width]
     raise TypeError(
         f"{function}: padding is {shown(value)}, expected an integer, (height, width), "
@@ -280,12 +280,12 @@ def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
     )
 
 
-def explicit_sides(value: PaddingLike, function: str) -> list[int]:
+def explicit_sides(value: PaddingLike, function: str, argument: str = "padding") -> list[int]:
     """Numeric padding as [top, bottom, left, right]; "valid" and "same" are refused."""
-    sides = value if isinstance(value, str) else padding_sides(value, function)
+    sides = value if isinstance(value, str) else padding_sides(value, function, argument)
     if isinstance(sides, str):
         raise TypeError(
-            f"{function}: padding is {shown(value)}, expected an integer, (height, width) or "
+            f"{function}: {argument} is {shown(value)}, expected an integer, (height, width) or "
             "((top, bottom), (left, right))"
         )
     return sides

@@ -136,6 +136,7 @@ MODULE: dict[str, str] = {
     "Concatenate": "cnnx.Concat",
     "Conv2DTranspose": "cnnx.ConvTranspose2d",
     "CosineAnnealingLR": "cnnx.CosineDecay",
+    "Cropping2D": "cnnx.Crop2d",
     "CrossEntropyLoss": "cnnx.CrossEntropy",
     "DataLoader": "cnnx.data.load, or arrays",
     "DepthwiseConv2D": "cnnx.Conv2d(channels, 3, groups=channels)",

@@ -336,6 +336,8 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
         one("zero_pad2d", padding=[2**21, 0, 2**20, 0]),
         "its output is (2097156, 1048580, 2), expected at most 2^40 numbers",
     ),
+    "no rows left": (one("crop2d", cropping=[2, 2, 0, 0]), "cropping is ((2, 2), (0, 0)) and x"),
+    "large cropping": (one("crop2d", cropping=[2**24] * 4), "expected at least one row and one"),
     "large pool": (one("adaptive_avg_pool2d", output_size=[2**24] * 2), "has too many elements"),
     "no outputs": (one("dense", out_features=0, bias=False), "out_features is 0, expected an int"),
     "dense on an image": (one("dense", out_features=1, bias=False), "put Flatten before it"),

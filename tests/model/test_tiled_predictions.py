@@ -16,6 +16,7 @@ from cnnx import (
     Concat,
     Conv2d,
     ConvTranspose2d,
+    Crop2d,
     Dense,
     DepthToSpace,
     Flatten,
@@ -96,6 +97,7 @@ def random_network(random: np.random.Generator) -> Model:
             3, pair(1, 2, 4), stride=pair(1, 2), padding=word("same", "valid")
         )(maps),
         lambda maps: ZeroPad2d(((1, 2), (0, 1)))(maps),
+        lambda maps: Crop2d(((1, 0), (2, 1)))(maps),
         lambda maps: Pad2d(1, mode=word("reflect", "edge"))(maps),
         lambda maps: DepthToSpace(2)(Conv2d(12, 1)(maps)),
         lambda maps: Conv2d(3, 1)(SpaceToDepth(2)(Upsample2d(2)(maps))),

@@ -36,6 +36,11 @@ CASES = [
     Case("zero_pad2d", (2, 1, 1, 1), (0,)),
     Case("zero_pad2d", (2, 7, 5, 3), (2,)),
     Case("zero_pad2d", (2, 7, 5, 13), (((1, 2), (3, 0)),)),
+    Case("crop2d", (2, 1, 1, 1), (0,)),
+    Case("crop2d", (2, 7, 5, 3), (2,)),
+    Case("crop2d", (2, 7, 5, 13), (((1, 2), (3, 0)),)),
+    Case("crop2d", (1, 6, 9, 4), (((5, 0), (0, 8)),)),
+    Case("crop2d", (3, 70, 65, 17), ((3, 1),)),
     *(
         Case("upsample2d", size, (scale,), mode)
         for mode in ("nearest", "bilinear")
@@ -78,6 +83,7 @@ CASES = [
         for case in (
             Case("adaptive_avg_pool2d", (2, 5, 4, n), (2,)),
             Case("zero_pad2d", (2, 3, 2, n), (1,)),
+            Case("crop2d", (2, 3, 4, n), (1,)),
             Case("pad2d", (2, 3, 2, n), (1,), "reflect"),
             Case("upsample2d", (2, 3, 2, n), (), "bilinear", (4, 3), True),
             Case("upsample2d", (2, 3, 2, n), (2,), "nearest"),
@@ -90,6 +96,7 @@ ONE_OF_EACH = [
     Case("global_avg_pool2d", (2, 3, 4, 2)),
     Case("adaptive_avg_pool2d", (1, 4, 5, 2), ((3, 2),)),
     Case("zero_pad2d", (1, 3, 2, 2), (((1, 0), (0, 2)),)),
+    Case("crop2d", (1, 3, 4, 2), (((1, 0), (0, 2)),)),
     Case("upsample2d", (1, 3, 2, 2), ((2, 3),), "nearest"),
     Case("upsample2d", (1, 3, 2, 2), ((2, 3),), "bilinear"),
     Case("upsample2d", (1, 3, 4, 2), (), "nearest", (4, 3)),
@@ -111,6 +118,7 @@ def test_within_bound(case: Case, rng: np.random.Generator) -> None:
     "case",
     [
         Case("zero_pad2d", (2, 7, 5, 13), (((1, 2), (3, 0)),)),
+        Case("crop2d", (2, 7, 5, 13), (((1, 2), (3, 0)),)),
         Case("upsample2d", (2, 7, 5, 13), ((3, 2),), "nearest"),
         Case("upsample2d", (2, 7, 5, 13), ((4, 2),), "bilinear"),
         Case("upsample2d", (2, 7, 5, 13), (), "nearest", (3, 11)),
@@ -193,7 +201,7 @@ def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
         case.forward(ops, IMAGE[0])
     with pytest.raises(
         ValueError,
-        match=r"^(\w+_avg_pool2d|zero_pad2d|pad2d|upsample2d): x has shape \(1, 0, 4, 2\), "
+        match=r"^(\w+_avg_pool2d|zero_pad2d|pad2d|crop2d|upsample2d): x has shape \(1, 0, 4, 2\), "
         "expected at least one row, column and channel",
     ):
         case.forward(ops, IMAGE[:, :0])
@@ -213,6 +221,21 @@ def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
         ("adaptive_avg_pool2d", {"output_size": 2.0}, "output_size is 2.0, expected an integer or"),
         ("zero_pad2d", {"padding": -1}, r"padding is \(\(-1, -1\), \(-1, -1\)\), expected 0 to"),
         ("zero_pad2d", {"padding": "same"}, r"padding is 'same', expected an integer, \(height, "),
+        (
+            "crop2d",
+            {"cropping": -1},
+            r"cropping is \(\(-1, -1\), \(-1, -1\)\), expected 0 to \d+ on",
+        ),
+        ("crop2d", {"cropping": "same"}, r"cropping is 'same', expected an integer, \(height, "),
+        ("crop2d", {"cropping": (1, 2.0)}, r"cropping is \(1, 2.0\), expected an integer or"),
+        (
+            "crop2d",
+            {"cropping": ((1, 2), (0, 0))},
+            r"cropping is \(\(1, 2\), \(0, 0\)\) and x has shape \(1, 3, 4, 2\), expected at least "
+            "one row and one column that stay$",
+        ),
+        ("crop2d", {"cropping": ((0, 0), (4, 0))}, "cropping is .*, expected at least one row and"),
+        ("crop2d", {"cropping": 2**24}, "cropping is .*, expected at least one row and one column"),
         ("upsample2d", {"scale_factor": 0}, r"scale_factor is \(0, 0\), expected 1 to \d+ in"),
         ("upsample2d", {"scale_factor": 1.5}, "scale_factor is 1.5, expected an integer or"),
         (

@@ -190,6 +190,7 @@ def rearranging_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         x = inputs(2, 4, 6, channels)
         for mode in ("reflect", "edge"):
             yield from both("pad2d", inputs, (x, ((2, 1), (0, 3))), (), {"mode": mode})
+        yield from both("crop2d", inputs, (x, ((2, 1), (0, 3))), (), {})
         yield from both("channel_shuffle", inputs, (x, 2), (), {})
         yield from both("slice_channels", inputs, (x, 1, 3), (), {})
         for mode in ("DCR", "CRD"):

@@ -21,6 +21,11 @@ def any_copy(kind: str, rng: np.random.Generator) -> tuple[Float32Array, dict[st
     if kind == "zero_pad2d":
         sides = tuple((int(each[0]), int(each[1])) for each in rng.integers(0, 4, (2, 2)))
         return any_images(rng), {"padding": sides}
+    if kind == "crop2d":
+        x = any_images(rng)
+        top, left = (int(rng.integers(0, size)) for size in x.shape[1:3])
+        bottom, right = int(rng.integers(x.shape[1] - top)), int(rng.integers(x.shape[2] - left))
+        return x, {"cropping": ((top, bottom), (left, right))}
     if kind == "upsample2d":
         factors = rng.integers(1, 4, 2)
         return any_images(rng), {"scale_factor": (int(factors[0]), int(factors[1]))}
@@ -70,6 +75,7 @@ COPY_CASES = {
         kind: partial(copy_case, kind)
         for kind in (
             "zero_pad2d",
+            "crop2d",
             "upsample2d",
             "channel_shuffle",
             "slice_channels",

@@ -66,6 +66,13 @@ LAYERS: dict[str, list[Draw]] = {
     ],
     "parallel": [lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)])],
     "zero_pad2d": [lambda rng: [cnnx.ZeroPad2d(1), cnnx.MaxPool2d(3, stride=1)]],
+    "crop2d": [
+        lambda rng: [cnnx.Upsample2d(2), cnnx.Crop2d(((4, 2), (0, 5)))],
+        lambda rng: [
+            cnnx.Crop2d(((1, 0), (0, either(rng, 0, 2)))),
+            cnnx.Upsample2d(size=SHAPE[:2]),
+        ],
+    ],
     "pad2d": [
         lambda rng: [cnnx.Pad2d(1, mode=word(rng, "reflect", "edge")), cnnx.AvgPool2d(3, stride=1)]
     ],

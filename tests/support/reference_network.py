@@ -52,7 +52,7 @@ def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
     """A layer's settings in the form of `reference`."""
     settings = dict(layer_settings)
     for name, value in settings.items():
-        if name == "padding" and isinstance(value, list):
+        if name in ("padding", "cropping") and isinstance(value, list):
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
         elif isinstance(value, list):
             settings[name] = tuple(value)

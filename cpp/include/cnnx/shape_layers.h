@@ -1,5 +1,5 @@
-// The builders of layers that rearrange images: padding, upsampling, channels to pixels and back,
-// other shapes. See cnnx/layers.h.
+// The builders of layers that rearrange images: padding, cropping, upsampling, channels to pixels
+// and back, other shapes. See cnnx/layers.h.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +55,12 @@ class Pad2d : public LayerBuilder<Pad2d> {
   Pad2d& mode(PadMode mode) {
     return set("mode", Setting(std::string(mode == PadMode::reflect ? "reflect" : "edge")));
   }
+};
+
+// The image without `cropping` rows and columns at its sides; at least one of each stays.
+class Crop2d : public LayerBuilder<Crop2d> {
+ public:
+  explicit Crop2d(const Padding& cropping) : LayerBuilder("crop2d") { set("cropping", cropping); }
 };
 
 class Upsample2d : public LayerBuilder<Upsample2d> {

@@ -91,37 +91,29 @@ void run_depth_to_space_backward(const Blocks& b, const GradientKernels&,
   rearrange<!to_depth>(b, grad_output, threads, accumulate, grad_input);
 }
 
+template <bool to_depth>
+struct Rearranged {
+  template <class Element>
+  using Bound = BoundLinearMap<Element, Blocks, run_depth_to_space<to_depth, Element>,
+                               run_depth_to_space_backward<to_depth, Element>>;
+};
+
 constexpr const char* kDepthToSpaceModes[] = {"DCR", "CRD"};
 
 template <bool to_depth>
-class RearrangeOp final : public ElementsOp {
+class RearrangeOp final : public CopyOp<Blocks, Rearranged<to_depth>::template Bound,
+                                        run_depth_to_space<to_depth, uint8_t>> {
  public:
   RearrangeOp(const char* name, int64_t block_size, bool channels_first)
       : name_(name), block_(block_size), channels_first_(channels_first) {}
 
   Shape output_shape(const Shape& input) const override {
-    const Blocks blocks = blocks_of(input);
+    const Blocks blocks = geometry_of(input);
     return to_depth ? blocks.deep() : blocks.wide();
-  }
-  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
-                                            const Fusion& fusion) const override {
-    return bind_elements<Bound>(fusion, blocks_of(input));
-  }
-  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
-  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
-                             const std::vector<Quantization>& formats,
-                             const Fusion&) const override {
-    return {std::make_unique<BoundByteCopy<Blocks, run_depth_to_space<to_depth, uint8_t>>>(
-                blocks_of(inputs[0])),
-            formats[0]};
   }
 
  private:
-  template <class Element>
-  using Bound = BoundLinearMap<Element, Blocks, run_depth_to_space<to_depth, Element>,
-                               run_depth_to_space_backward<to_depth, Element>>;
-
-  Blocks blocks_of(const Shape& x) const {
+  Blocks geometry_of(const Shape& x) const override {
     check_image_shape(name_, x);
     if (block_ < 1 || block_ > kMostSetting) {
       throw std::invalid_argument(std::string(name_) + ": block_size is " + std::to_string(block_) +

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "ops/elements.h"
 #include "ops/op.h"
@@ -48,6 +50,25 @@ class BoundByteCopy final : public InferenceOp {
 
  private:
   Geometry geometry_;
+};
+
+// An op that only copies elements, also in bytes.
+template <class Geometry, template <class> class Bound, auto kForwardOfBytes>
+class CopyOp : public ElementsOp {
+ public:
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion& fusion) const final {
+    return bind_elements<Bound>(fusion, geometry_of(input));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const final { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats, const Fusion&) const final {
+    using BoundBytes = BoundByteCopy<Geometry, kForwardOfBytes>;
+    return {std::make_unique<BoundBytes>(geometry_of(inputs[0])), formats[0]};
+  }
+
+ private:
+  // Throws std::invalid_argument if the op does not fit the shape.
+  virtual Geometry geometry_of(const Shape& input) const = 0;
 };
 
 }  // namespace cnnx::ops

@@ -53,7 +53,8 @@ template <class Element>
 using BoundSliceChannels = BoundLinearMap<Element, ChannelSlice, run_slice_channels<Element>,
                                           run_slice_channels_backward<Element>>;
 
-class SliceChannelsOp final : public ElementsOp {
+class SliceChannelsOp final
+    : public CopyOp<ChannelSlice, BoundSliceChannels, run_slice_channels<uint8_t>> {
  public:
   SliceChannelsOp(int64_t start, int64_t stop) : start_(start), stop_(stop) {}
   Shape output_shape(const Shape& input) const override {
@@ -68,21 +69,9 @@ class SliceChannelsOp final : public ElementsOp {
     output.back() = stop_ - start_;
     return output;
   }
-  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
-                                            const Fusion& fusion) const override {
-    return bind_elements<BoundSliceChannels>(fusion, slice_of(input));
-  }
-  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
-  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
-                             const std::vector<Quantization>& formats,
-                             const Fusion&) const override {
-    return {std::make_unique<BoundByteCopy<ChannelSlice, run_slice_channels<uint8_t>>>(
-                slice_of(inputs[0])),
-            formats[0]};
-  }
 
  private:
-  ChannelSlice slice_of(const Shape& input) const {
+  ChannelSlice geometry_of(const Shape& input) const override {
     return {rows_of_channels(input), input.back(), start_, output_shape(input).back()};
   }
 

@@ -1,4 +1,5 @@
-// zero_pad2d: the public functions and the layer kind, which copy rows.
+// zero_pad2d and crop2d: the public functions and the layer kinds, which copy rows. Each is the
+// other's gradient.
 #include "cnnx/zero_pad2d.h"
 
 #include <algorithm>
@@ -19,6 +20,35 @@ namespace ops {
 namespace {
 
 constexpr const char* kZeroPad2dName = "zero_pad2d";
+constexpr const char* kCrop2dName = "crop2d";
+
+std::string text_of_sides(const Padding& sides) {
+  return "((" + std::to_string(sides.top) + ", " + std::to_string(sides.bottom) + "), (" +
+         std::to_string(sides.left) + ", " + std::to_string(sides.right) + "))";
+}
+
+void check_sides(const char* function, const char* setting, const Padding& sides) {
+  for (const int64_t side : {sides.top, sides.bottom, sides.left, sides.right}) {
+    if (sides.rule == Padding::Rule::explicit_sides && side >= 0 && side <= kMostSetting) continue;
+    throw std::invalid_argument(std::string(function) + ": " + setting + " is " +
+                                text_of_sides(sides) + ", expected 0 to " +
+                                std::to_string(kMostSetting) + " on every side");
+  }
+}
+
+// Calls body(offset in the image, offset in the padded image, count) for the rows of the image.
+template <class Body>
+void for_inner_rows(const ZeroPad2dGeometry& g, int threads, const Body& body) {
+  const Shape padded = g.output_shape();
+  const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
+  parallel_for_rows(
+      threads, g.batch, g.in_height, 2 * in_row, [&](int64_t image, int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          body((image * g.in_height + row) * in_row,
+               (image * padded[1] + row + g.top) * out_row + g.left * g.channels, in_row);
+        }
+      });
+}
 
 // `zero` is the element that stands for 0.
 template <class Element>
@@ -64,21 +94,14 @@ void run_zero_pad2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
                              const Element* grad_output, int threads, bool accumulate,
                              Element* grad_input) {
   const auto add = sum_kernel<Element>();
-  const Shape padded = g.output_shape();
-  const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
-  parallel_for_rows(
-      threads, g.batch, g.in_height, 2 * in_row, [&](int64_t image, int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          const Element* const source =
-              grad_output + (image * padded[1] + row + g.top) * out_row + g.left * g.channels;
-          Element* const target = grad_input + (image * g.in_height + row) * in_row;
-          if (accumulate) {
-            add(target, source, in_row, false, target);
-          } else {
-            std::copy_n(source, in_row, target);
-          }
-        }
-      });
+  for_inner_rows(g, threads, [&](int64_t inner, int64_t padded, int64_t count) {
+    Element* const target = grad_input + inner;
+    if (accumulate) {
+      add(target, grad_output + padded, count, false, target);
+    } else {
+      std::copy_n(grad_output + padded, count, target);
+    }
+  });
 }
 
 template <class Element>
@@ -109,14 +132,67 @@ class ZeroPad2dOp final : public ElementsOp {
   Padding padding_;
 };
 
+// `g` pads the output to the size of x.
+template <class Element>
+void run_crop2d(const ZeroPad2dGeometry& g, const Element* x, int threads, Element* output) {
+  for_inner_rows(g, threads, [&](int64_t inner, int64_t padded, int64_t count) {
+    std::copy_n(x + padded, count, output + inner);
+  });
+}
+
+template <class Element>
+void run_crop2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
+                         const Element* grad_output, int threads, bool accumulate,
+                         Element* grad_input) {
+  if (!accumulate) return run_zero_pad2d(g, grad_output, threads, grad_input);
+  const auto add = sum_kernel<Element>();
+  for_inner_rows(g, threads, [&](int64_t inner, int64_t padded, int64_t count) {
+    Element* const target = grad_input + padded;
+    add(target, grad_output + inner, count, false, target);
+  });
+}
+
+template <class Element>
+using BoundCrop2d =
+    BoundLinearMap<Element, ZeroPad2dGeometry, run_crop2d<Element>, run_crop2d_backward<Element>>;
+
+class Crop2dOp final : public CopyOp<ZeroPad2dGeometry, BoundCrop2d, run_crop2d<uint8_t>> {
+ public:
+  explicit Crop2dOp(const Padding& cropping) : cropping_(cropping) {}
+  Shape output_shape(const Shape& input) const override { return geometry_of(input).input_shape(); }
+
+ private:
+  ZeroPad2dGeometry geometry_of(const Shape& x) const override {
+    check_image_shape(kCrop2dName, x);
+    const Padding& c = cropping_;
+    check_sides(kCrop2dName, "cropping", c);
+    const int64_t height = x[1] - c.top - c.bottom, width = x[2] - c.left - c.right;
+    if (height < 1 || width < 1) {
+      throw std::invalid_argument(std::string(kCrop2dName) + ": cropping is " + text_of_sides(c) +
+                                  " and x has shape " + to_string(x) +
+                                  ", expected at least one row and one column that stay");
+    }
+    return {x[0], height, width, x[3], c.top, c.bottom, c.left, c.right};
+  }
+
+  Padding cropping_;
+};
+
 std::unique_ptr<const Op> make_zero_pad2d(const CheckedSettings& settings) {
   return std::make_unique<ZeroPad2dOp>(settings.padding("padding"));
 }
 
+std::unique_ptr<const Op> make_crop2d(const CheckedSettings& settings) {
+  return std::make_unique<Crop2dOp>(settings.padding("cropping"));
+}
+
 constexpr SettingInfo kZeroPad2dSettings[] = {sides("padding", "zeros around the image")};
+constexpr SettingInfo kCrop2dSettings[] = {sides("cropping", "rows and columns that are removed")};
 constexpr LayerDescription kZeroPad2dLayers[] = {
     LayerDescription(kZeroPad2dName, "zeros around the image", make_zero_pad2d)
         .with_settings(kZeroPad2dSettings),
+    LayerDescription(kCrop2dName, "an image without some outer rows and columns", make_crop2d)
+        .with_settings(kCrop2dSettings),
 };
 
 }  // namespace
@@ -127,15 +203,7 @@ ConstantArray<LayerDescription> zero_pad2d_layers() { return kZeroPad2dLayers; }
 
 ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& padding) {
   ops::check_image_shape(ops::kZeroPad2dName, x);
-  for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {
-    if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= kMostSetting)
-      continue;
-    throw std::invalid_argument(
-        std::string(ops::kZeroPad2dName) + ": padding is ((" + std::to_string(padding.top) + ", " +
-        std::to_string(padding.bottom) + "), (" + std::to_string(padding.left) + ", " +
-        std::to_string(padding.right) + ")), expected 0 to " + std::to_string(kMostSetting) +
-        " on every side");
-  }
+  ops::check_sides(ops::kZeroPad2dName, "padding", padding);
   const ZeroPad2dGeometry geometry = {x[0],        x[1],           x[2],         x[3],
                                       padding.top, padding.bottom, padding.left, padding.right};
   ops::checked_output(ops::kZeroPad2dName, geometry.output_shape());

@@ -114,9 +114,10 @@ class Layer(NamedAttributes):
 
     def __repr__(self) -> str:
         settings = dict(self.settings)
-        if isinstance(settings.get("padding"), list):
-            top, bottom, left, right = settings["padding"]
-            settings["padding"] = ((top, bottom), (left, right))  # as the constructor takes it
+        for sides in ("padding", "cropping"):
+            if isinstance(settings.get(sides), list):
+                top, bottom, left, right = settings[sides]
+                settings[sides] = ((top, bottom), (left, right))  # as the constructor takes it
         if self.name is not None:
             settings["name"] = self.name
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"

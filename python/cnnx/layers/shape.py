@@ -1,4 +1,4 @@
-"""Layers that rearrange an image: padding, upsampling, blocks of pixels, other shapes."""
+"""Layers that rearrange an image: padding, cropping, upsampling, blocks of pixels, other shapes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cnnx.layers.base import Layer, LayerWithoutSettings
 
 __all__ = [
     "ChannelShuffle",
+    "Crop2d",
     "DepthToSpace",
     "Flatten",
     "InputPart",
@@ -129,6 +130,29 @@ class Pad2d(Layer):
             },
             name,
         )
+
+
+class Crop2d(Layer):
+    """Removal of outer rows and columns of the image.
+
+    Args:
+        cropping: an integer, (height, width) or ((top, bottom), (left, right)). At least one row
+            and one column stay.
+        name: name in `Model.layer_outputs`; "crop2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, height - top - bottom, width - left - right,
+        channels).
+
+    Example:
+        >>> Crop2d(((0, 1), (0, 1)))
+        Crop2d(cropping=((0, 1), (0, 1)))
+    """
+
+    kind = "crop2d"
+
+    def __init__(self, cropping: PaddingLike, *, name: str | None = None) -> None:
+        super().__init__({"cropping": explicit_sides(cropping, "Crop2d", "cropping")}, name)
 
 
 class Upsample2d(Layer):

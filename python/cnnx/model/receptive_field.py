@@ -126,6 +126,11 @@ def _padding(settings: _Settings, x: _Shape, y: _Shape, axis: int) -> ReceptiveF
     return _whole(1, -before, -before)
 
 
+def _cropping(settings: _Settings, x: _Shape, y: _Shape, axis: int) -> ReceptiveField:
+    # Positions beyond the cropped image, which later layers pad, have to lie beyond the whole one.
+    return _whole(1, 0, sum(settings["cropping"][2 * axis : 2 * axis + 2]))
+
+
 def _upsample2d(settings: _Settings, x: _Shape, y: _Shape, axis: int) -> ReceptiveField | None:
     if settings.get("align_corners") or any(settings.get("size", ())):
         return None  # the distance of outputs depends on the size of the image
@@ -190,6 +195,7 @@ _FIELDS: dict[str, _FieldOf] = {
     **dict.fromkeys(_POINTWISE, _pointwise),
     **dict.fromkeys(("conv2d", "max_pool2d", "avg_pool2d"), _windows),
     **dict.fromkeys(("zero_pad2d", "pad2d"), _padding),
+    "crop2d": _cropping,
     "conv_transpose2d": _conv_transpose2d,
     "upsample2d": _upsample2d,
     "depth_to_space": _depth_to_space,

@@ -265,6 +265,11 @@ def atoms_of(value: Activation, axes: Iterable[int]) -> set[Atom]:
     return {atom for axis in axes for atom in value.axes[axis]}
 
 
+def pixel_label(value: Activation, axis: int) -> str | None:
+    """Label "H" or "W" of an axis that is the whole height or width, of several pixels."""
+    return next((each for each in "HW" if value.axes[axis] == value.whole(each) != ()), None)
+
+
 def pixels_covered(value: Activation, axes: Iterable[int]) -> str | None:
     """Which of "H" and "W" some axes of the ONNX array cover, each as a whole.
 

@@ -187,7 +187,7 @@ class _Comparison:
 
     def is_identity(self, kind: str, name: str, source: str) -> bool:
         """Whether a layer has its input, `source`, as output in inference; the graph omits it."""
-        if kind == "upsample2d":
+        if kind in ("upsample2d", "crop2d"):
             return self._shapes[name] == self._shapes[source]
         return kind == "dropout" or (kind == "flatten" and len(self._shapes[source]) == 1)
 

@@ -83,6 +83,19 @@ def _pad2d(layer: LayerExport) -> Signal:
     return _pad(layer, layer.settings["mode"])
 
 
+def _crop2d(layer: LayerExport) -> Signal:
+    if layer.inputs[0].shape == layer.output_shape:
+        return layer.inputs[0]
+    top, _, left, _ = layer.settings["cropping"]
+    height, width, _ = layer.output_shape
+    return layer.moved(
+        "Slice",
+        layer.integers("start", [top, left]),
+        layer.integers("stop", [top + height, left + width]),
+        layer.integers("axes", [2, 3]),
+    )
+
+
 def _nearest_rows(size: int, count: int) -> Order:
     """Row of the image that each row of an enlarged image repeats."""
     return np.arange(count) * size // count
@@ -192,6 +205,7 @@ EXPORTERS: dict[str, Exporter] = {
     "add": _add,
     "channel_shuffle": _channel_shuffle,
     "concat": _concat,
+    "crop2d": _crop2d,
     "dense": _dense,
     "depth_to_space": _depth_to_space,
     "dropout": _dropout,

@@ -188,15 +188,16 @@ class LayerExport:
         name = self.builder.unused(self.name)
         return self.signal(self.builder.node(op_type, *inputs, output=name, **attributes))
 
-    def moved(self, op_type: str, **attributes: Attribute) -> Signal:
+    def moved(self, op_type: str, *constants: str, **attributes: Attribute) -> Signal:
         """Add the last node of the layer, which moves or selects the elements of its input.
 
         Bytes are moved as bytes, because runtimes then compute the next layer in integers.
         """
         rounded = self.inputs[0].rounded
         if rounded is None:
-            return self.last(op_type, self.x, **attributes)
-        return self.real(replace(rounded, name=self.node(op_type, rounded.name, **attributes)))
+            return self.last(op_type, self.x, *constants, **attributes)
+        name = self.node(op_type, rounded.name, *constants, **attributes)
+        return self.real(replace(rounded, name=name))
 
     def real(self, rounded: Bytes) -> Signal:
         """Add the last node of the layer, which converts bytes to real numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,23 @@ from cnnx.preprocessing import Preprocessing
 
 BUFFERS = ("running_mean", "running_variance", "weight_scale")
 # Kinds of layers whose output has only values of their input.
-KEEP_VALUES = ("dropout", "flatten", "max_pool2d")
+KEEP_VALUES = ("crop2d", "dropout", "flatten", "max_pool2d")
+
+
+class Selection(NamedTuple):
+    """Rows and columns of an image that layers select.
+
+    Attributes:
+        source: the image.
+        size: its height and width.
+        rows: rows that are selected.
+        columns: columns that are selected.
+    """
+
+    source: Symbol
+    size: tuple[int, int]
+    rows: range
+    columns: range
 
 
 class Network:
@@ -32,6 +48,7 @@ class Network:
         transpositions: number of layers that transpose axes.
         node_name: name for the layers of the node that is being converted, in files that cnnx
             wrote.
+        selections: rows and columns of another image that a symbol consists of.
     """
 
     def __init__(self, inputs: Mapping[str, Input], *, folds: bool) -> None:
@@ -39,6 +56,7 @@ class Network:
         self.folds = folds
         self.transpositions = 0
         self.node_name = ""
+        self.selections: dict[Symbol, Selection] = {}
         self._arrays: dict[Layer, dict[str, Array]] = {}
         self._wished: dict[Layer, str] = {}
         self._open: dict[Layer, set[str]] = {}

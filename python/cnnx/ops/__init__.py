@@ -27,6 +27,8 @@ from cnnx.ops.conv2d import conv2d as conv2d
 from cnnx.ops.conv2d import conv2d_backward as conv2d_backward
 from cnnx.ops.conv_transpose2d import conv_transpose2d as conv_transpose2d
 from cnnx.ops.conv_transpose2d import conv_transpose2d_backward as conv_transpose2d_backward
+from cnnx.ops.crop2d import crop2d as crop2d
+from cnnx.ops.crop2d import crop2d_backward as crop2d_backward
 from cnnx.ops.cross_entropy import cross_entropy as cross_entropy
 from cnnx.ops.cross_entropy import cross_entropy_backward as cross_entropy_backward
 from cnnx.ops.dense import dense as dense

@@ -11,7 +11,7 @@ from cnnx.quantization.network import INPUT, WEIGHTED, Array, Network, Node
 
 # Layers f with f(s * x) = s * f(x) for every s > 0 per channel. ReLU6 is not one of them.
 _PASSES_SCALES = (
-    *("relu", "leaky_relu", "prelu", "add", "flatten", "zero_pad2d"),
+    *("relu", "leaky_relu", "prelu", "add", "flatten", "zero_pad2d", "crop2d"),
     *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
 )
 # Channels whose values or weights are smaller than this part of the largest are not scaled.

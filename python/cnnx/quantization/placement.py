@@ -11,7 +11,7 @@ from cnnx.quantization.network import INPUT, Network, Node
 # Layers that move bytes, whose output has the scale of their input.
 _MOVES = (
     *("flatten", "max_pool2d", "zero_pad2d", "upsample2d", "slice_channels", "channel_shuffle"),
-    *("depth_to_space", "space_to_depth", "reshape"),
+    *("depth_to_space", "space_to_depth", "reshape", "crop2d"),
 )
 # Layers that compute in bytes, whose output has a scale of its own.
 _COMPUTES = (

@@ -61,6 +61,7 @@ Model settings() {
        AvgPool2d(2).stride({1, 2}).padding(1).count_include_pad(false).dilation({1, 2}).ceil_mode(
            true),
        ZeroPad2d({0, 1, 2, 0}),
+       Crop2d({0, 1, 1, 0}),
        Pad2d({1, 0, 0, 2}).mode(cnnx::PadMode::edge),
        Upsample2d({1, 2}).mode(cnnx::UpsampleMode::bilinear),
        SpaceToDepth(1),

@@ -69,6 +69,11 @@ test("borders of zeros, of mirrored and of repeated edges", () => {
   }
 });
 
+test("maps without outer rows and columns", () => {
+  const output = built([2, 3, 12], ([r, c, m]) => at(x, [r + 2, c + 1, m]));
+  checkCopies("crop2d", { cropping: [2, 0, 1, 2] }, [x], output);
+});
+
 test("blocks of cells to maps and back", () => {
   for (const mode of ["DCR", "CRD"]) {
     const settings = { block_size: 2, mode };

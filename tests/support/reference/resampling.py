@@ -57,6 +57,16 @@ def zero_pad2d_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike, padding: P
     return real(grad_output)[:, top : top + height, left : left + width]
 
 
+def crop2d(x: npt.ArrayLike, cropping: Padding) -> Array:
+    (top, bottom), (left, right) = padding_sides(cropping, (1, 1), 1, 1)
+    _, height, width, _ = np.shape(x)
+    return real(x)[:, top : height - bottom, left : width - right]
+
+
+def crop2d_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike, cropping: Padding) -> Array:
+    return zero_pad2d(grad_output, cropping)
+
+
 def mirrored(size: int, sides: tuple[int, int], mode: str) -> Array:
     """The weight of every input in every position of a padded axis."""
     places = np.pad(np.arange(size), sides, mode="reflect" if mode == "reflect" else "edge")

@@ -1,4 +1,4 @@
-"""Operators of ONNX that split, select, join or move channels as layers."""
+"""Operators of ONNX that split, select, join or move channels, or select pixels, as layers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of
-from cnnx.onnx.axes import Activation, Atom, Axis, axis_index, is_batch, reshaped, whole
+from cnnx.onnx.axes import Activation, Atom, axis_index, pixel_label, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
+from cnnx.onnx.operators.cropping import selected
 from cnnx.onnx.operators.resampling import repeated_pixels
 from cnnx.onnx.refusal import RefusedError
 
@@ -81,25 +82,28 @@ def _is_flattened(value: Activation, axis: int) -> bool:
     return any(atom.label in "HW" for atom in value.axes[axis])
 
 
-def channels_between(call: Call, value: Activation, axis: int, start: int, stop: int) -> Activation:
-    """Part of an axis that is that of the channels, or the slowest part of it."""
+def _between(call: Call, value: Activation, axis: int, start: int, stop: int) -> Activation:
+    """Part of an axis: rows, columns, channels, or the slowest part of the channels."""
     size = value.onnx_shape[axis]
     if (start, stop) == (0, size):
         return value
-    value = _in_order(call, value, axis)
     if start >= stop:
         raise RefusedError(f"selects {start} to {stop} of an axis, which is nothing")
-    if len(value.axes[axis]) != 1 or is_batch(value.axes[axis]):
-        raise RefusedError("selects a part of an axis that is not that of the channels")
-    (atom,) = value.axes[axis]
-    if atom.label != "C" or atom.stride * atom.size != value.channels:
-        raise RefusedError("selects a part of an axis that is not that of the channels")
-    layer = layers.SliceChannels(start * atom.stride, stop * atom.stride)
+    if pixel_label(value, axis) is not None:
+        return selected(call, value, {axis: range(start, stop)})
+    value = _in_order(call, value, axis)
+    atoms = value.axes[axis]
+    if len(atoms) != 1 or atoms[0].label != "C" or atoms[0].stride * size != value.channels:
+        raise RefusedError(
+            "selects a part of an axis that is none of the channels, the height and the width"
+        )
+    stride = atoms[0].stride
+    layer = layers.SliceChannels(start * stride, stop * stride)
     symbol = call.network.add(layer, value.symbol)
     axes = list(value.axes)
     count = stop - start
-    axes[axis] = () if count == 1 else (Atom("C", atom.stride, count),)
-    return value.computed(symbol, (*value.shape[:-1], count * atom.stride), axes)
+    axes[axis] = () if count == 1 else (Atom("C", stride, count),)
+    return value.computed(symbol, (*value.shape[:-1], count * stride), axes)
 
 
 def _split(call: Call) -> list[Activation]:
@@ -116,8 +120,7 @@ def _split(call: Call) -> list[Activation]:
         raise FormatError(f"splits an axis of {size} into {sizes}")
     ends = np.cumsum(sizes).tolist()
     return [
-        channels_between(call, value, axis, end - part, end)
-        for part, end in zip(sizes, ends, strict=True)
+        _between(call, value, axis, end - part, end) for part, end in zip(sizes, ends, strict=True)
     ]
 
 
@@ -131,35 +134,25 @@ def _slice(call: Call) -> Activation:
     steps = call.integers_of(4, "steps") or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise FormatError(f"has {len(starts)} starts for {len(axes)} axes")
-    strides: dict[str, int] = {}
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        index = axis_index(axis, rank)
+    indices = [axis_index(axis, rank) for axis in axes]
+    if len(set(indices)) < len(indices):
+        raise FormatError(f"its axes are {axes}, expected each once")
+    pixels: dict[int, range] = {}  # that stay of the rows and of the columns
+    for start, end, axis, index, step in zip(starts, ends, axes, indices, steps, strict=True):
         size = value.onnx_shape[index]
         first, last, by = slice(start, end, step or 1).indices(size)
-        if by == 1:
-            value = channels_between(call, value, index, first, last)
+        part = range(first, last, by)
+        if part == range(size):
             continue
-        labels = [label for label in "HW" if value.axes[index] == value.whole(label) != ()]
-        if first != 0 or last < size or by < 0 or not labels:
+        if part and by > 0 and pixel_label(value, index) is not None:
+            pixels[index] = part
+        elif by == 1:
+            value = _between(call, value, index, first, last)
+        else:
             beyond = "the end" if by > 0 else "the beginning"
             until = end if -size <= end < size else beyond
             raise RefusedError(f"selects {start} to {until} of axis {axis} in steps of {step}")
-        strides[labels[0]] = by
-    return _strided(call, value, strides) if strides else value
-
-
-def _strided(call: Call, value: Activation, strides: dict[str, int]) -> Activation:
-    """Every n-th pixel, a pooling of windows of one pixel."""
-    stride = (strides.get("H", 1), strides.get("W", 1))
-    symbol = call.network.add(layers.MaxPool2d(1, stride=stride), value.symbol)
-    height, width = (-(-value.size(label) // by) for label, by in zip("HW", stride, strict=True))
-    new: dict[Axis, Axis] = {
-        value.whole("H"): whole("H", height),
-        value.whole("W"): whole("W", width),
-        (): (),
-    }
-    axes = [new.get(axis, axis) for axis in value.axes]
-    return value.computed(symbol, (height, width, value.channels), axes)
+    return selected(call, value, pixels) if pixels else value
 
 
 def _gather(call: Call) -> Activation:
@@ -179,7 +172,7 @@ def _gather(call: Call) -> Activation:
         return repeated
     value = _in_order(call, value, axis)
     runs = _runs([each % size for each in wanted])
-    parts = [channels_between(call, value, axis, start, stop) for start, stop in runs]
+    parts = [_between(call, value, axis, start, stop) for start, stop in runs]
     done = parts[0] if len(parts) == 1 else _joined(call, parts, axis)
     if indices.ndim == 0:
         axes = done.axes[:axis] + done.axes[axis + 1 :]

@@ -13,6 +13,7 @@ const MOVED = new Set([
   "concat",
   "zero_pad2d",
   "pad2d",
+  "crop2d",
   "channel_shuffle",
   "slice_channels",
   "depth_to_space",
@@ -62,6 +63,10 @@ export function sourceOf(kind, settings, index, inShapes, outShape) {
     }
     case "slice_channels":
       return { input: 0, index: [...places, channel + settings.start] };
+    case "crop2d": {
+      const [top, , left] = settings.cropping;
+      return { input: 0, index: [index[0] + top, index[1] + left, channel] };
+    }
     case "upsample2d": {
       const [row, column] = [0, 1].map((axis) =>
         Math.floor((index[axis] * shape[axis]) / outShape[axis]),
