@@ -191,13 +191,15 @@ def squeezed(source: Source) -> str | None:
 
 def part(source: Source) -> str | None:
     """Some channels or pixels."""
-    draw, axis = source.draw, source.draw.one_of(1, 1, -1)
+    draw, axis = source.draw, source.draw.one_of(1, 1, 2, -1)
+    if axis >= len(source.shape):
+        return None
     size = source.shape[axis]
     if source.opset < 10 or draw.chance(0.3):
         chosen = [draw.integer(0, size - 1) for _ in range(draw.integer(1, 3))]
         return node("Gather", source.x, integers(chosen), axis=axis % len(source.shape))
     start, end = draw.integer(0, size - 1), draw.one_of(size, 1 << 31, -1)
-    bounds = [integers([each]) for each in (start, end, axis, draw.one_of(1, 1, 2))]
+    bounds = [integers([each]) for each in (start, end, axis, draw.one_of(1, 1, 2, 3))]
     return node("Slice", source.x, *bounds)
 
 
@@ -225,11 +227,11 @@ def resized(source: Source) -> str | None:
 
 
 def padded(source: Source) -> str | None:
-    """An image with padding."""
+    """An image with padding, or without its outer pixels."""
     draw, count = source.draw, source.pixel_axes
     if source.opset < 11 or count < 1:
         return None
-    sides = [draw.integer(0, 2) for _ in range(2 * count)]
+    sides = [draw.integer(-1, 2) for _ in range(2 * count)]
     pads = integers([0, 0, *sides[:count], 0, 0, *sides[count:]])
     return node("Pad", source.x, pads, mode=draw.one_of("constant", "reflect", "edge"))
 

@@ -45,7 +45,7 @@ ROWS = {
     "Flatten": ("`flatten`", "keeps the batch"),
     "Gather": (
         "`slice_channels`, `crop2d`, `upsample2d`",
-        "channels, neighbouring rows or columns, or those of nearest upsampling",
+        "channels; rows or columns in equal steps, or of nearest upsampling",
     ),
     "Gelu": ("`gelu`", ""),
     "Gemm": ("`dense`", "constant weights"),
@@ -70,7 +70,10 @@ ROWS = {
     "Mul": ("`multiply`", "two activations, or an activation and a constant (1)"),
     "Neg": ("none", "(1)"),
     "PRelu": ("`prelu`", "one slope, or one per channel"),
-    "Pad": ("`zero_pad2d`, `pad2d`", "height and width; by 0, reflect or edge"),
+    "Pad": (
+        "`zero_pad2d`, `pad2d`, `crop2d`",
+        "height and width; by a constant, reflect or edge; negative pads crop",
+    ),
     "Pow": ("`multiply`", "the square"),
     "QGemm": ("`dense`, `quantize`", "(4)"),
     "QLinearAdd": ("`add`, `quantize`", "(4)"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnx
+import numpy as np
 import pytest
 from comparison import assert_same_bits
 from onnx_exports import random_pixels
@@ -97,6 +98,11 @@ SLICES: dict[str, tuple[Build, list[str], tuple[int, int, int, int] | None]] = {
         (0, 0, 1, 0),
     ),
     "a row": (lambda m: m.node("Gather", "x", m.constant(3), axis=2), [CROP], (3, 5, 0, 0)),
+    "every second column": (
+        lambda m: m.node("Gather", "x", m.constant([1, 3, 5]), axis=3),
+        [CROP, SELECT],
+        (0, 0, 1, 0),
+    ),
     "neighbouring columns": (
         lambda m: m.node("Gather", "x", m.constant([2, 3, 4]), axis=3),
         [CROP],
@@ -146,6 +152,45 @@ def test_split_of_pixels(axis: int) -> None:
     assert kinds(check(model, model.node("Add", first, part))) == [CROP, CROP, "add"]
 
 
+# Pads of height and width of an image of shape (2, 8, 9, 7): begins, then ends.
+PADS: dict[str, tuple[list[int], dict[str, Any], list[str]]] = {
+    "crop": ([-1, -2, -3, 0], {}, [CROP]),
+    "crop by edge": ([-1, 0, 0, -2], {"mode": "edge"}, [CROP]),
+    "crop and zeros": ([-2, 1, 3, -1], {}, [CROP, "zero_pad2d"]),
+    "crop and edge": ([-2, 1, 0, -1], {"mode": "edge"}, [CROP, "pad2d"]),
+    "crop and reflection": ([2, -1, -3, 3], {"mode": "reflect"}, [CROP, "pad2d"]),
+    "crop to one row and zeros": ([-8, 0, 2, 0], {}, [CROP, "zero_pad2d"]),
+}
+
+
+@pytest.mark.parametrize("name", PADS)
+@pytest.mark.parametrize("last", [False, True])
+def test_negative_pads_crop(name: str, last: bool) -> None:
+    """Against NumPy, because ONNX's reference refuses negative pads."""
+    (top, left, bottom, right), settings, expected = PADS[name]
+    model = OnnxModel(2, 8, 9, 7)
+    order = [0, 2, 3, 1] if last else [0, 1, 2, 3]
+    pads = np.array([[0, 0, top, left], [0, 0, bottom, right]])[:, order].reshape(-1)
+    source = model.node("Transpose", "x", perm=order)
+    output = model.node("Pad", source, model.constant(pads), **settings)
+    x = model.input()
+    image = x[:, :, max(-top, 0) : 9 - max(-bottom, 0), max(-left, 0) : 7 - max(-right, 0)]
+    sides = [(0, 0), (0, 0), (max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))]
+    padded = np.pad(image, sides, mode=settings.get("mode", "constant"))
+    result = imported(model, output)
+    assert kinds(result) == expected
+    assert_same_bits(result.run(x), padded.transpose(order))
+
+
+def test_negative_pads_beside_another_number() -> None:
+    model = OnnxModel(2, 8, 9, 7)
+    pads = model.constant([0, 0, -2, 1, 0, 0, 1, -3])
+    output = model.node("Pad", "x", pads, model.constant(np.float32(0.5)))
+    x = model.input()
+    expected = np.pad(x[:, :, 2:, :4], [(0, 0), (0, 0), (0, 1), (1, 0)], constant_values=0.5)
+    np.testing.assert_allclose(imported(model, output).run(x), expected, atol=1e-6)
+
+
 # Graphs on the output of a convolution, which is channels first, and the reason of the refusal.
 REFUSED: dict[str, tuple[Callable[[OnnxModel, str], Any], str]] = {
     "backwards": (
@@ -164,8 +209,16 @@ REFUSED: dict[str, tuple[Callable[[OnnxModel, str], Any], str]] = {
         "a part of an axis that is none of",
     ),
     "rows apart": (
-        lambda m, x: m.node("Gather", x, m.constant([0, 5]), axis=2),
-        "joins arrays along another axis",
+        lambda m, x: m.node("Gather", x, m.constant([0, 5, 6]), axis=2),
+        r"selects rows or columns \[0, 5, 6\], expected them in equal steps",
+    ),
+    "pads that leave nothing": (
+        lambda m, x: m.node("Pad", x, m.constant([0, 0, -4, 0, 0, 0, -5, 1])),
+        "which leave nothing of the image",
+    ),
+    "pads of channels": (
+        lambda m, x: m.node("Pad", x, m.constant([0, -1, 0, 0, 0, 0, 0, 0])),
+        "pads or resizes another axis",
     ),
 }
 

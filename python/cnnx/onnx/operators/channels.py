@@ -170,10 +170,17 @@ def _gather(call: Call) -> Activation:
     repeated = repeated_pixels(call, value, axis, wanted) if indices.ndim else None
     if repeated is not None:
         return repeated
-    value = _in_order(call, value, axis)
-    runs = _runs([each % size for each in wanted])
-    parts = [_between(call, value, axis, start, stop) for start, stop in runs]
-    done = parts[0] if len(parts) == 1 else _joined(call, parts, axis)
+    wanted = [each % size for each in wanted]
+    if pixel_label(value, axis) is not None:
+        step = wanted[1] - wanted[0] if len(wanted) > 1 else 1
+        part = range(wanted[0], wanted[-1] + 1, max(step, 1))
+        if list(part) != wanted:
+            raise RefusedError(f"selects rows or columns {wanted}, expected them in equal steps")
+        done = selected(call, value, {axis: part})
+    else:
+        value = _in_order(call, value, axis)
+        parts = [_between(call, value, axis, start, stop) for start, stop in _runs(wanted)]
+        done = parts[0] if len(parts) == 1 else _joined(call, parts, axis)
     if indices.ndim == 0:
         axes = done.axes[:axis] + done.axes[axis + 1 :]
         return replace(done, axes=axes)

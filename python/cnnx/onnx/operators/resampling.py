@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.onnx.affine import shifted
-from cnnx.onnx.axes import Activation, axis_index, whole
+from cnnx.onnx.axes import Activation, axis_index, pixel_label, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
+from cnnx.onnx.operators.cropping import selected
 from cnnx.onnx.refusal import RefusedError
 
 Sides: TypeAlias = "tuple[tuple[int, int], tuple[int, int]]"  # (top, bottom), (left, right)
@@ -29,47 +30,53 @@ def _pad(call: Call) -> Activation:
         axes = [axis_index(axis, rank) for axis in integers_in(call.constant(3))]
     if len(pads) != 2 * len(axes):
         raise FormatError(f"has {len(pads)} pads for {len(axes)} axes")
+    places: dict[str, int] = {}
     sides = {"H": (0, 0), "W": (0, 0)}
+    inner: dict[int, range] = {}  # rows and columns that negative pads leave
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         if before or after:
-            sides[_label(value, axis)] = (before, after)
-    padding = (sides["H"], sides["W"])
+            label = _label(value, axis)
+            places[label], sides[label] = axis, (max(before, 0), max(after, 0))
+            if min(before, after) < 0:
+                size = value.size(label)
+                inner[axis] = range(max(-before, 0), size - max(-after, 0))
+    if not all(inner.values()):
+        raise RefusedError(f"its pads are {pads}, which leave nothing of the image")
+    if inner:
+        value = selected(call, value, inner)
+    return _padded(call, value, (sides["H"], sides["W"]), places)
+
+
+def _padded(call: Call, value: Activation, padding: Sides, places: Mapping[str, int]) -> Activation:
+    """The image with pixels around it, its axes of pixels in `places`."""
+    mode, number = call.word("mode", "constant"), 0.0
     if padding == ((0, 0), (0, 0)):
         return value
-    if min(*padding[0], *padding[1]) < 0:
-        raise RefusedError(f"its pads are {pads}, which crop the image")
-    mode = call.word("mode", "constant")
     if mode == "constant":
-        return _padded_with_constant(call, value, padding)
-    if mode not in ("reflect", "edge"):
+        given = call.optional(2)
+        number = call.number("value", 0) if given is None or not given.size else given.flat[0]
+        if not np.isfinite(number):
+            raise RefusedError(f"pads with {number}, expected a finite number")
+        layer: layers.Layer = layers.ZeroPad2d(padding)
+    elif mode in ("reflect", "edge"):
+        layer = layers.Pad2d(padding, mode=mode)
+    else:
         raise RefusedError(f"pads in mode {mode}, expected constant, reflect or edge")
-    return _padded(call, value, layers.Pad2d(padding, mode=mode), padding)
-
-
-def _padded_with_constant(call: Call, value: Activation, padding: Sides) -> Activation:
-    """Zeros around the image, or another number by a shift before and after."""
-    given = call.optional(2)
-    number = call.number("value", 0.0) if given is None or not given.size else float(given.flat[0])
-    if not np.isfinite(number):
-        raise RefusedError(f"pads with {number}, expected a finite number")
-    if number == 0:
-        return _padded(call, value, layers.ZeroPad2d(padding), padding)
-    shift = np.full(value.channels, number)
-    inner = shifted(call.network, value, -shift)
-    done = _padded(call, inner, layers.ZeroPad2d(padding), padding)
-    return shifted(call.network, done, shift)
-
-
-def _padded(call: Call, value: Activation, layer: layers.Layer, padding: Sides) -> Activation:
     size = (value.size("H") + sum(padding[0]), value.size("W") + sum(padding[1]))
-    return _resized(value, call.network.add(layer, value.symbol), size)
+    if number == 0:
+        return _resized(value, call.network.add(layer, value.symbol), size, places)
+    # Another number than zero by a shift before and after.
+    shift = np.full(value.channels, float(number))
+    before = shifted(call.network, value, -shift)
+    done = _resized(before, call.network.add(layer, before.symbol), size, places)
+    return shifted(call.network, done, shift)
 
 
 def _label(value: Activation, axis: int) -> str:
     """Label of an axis of pixels, also of one pixel."""
-    for label in "HW":
-        if value.axes[axis] == value.whole(label) != ():
-            return label
+    label = pixel_label(value, axis)
+    if label is not None:
+        return label
     if len(value.shape) == 3 and axis in (2, 3) and value.axes[axis] == ():
         label = "HW"[axis - 2]
         if value.size(label) == 1:
@@ -77,15 +84,13 @@ def _label(value: Activation, axis: int) -> str:
     raise RefusedError("pads or resizes another axis than the height and the width")
 
 
-def _resized(value: Activation, symbol: Any, size: tuple[int, int]) -> Activation:
-    """Result of a layer that changes the size of an image."""
-    new = {"H": whole("H", size[0]), "W": whole("W", size[1])}
+def _resized(
+    value: Activation, symbol: Any, size: tuple[int, int], places: Mapping[str, int]
+) -> Activation:
+    """Result of a layer that changes the size of an image along the axes in `places`."""
     axes = list(value.axes)
-    for axis, old in enumerate(value.axes):
-        for label in "HW":
-            at = axis in (2, 3) and "HW"[axis - 2] == label and old == ()
-            if old == value.whole(label) != () or (at and value.whole(label) == ()):
-                axes[axis] = new[label]
+    for label, axis in places.items():
+        axes[axis] = whole(label, size["HW".index(label)])
     return value.computed(symbol, (*size, value.channels), axes)
 
 
@@ -96,13 +101,14 @@ def repeated_pixels(
 
     cnnx writes such a list where the coordinates of Resize, which are float32, round otherwise.
     """
-    label = next((each for each in "HW" if value.axes[axis] == value.whole(each) != ()), None)
+    label = pixel_label(value, axis)
     before = value.onnx_shape[axis]
     if label is None or list(places) != [k * before // len(places) for k in range(len(places))]:
         return None
     height, width = (len(places) if each == label else value.size(each) for each in "HW")
     layer = layers.Upsample2d(size=(height, width))
-    return _resized(value, call.network.add(layer, value.symbol), (height, width))
+    symbol = call.network.add(layer, value.symbol)
+    return _resized(value, symbol, (height, width), {label: axis})
 
 
 def _upsample(call: Call) -> Activation:
@@ -169,11 +175,13 @@ def _resampled(
     """An image of another size, if cnnx's layer reads the same pixels as ONNX's rule."""
     old = (value.size("H"), value.size("W"))
     size = list(old)
+    places: dict[str, int] = {}
     steps = [1.0, 1.0]  # of the scale that the rule of coordinates uses
     for axis, (before, after) in enumerate(zip(value.onnx_shape, sizes, strict=True)):
         if before == after and (scales is None or scales[axis] == 1):
             continue
-        at = "HW".index(_label(value, axis))
+        label = _label(value, axis)
+        at, places[label] = "HW".index(label), axis
         size[at] = after
         steps[at] = after / before if scales is None else float(scales[axis])
     if min(size) < 1 or max(size) > 1 << 24:
@@ -196,7 +204,8 @@ def _resampled(
         layer = layers.Upsample2d((factors[0], factors[1]), **settings)
     else:
         layer = layers.Upsample2d(size=(size[0], size[1]), **settings)
-    return _resized(value, call.network.add(layer, value.symbol), (size[0], size[1]))
+    symbol = call.network.add(layer, value.symbol)
+    return _resized(value, symbol, (size[0], size[1]), places)
 
 
 def _reads_alike(
