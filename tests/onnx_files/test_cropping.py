@@ -201,12 +201,7 @@ REFUSED: dict[str, tuple[Callable[[OnnxModel, str], Any], str]] = {
     "no columns in steps": (lambda m, x: sliced(m, x, [7], [9], [3], 2), "in steps of 2"),
     "images": (
         lambda m, x: sliced(m, x, [0], [1], [0]),
-        "a part of an axis that is none of the channels, the height and the width",
-    ),
-    "channels in steps": (lambda m, x: sliced(m, x, [0], [8], [1], 2), "selects 0 to the end of "),
-    "a part of the rows as blocks": (
-        lambda m, x: sliced(m, m.node("Reshape", x, m.constant([2, 8, 3, 3, 7])), [1], [3], [2]),
-        "a part of an axis that is none of",
+        "selects images of the batch",
     ),
     "rows apart": (
         lambda m, x: m.node("Gather", x, m.constant([0, 5, 6]), axis=2),

@@ -119,6 +119,23 @@ def selected_kernels(m: OnnxModel) -> str:
     return str(m.node("ReduceSum", weighed, axes, keepdims=0))
 
 
+def parts_of_lists(m: OnnxModel) -> str:
+    """Of an axis that is neither the channels nor the height or width of an image."""
+    lists = m.node("Reshape", "x", m.constant([0, 6, 40]))
+    turned = m.node("Transpose", lists, perm=[0, 2, 1])
+    first, second = m.node("Split", turned, m.constant([15, 25]), axis=1, count=2)
+    part = m.node("Slice", second, m.constant([5]), m.constant([20]), m.constant([1]))
+    return str(m.node("Mul", first, m.node("Sigmoid", part)))
+
+
+def channels_backwards(m: OnnxModel) -> str:
+    """As of images with blue first, and every other one."""
+    bounds = [m.constant([each]) for each in (-1, -99, 1, -1)]
+    turned = m.node("Slice", "x", *bounds)
+    steps = [m.constant([each]) for each in (1, 6, 1, 2)]
+    return str(m.node("Slice", turned, *steps))
+
+
 CASES = [
     decoder,
     attention_of_neighbouring_channels,
@@ -135,6 +152,8 @@ CASES = [
     products_along_every_axis,
     norm_of_every_axis,
     selected_kernels,
+    parts_of_lists,
+    channels_backwards,
 ]
 
 

@@ -230,7 +230,6 @@ _BY_REASON = {
     ),
     "repeats an activation": (
         "test_expand_dim_changed",
-        "test_expand_dim_unchanged",
         "test_expand_shape_model3",
         "test_expand_shape_model4",
         "test_operator_repeat",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 
 from cnnx import layers
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of
+from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of, rows_of
 from cnnx.onnx.axes import Activation, Atom, axis_index, pixel_label, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
 from cnnx.onnx.operators.cropping import selected
 from cnnx.onnx.operators.resampling import repeated_pixels
 from cnnx.onnx.refusal import RefusedError
+
+_MOST_PARTS = 64  # as a concat takes
 
 
 def _concat(call: Call) -> Activation:
@@ -93,11 +96,11 @@ def _between(call: Call, value: Activation, axis: int, start: int, stop: int) ->
         return selected(call, value, {axis: range(start, stop)})
     value = _in_order(call, value, axis)
     atoms = value.axes[axis]
+    if any(atom.label == "N" for atom in atoms):
+        raise RefusedError("selects images of the batch")
     if len(atoms) != 1 or atoms[0].label != "C" or atoms[0].stride * size != value.channels:
-        raise RefusedError(
-            "selects a part of an axis that is none of the channels, the height and the width"
-        )
-    stride = atoms[0].stride
+        value = rows_of(call.network, value, [axis])
+    stride = value.channels // size
     layer = layers.SliceChannels(start * stride, stop * stride)
     symbol = call.network.add(layer, value.symbol)
     axes = list(value.axes)
@@ -148,6 +151,8 @@ def _slice(call: Call) -> Activation:
             pixels[index] = part
         elif by == 1:
             value = _between(call, value, index, first, last)
+        elif part and pixel_label(value, index) is None:
+            value = _chosen(call, value, index, part)
         else:
             beyond = "the end" if by > 0 else "the beginning"
             until = end if -size <= end < size else beyond
@@ -178,16 +183,24 @@ def _gather(call: Call) -> Activation:
             raise RefusedError(f"selects rows or columns {wanted}, expected them in equal steps")
         done = selected(call, value, {axis: part})
     else:
-        value = _in_order(call, value, axis)
-        parts = [_between(call, value, axis, start, stop) for start, stop in _runs(wanted)]
-        done = parts[0] if len(parts) == 1 else _joined(call, parts, axis)
+        done = _chosen(call, value, axis, wanted)
     if indices.ndim == 0:
         axes = done.axes[:axis] + done.axes[axis + 1 :]
         return replace(done, axes=axes)
     return done
 
 
-def _runs(indices: list[int]) -> list[tuple[int, int]]:
+def _chosen(call: Call, value: Activation, axis: int, wanted: Sequence[int]) -> Activation:
+    """Some channels, or parts of any other axis, in any order."""
+    runs = _runs(wanted)
+    if len(runs) > _MOST_PARTS:
+        raise RefusedError(f"selects {len(runs)} parts of an axis, expected at most {_MOST_PARTS}")
+    value = _in_order(call, value, axis)
+    parts = [_between(call, value, axis, start, stop) for start, stop in runs]
+    return parts[0] if len(parts) == 1 else _joined(call, parts, axis)
+
+
+def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     """Ranges that hold the indices in their order."""
     runs: list[tuple[int, int]] = []
     for index in indices:

@@ -125,7 +125,7 @@ def normalised(call: Call, value: Activation, axes: Iterable[int], epsilon: floa
     inside = atoms_of(value, axes)
     if any(atom.label == "N" for atom in inside):
         raise RefusedError("normalises along the batch, expected one image at a time")
-    layer = _norm(value, inside, epsilon)
+    layer = _norm_along(value, inside, epsilon)
     if layer is None:
         value, layer = rows_of(call.network, value, axes), layers.LayerNorm(epsilon=epsilon)
     ones = np.ones(value.channels, np.float32)
@@ -134,7 +134,7 @@ def normalised(call: Call, value: Activation, axes: Iterable[int], epsilon: floa
     return value.computed(symbol)
 
 
-def _norm(value: Activation, inside: set[Atom], epsilon: float) -> Layer | None:
+def _norm_along(value: Activation, inside: set[Atom], epsilon: float) -> Layer | None:
     """The norm along the atoms `inside`; None if no norm of the image computes it."""
     everything = atoms_of(value, range(len(value.axes)))
     outside = {atom for atom in everything - inside if atom.label != "N"}
