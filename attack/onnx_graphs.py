@@ -183,6 +183,23 @@ def shape(source: Source) -> str | None:
     return node("Reshape", source.x, integers([draw.one_of(0, wanted[0]), *wanted[1:]]))
 
 
+def reduced(source: Source) -> str | None:
+    """Means, sums or maxima along any axes, a product with a matrix, or a repetition."""
+    draw, rank = source.draw, len(source.shape)
+    kind = draw.integer(0, 4)
+    if kind == 3:
+        if draw.chance(0.5) or rank < 3:
+            return node("MatMul", source.x, f"m.weight{(source.shape[-1], draw.integer(1, 6))}")
+        return node("MatMul", f"m.weight{(draw.integer(1, 6), source.shape[-2])}", source.x)
+    if kind == 4:
+        sizes = [draw.integer(1, 4) if size == 1 else 1 for size in source.shape[1:]]
+        return node("Expand", source.x, integers([1, *sizes]))
+    axes = [axis for axis in range(1, rank) if draw.chance(0.5)]
+    operator, since = draw.one_of(("ReduceMean", 18), ("ReduceMax", 18), ("ReduceSum", 13))
+    keeps = {"keepdims": draw.integer(0, 1)}
+    return along(source, operator, axes, since, **keeps) if axes else None
+
+
 def squeezed(source: Source) -> str | None:
     """The value without some axes of size 1."""
     ones = [axis for axis, size in enumerate(source.shape) if size == 1 and axis > 0]
@@ -254,7 +271,7 @@ def activation(source: Source) -> str | None:
 
 NODES: tuple[Node, ...] = (
     *(conv, pool, affine, shape, pair) * 2,
-    *(dense, squeezed, part, resized, padded, activation),
+    *(dense, squeezed, part, resized, padded, activation, reduced),
 )
 
 

@@ -8,7 +8,6 @@ from cnnx import layers
 from cnnx.onnx.axes import Activation, pixel_label, whole
 from cnnx.onnx.call import Call
 from cnnx.onnx.network import Selection
-from cnnx.onnx.refusal import RefusedError
 
 
 def selected(call: Call, value: Activation, parts: Mapping[int, range]) -> Activation:
@@ -19,10 +18,7 @@ def selected(call: Call, value: Activation, parts: Mapping[int, range]) -> Activ
     Args:
         call: node.
         value: the image.
-        parts: positions that stay along axes of the ONNX array.
-
-    Raises:
-        RefusedError: if an axis is neither that of the rows nor that of the columns.
+        parts: positions that stay along axes of the ONNX array, each the rows or the columns.
     """
     network = call.network
     before = network.selections.get(value.symbol) if network.folds else None
@@ -34,10 +30,7 @@ def selected(call: Call, value: Activation, parts: Mapping[int, range]) -> Activ
     axes = list(value.axes)
     for axis, part in parts.items():
         label = pixel_label(value, axis)
-        if label is None:
-            raise RefusedError(
-                "selects a part of an axis that is none of the channels, the height and the width"
-            )
+        assert label is not None
         old = ranges[label]
         ranges[label] = old[part.start : part.stop : part.step]
         axes[axis] = whole(label, len(part))
