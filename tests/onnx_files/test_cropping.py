@@ -232,6 +232,20 @@ def test_axes_that_are_given_twice_are_malformed() -> None:
         imported(model, sliced(model, "x", [1, 1], [5, 5], [2, -2]))
 
 
+def test_bytes_that_are_cropped_are_rounded_once() -> None:
+    """As ONNX Runtime quantizes a Slice: both sides have the same scale."""
+    model = OnnxModel(2, 8, 9, 7, opset=19)
+    scale = (model.constant(np.float32(0.05)), model.constant(np.uint8(128)))
+
+    def rounded(x: str) -> str:
+        as_bytes = model.node("QuantizeLinear", x, *scale)
+        output: str = model.node("DequantizeLinear", as_bytes, *scale)
+        return output
+
+    result = check(model, rounded(sliced(model, rounded("x"), [1, 2], [8, 6], [2, 3])))
+    assert kinds(result) == ["quantize", CROP]
+
+
 # Networks.
 
 
@@ -319,6 +333,9 @@ def test_crops_of_bytes_come_back_with_the_same_bits(tmp_path: Path) -> None:
     layers = [cnnx.Conv2d(4, 3), cnnx.ReLU(), cnnx.Crop2d(((1, 0), (2, 3))), cnnx.Conv2d(2, 3)]
     model = cnnx.Model(layers, input_shape=(12, 15, 3))
     quantized = cnnx.quantize(model, random_pixels(model, 8))
+    assert [each.kind for each in quantized.layers] == [
+        *("quantize", "conv2d", "relu", "quantize", "crop2d", "conv2d")
+    ]
     cnnx.onnx.save(quantized, tmp_path / "model.onnx")
     back = cnnx.onnx.load(tmp_path / "model.onnx")
     assert [each[:3] for each in back._core.layers] == [each[:3] for each in quantized._core.layers]

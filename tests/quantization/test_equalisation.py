@@ -15,7 +15,8 @@ IMAGES = np.random.default_rng(5).random((6, 12, 12, 3), np.float32)
 def plain() -> cnnx.Model:
     layers = [
         *(cnnx.Conv2d(8, 3), cnnx.ReLU(), cnnx.Conv2d(8, 3, groups=8), cnnx.LeakyReLU()),
-        *(cnnx.Conv2d(6, 3), cnnx.PReLU(), cnnx.MaxPool2d(2), cnnx.Flatten(), cnnx.Dense(5)),
+        *(cnnx.Crop2d(((0, 1), (1, 0))), cnnx.Conv2d(6, 3), cnnx.PReLU()),
+        *(cnnx.MaxPool2d(2), cnnx.Flatten(), cnnx.Dense(5)),
         *(cnnx.ReLU(), cnnx.Dense(3)),
     ]
     return cnnx.Model(layers, input_shape=(12, 12, 3))

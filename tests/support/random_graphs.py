@@ -175,7 +175,7 @@ class RandomGraph:
             others = [self.pick(channels)[0] for _ in range(int(self.rng.integers(1, 3)))]
             self.values.append((self._maybe_frozen(cnnx.Add())(*others, symbol), channels))
         elif choice < 0.3:
-            layer = cnnx.Multiply() if self.rng.random() < 0.6 else cnnx.Maximum()
+            layer = cnnx.Multiply() if choice < 0.26 else cnnx.Maximum()
             self.values.append((layer(symbol, self.pick(channels)[0]), channels))
         elif choice < 0.38:
             if self.rng.random() < 0.5:
