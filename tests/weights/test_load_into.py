@@ -163,6 +163,32 @@ def test_flattened_features_by_position_are_refused(layer: cnnx.Layer, tmp_path:
     load(pooled, arrays, tmp_path, strict=False)
 
 
+def test_image_of_features_with_channels_in_pytorchs_order_is_refused(tmp_path: Path) -> None:
+    arrays = {"fc.weight": numbers(12, 12), "fc.bias": numbers(12)}
+
+    def image_of_features(size: int | tuple[int, int], channels: int) -> None:
+        layers = [cnnx.Flatten(), cnnx.Dense(12), cnnx.Reshape(size, channels)]
+        load(cnnx.Model(layers, input_shape=(2, 2, 3)), arrays, tmp_path)
+
+    with pytest.raises(ValueError, match=r"^load_into: reshape_1 .* cnnx\.onnx\.load\(file\)$"):
+        image_of_features(2, 3)
+    image_of_features(1, 12)
+    image_of_features((3, 4), 1)
+
+
+def test_image_of_features_that_were_that_image_is_loaded(tmp_path: Path) -> None:
+    def image_of_image(size: int | tuple[int, int], channels: int) -> None:
+        convolution = cnnx.Conv2d(3, 1, bias=False)
+        layers = [cnnx.Flatten(), cnnx.ReLU(), cnnx.Reshape(size, channels), convolution]
+        arrays = {"conv.weight": numbers(3, channels, 1, 1)}
+        load(cnnx.Model(layers, input_shape=(2, 2, 3)), arrays, tmp_path)
+
+    image_of_image(2, 3)
+    image_of_image((1, 4), 3)  # in both orders the channels are the same maps
+    with pytest.raises(ValueError, match=r"^load_into: reshape_1 "):
+        image_of_image((3, 4), 1)
+
+
 # Matching.
 
 

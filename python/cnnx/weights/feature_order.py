@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ FeatureOrder: TypeAlias = "NDArray[np.intp] | None"
 # Kinds whose features have an order of their own, whatever the order of their input.
 _NEW_FEATURES = ("dense", "global_avg_pool2d")
 # Kinds whose result depends on which features are neighbours.
-_BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels", "input_part", "reshape")
+_BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels", "input_part")
 
 
 def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
@@ -26,7 +27,7 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
 
     Raises:
         ValueError: if a layer reads flattened features by position, which no order of weights can
-            make equal to PyTorch's.
+            make equal to PyTorch's, or makes an image of features in another order than PyTorch.
     """
     shapes = {"input": tuple(core.input_shape)}
     shapes.update({name: tuple(shape) for name, _, shape, _ in core.layer_infos})
@@ -39,6 +40,8 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
                 f"load_into: {name} ({kind}) reads flattened features by position, and PyTorch "
                 "flattens them in another order, expected the layer before the Flatten"
             )
+        if kind == "reshape" and len(shapes[sources[0]]) == 1:
+            _check_image_of_features(name, shapes[name], inputs[name])
         if kind == "flatten":
             outputs[name] = _flattened(shapes[sources[0]], outputs[sources[0]])
         elif kind in _NEW_FEATURES or len(shapes[name]) > 1:
@@ -48,6 +51,18 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
         else:
             outputs[name] = outputs[sources[0]]
     return inputs
+
+
+def _check_image_of_features(name: str, shape: tuple[int, ...], order: FeatureOrder) -> None:
+    numbers = np.arange(math.prod(shape))
+    own = numbers if order is None else order
+    pytorch = _flattened(shape, None)
+    if not np.array_equal(own, numbers if pytorch is None else pytorch):
+        raise ValueError(
+            f"load_into: {name} (reshape) makes an image of features with the channels last, and "
+            "PyTorch with the channels first, expected an ONNX file of the network: "
+            "cnnx.onnx.load(file)"
+        )
 
 
 def _flattened(shape: tuple[int, ...], order: FeatureOrder) -> FeatureOrder:
