@@ -262,28 +262,37 @@ def group_count(value: int, function: str) -> int:
     return int(value)
 
 
-def padding_sides(value: PaddingLike, function: str, argument: str = "padding") -> str | list[int]:
+def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
     """Padding as "valid", "same" or [top, bottom, left, right]."""
+    if isinstance(value, str) and value in ("valid", "same"):
+        return value
+    sides = _sides(value, function, "padding")
+    if sides is None:
+        raise TypeError(
+            f"{function}: padding is {shown(value)}, expected an integer, (height, width), "
+            '((top, bottom), (left, right)), "valid" or "same"'
+        )
+    return sides
+
+
+def _sides(value: PaddingLike, function: str, argument: str) -> list[int] | None:
+    """Numbers as [top, bottom, left, right]; None for a value of another form."""
     if isinstance(value, str):
-        if value in ("valid", "same"):
-            return value
-    elif isinstance(value, Sequence) and len(value) == 2 and not is_integer(value[0]):
+        return None
+    if isinstance(value, Sequence) and len(value) == 2 and not is_integer(value[0]):
         sides = [pair(each, function, argument) for each in value]  # type: ignore[arg-type]
         if all(isinstance(each, Sequence) for each in value):
             return [*sides[0], *sides[1]]
     elif is_integer(value) or isinstance(value, Sequence):
         height, width = pair(value, function, argument)  # type: ignore[arg-type]
         return [height, height, width, width]
-    raise TypeError(
-        f"{function}: padding is {shown(value)}, expected an integer, (height, width), "
-        '((top, bottom), (left, right)), "valid" or "same"'
-    )
+    return None
 
 
 def explicit_sides(value: PaddingLike, function: str, argument: str = "padding") -> list[int]:
     """Numeric padding as [top, bottom, left, right]; "valid" and "same" are refused."""
-    sides = value if isinstance(value, str) else padding_sides(value, function, argument)
-    if isinstance(sides, str):
+    sides = _sides(value, function, argument)
+    if sides is None:
         raise TypeError(
             f"{function}: {argument} is {shown(value)}, expected an integer, (height, width) or "
             "((top, bottom), (left, right))"

@@ -222,6 +222,16 @@ def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
         ("zero_pad2d", {"padding": -1}, r"padding is \(\(-1, -1\), \(-1, -1\)\), expected 0 to"),
         ("zero_pad2d", {"padding": "same"}, r"padding is 'same', expected an integer, \(height, "),
         (
+            "zero_pad2d",
+            {"padding": 1.5},
+            r"padding is 1.5, expected an integer, \(height, width\) or \(\(top, bottom\), ",
+        ),
+        (
+            "crop2d",
+            {"cropping": 1.5},
+            r"cropping is 1.5, expected an integer, \(height, width\) or \(\(top, bottom\), ",
+        ),
+        (
             "crop2d",
             {"cropping": -1},
             r"cropping is \(\(-1, -1\), \(-1, -1\)\), expected 0 to \d+ on",
