@@ -107,6 +107,29 @@ def test_a_model_without_any_operator_is_saved(tmp_path: Path) -> None:
         cnnx.onnx.save(model_of(layer), tmp_path / "model.onnx", input="float32")
 
 
+RESHAPES = {
+    "looks like a pixel shuffle of channels": (
+        (4, 2, 1),
+        [cnnx.Reshape((1, 1), 8), cnnx.ChannelShuffle(2), cnnx.Reshape((2, 2), 2)],
+    ),
+    "looks like a pixel shuffle of an image": ((4, 4, 3), [cnnx.Reshape((1, 1), 48)]),
+    "of one feature": (
+        (6, 1, 1),
+        [cnnx.GlobalAvgPool2d(), cnnx.Reshape((1, 1), 1), cnnx.Upsample2d((1, 2))],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RESHAPES)
+def test_reshapes(case: str, tmp_path: Path) -> None:
+    """The layers, which other layers with the same numbers do not replace."""
+    shape, layers = RESHAPES[case]
+    made = cnnx.Model([*layers, cnnx.ReLU()], input_shape=shape)
+    back = loaded(made, tmp_path, input="float32")
+    assert_same_model(made, back)
+    assert [layer.kind for layer in back.layers] == [layer.kind for layer in made.layers]
+
+
 LOSSES = {
     "softmax": (cnnx.CrossEntropy(), [0, 1, 0]),
     "sigmoid": (cnnx.BinaryCrossEntropy(), np.eye(3, 2, dtype=np.float32)),

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import atoms_in, in_memory_order, listed
-from cnnx.onnx.axes import Activation, axis_index, is_batch, reshaped, transposed
+from cnnx.onnx.arrangement import atoms_in, image_of, in_memory_order, listed
+from cnnx.onnx.axes import Activation, axis_index, is_batch, reshaped, transposed, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
-from cnnx.onnx.layout import channels_first, channels_in_order, features_if_one_pixel, flat
+from cnnx.onnx.layout import channels_in_order, features_if_one_pixel, flat
 from cnnx.onnx.refusal import RefusedError
 
 
@@ -27,7 +27,9 @@ def _reshape(call: Call) -> Activation:
         done = listed(call.network, value, shape)
     if call.network.folds or len(shape) != 4:
         return features_if_one_pixel(call.network, done)
-    # In a file of cnnx it may be the end of a channel shuffle.
+    if atoms_in(done) == in_memory_order(done):  # in a file of cnnx it may belong to a reshape
+        return done
+    # It may be the end of a channel shuffle.
     return channels_in_order(call.network, done) or done
 
 
@@ -68,10 +70,21 @@ def _transpose(call: Call) -> Activation:
     value = call.activation()
     order = call.integers("perm", range(len(value.axes))[::-1])
     done = transposed(value, order)
-    if not call.network.folds and order == [0, 3, 1, 2]:  # it may be the end of a reshape
-        image = atoms_in(done, (2, 3, 1))
-        return channels_first(call.network, done) if image == in_memory_order(done) else done
-    return done
+    if call.network.folds or order != [0, 3, 1, 2]:
+        return done
+    return _end_of_reshape(call, done)
+
+
+def _end_of_reshape(call: Call, value: Activation) -> Activation:
+    """The image that a Transpose in a file of cnnx leaves, by the layer that it may be."""
+    _, channels, height, width = value.onnx_shape
+    shape = (height, width, channels)
+    axes = (value.axes[0], whole("C", channels), whole("H", height), whole("W", width))
+    is_image = value.axes == axes and len(value.shape) == 3
+    if is_image or not is_batch(axes[0]) or atoms_in(value, (2, 3, 1)) != in_memory_order(value):
+        return value
+    symbol = image_of(call.network, value.symbol, shape, name=None)
+    return value.computed(symbol, shape, axes)
 
 
 def _squeeze(call: Call) -> Activation:
