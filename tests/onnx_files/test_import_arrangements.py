@@ -136,6 +136,14 @@ def channels_backwards(m: OnnxModel) -> str:
     return str(m.node("Slice", turned, *steps))
 
 
+def parts_of_channels_and_rows(m: OnnxModel) -> str:
+    """Of an array of 5 axes, by one node that names the rows first."""
+    groups = m.node("Reshape", "x", m.constant([0, 2, 3, 8, 5]))
+    bounds = [m.constant(each) for each in ([2, 0], [5, 2])]
+    part = m.node("Slice", groups, *bounds, m.constant([3, 2]))
+    return str(m.node("Reshape", part, m.constant([0, 4, 3, 5])))
+
+
 CASES = [
     decoder,
     attention_of_neighbouring_channels,
@@ -154,6 +162,7 @@ CASES = [
     selected_kernels,
     parts_of_lists,
     channels_backwards,
+    parts_of_channels_and_rows,
 ]
 
 

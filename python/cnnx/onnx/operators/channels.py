@@ -141,23 +141,36 @@ def _slice(call: Call) -> Activation:
     if len(set(indices)) < len(indices):
         raise FormatError(f"its axes are {axes}, expected each once")
     pixels: dict[int, range] = {}  # that stay of the rows and of the columns
+    others: dict[int, range] = {}
     for start, end, axis, index, step in zip(starts, ends, axes, indices, steps, strict=True):
         size = value.onnx_shape[index]
         first, last, by = slice(start, end, step or 1).indices(size)
         part = range(first, last, by)
         if part == range(size):
             continue
-        if part and by > 0 and pixel_label(value, index) is not None:
-            pixels[index] = part
-        elif by == 1:
-            value = _between(call, value, index, first, last)
-        elif part and pixel_label(value, index) is None:
-            value = _chosen(call, value, index, part)
-        else:
+        has_pixels = pixel_label(value, index) is not None
+        if by != 1 and (not part or (by < 0 and has_pixels)):
             beyond = "the end" if by > 0 else "the beginning"
             until = end if -size <= end < size else beyond
             raise RefusedError(f"selects {start} to {until} of axis {axis} in steps of {step}")
-    return selected(call, value, pixels) if pixels else value
+        (pixels if part and has_pixels else others)[index] = part
+    for index, part in others.items():
+        value = _in_steps(call, value, index, part)
+    # The layers of the others may have joined the rows and the columns.
+    apart = {index: part for index, part in pixels.items() if pixel_label(value, index) is not None}
+    if apart:
+        value = selected(call, value, apart)
+    for index, part in pixels.items():
+        if index not in apart:
+            value = _in_steps(call, value, index, part)
+    return value
+
+
+def _in_steps(call: Call, value: Activation, axis: int, part: range) -> Activation:
+    """Parts of an axis in equal steps."""
+    if part.step == 1:
+        return _between(call, value, axis, part.start, part.stop)
+    return _chosen(call, value, axis, part)
 
 
 def _gather(call: Call) -> Activation:
