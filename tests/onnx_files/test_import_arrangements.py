@@ -199,6 +199,13 @@ def test_the_batch_is_not_joined() -> None:
         check(m, m.node("Concat", "x", m.node("Relu", "x"), axis=0))
 
 
+def test_a_batch_is_not_multiplied() -> None:
+    m = OnnxModel(1, 1, 1, 1)
+    numbers = m.node("Reshape", "x", m.constant([1]))
+    with pytest.raises(cnnx.onnx.UnsupportedError, match="multiplies along the batch"):
+        check(m, m.node("MatMul", numbers, m.weight(1, 3)))
+
+
 def _moved(m: OnnxModel, value: str, shape: list[int]) -> tuple[str, list[int]]:
     """A drawn operator that moves, reduces, repeats or joins numbers."""
     rng = m.rng

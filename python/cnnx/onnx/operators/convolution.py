@@ -258,8 +258,8 @@ def _mat_mul(call: Call) -> Activation:
         value = call.activation(1)
         axis = len(value.axes) - 2
         matrix = _matrix(call.constant(0))
-        if axis < 1:
-            raise RefusedError("multiplies along the batch, expected one image at a time")
+    if axis < 1:
+        raise RefusedError("multiplies along the batch, expected one image at a time")
     if matrix.shape[1] != value.onnx_shape[axis]:
         raise FormatError(f"multiplies an axis of {value.onnx_shape[axis]} by {matrix.shape[1]}")
     return _averaged(call, value, matrix, axis) or _multiplied(call, value, matrix.T, axis)
