@@ -263,3 +263,18 @@ def test_images_with_the_channels_last_are_not_transposed(tmp_path: Path) -> Non
     loaded = cnnx.onnx.load(m.save(tmp_path / "net.onnx", maps))
     assert loaded.input_shape == (8, 6, 9)
     assert [layer.kind for layer in loaded.layers] == ["conv2d"]
+
+
+def test_every_order_of_the_axes_may_take_the_memory_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A constant of half of it, of which each order makes its own."""
+    monkeypatch.setattr("cnnx.onnx.folding._MOST_BYTES", 1 << 20)
+    m = OnnxModel(1, 6, 8, 5)
+    value = "x"
+    for axis in (1, 2, 3):  # each order transposes the others
+        value = m.node("Softmax", value, axis=axis)
+    first = m.node("Gather", m.node("Shape", "x"), m.constant([0]))
+    count = m.node("Concat", first, m.constant([1 << 17]), axis=0)
+    zeros = m.node("ConstantOfShape", count)
+    check(m, m.node("Add", value, m.node("Gather", zeros, m.constant([0]), axis=1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +77,8 @@ def converted(
     farthest: _Walk | None = None
     best: Conversion | None = None
     for each in layouts:
-        walk = _Walk(simplified, each, constants, scales, budget)
+        # Every walk computes the same constants, and those of the one before are freed.
+        walk = _Walk(simplified, each, constants, scales, copy.copy(budget))
         results = walk.run(outputs)
         if results is not None and not walk.refusals:
             count = walk.network.transpositions
