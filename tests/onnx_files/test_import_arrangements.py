@@ -22,6 +22,17 @@ def decoder(m: OnnxModel) -> str:
     return str(m.node("ConvTranspose", image, m.weight(4, 3, 3, 3)))
 
 
+def enlarged_features(m: OnnxModel) -> str:
+    """Features as an image of one pixel, which a generator enlarges."""
+    features = m.node("MatMul", m.node("Flatten", "x"), m.weight(240, 4))
+    pixel = m.node("Reshape", features, m.constant([0, 4, 1, 1]))
+    scales = m.constant(np.float32([1, 1, 3, 2]))
+    settings = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    image = m.node("Resize", pixel, "", scales, **settings)
+    around = m.node("Pad", pixel, m.constant([0, 0, 1, 0, 0, 0, 1, 1]))
+    return str(m.node("Add", image, around))
+
+
 def attention_of_neighbouring_channels(m: OnnxModel) -> str:
     """Efficient channel attention (Wang et al. 2020): a convolution over the channels."""
     means = m.node("Squeeze", m.node("GlobalAveragePool", "x"), m.constant([3]))
@@ -146,6 +157,7 @@ def parts_of_channels_and_rows(m: OnnxModel) -> str:
 
 CASES = [
     decoder,
+    enlarged_features,
     attention_of_neighbouring_channels,
     attention_of_places,
     detections,

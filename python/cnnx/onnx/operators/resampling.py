@@ -14,6 +14,7 @@ from cnnx.onnx.affine import shifted
 from cnnx.onnx.axes import Activation, axis_index, pixel_label, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
+from cnnx.onnx.layout import channels_first_image
 from cnnx.onnx.operators.cropping import selected
 from cnnx.onnx.refusal import RefusedError
 
@@ -22,7 +23,7 @@ Sides: TypeAlias = "tuple[tuple[int, int], tuple[int, int]]"  # (top, bottom), (
 
 def _pad(call: Call) -> Activation:
     """Pads are an attribute before operator set 11, an input since then."""
-    value = call.activation()
+    value = _image(call)
     rank = len(value.axes)
     pads = call.integers_of(1, "pads") or []
     axes = list(range(rank))
@@ -45,6 +46,13 @@ def _pad(call: Call) -> Activation:
     if inner:
         value = selected(call, value, inner)
     return _padded(call, value, (sides["H"], sides["W"]), places)
+
+
+def _image(call: Call) -> Activation:
+    """The input, of features with the axes of an image the image of one pixel."""
+    value = call.activation()
+    is_flat = len(value.shape) == 1 and len(value.axes) == 4
+    return channels_first_image(call.network, value) if is_flat else value
 
 
 def _padded(call: Call, value: Activation, padding: Sides, places: Mapping[str, int]) -> Activation:
@@ -113,7 +121,7 @@ def repeated_pixels(
 
 def _upsample(call: Call) -> Activation:
     """Operator of sets 7 to 9, whose nearest mode takes the pixel before."""
-    value = call.activation()
+    value = _image(call)
     scales = call.optional(1)
     if scales is None:
         given = call.node.attributes.get("scales", [])
@@ -123,7 +131,7 @@ def _upsample(call: Call) -> Activation:
 
 
 def _resize(call: Call) -> Activation:
-    value = call.activation()
+    value = _image(call)
     old = call.opset < 11
     scales, sizes = (call.optional(1), None) if old else (call.optional(2), call.optional(3))
     for name, plain in (("antialias", 0), ("exclude_outside", 0)):
