@@ -290,3 +290,12 @@ def test_every_order_of_the_axes_may_take_the_memory_of_one(
     count = m.node("Concat", first, m.constant([1 << 17]), axis=0)
     zeros = m.node("ConstantOfShape", count)
     check(m, m.node("Add", value, m.node("Gather", zeros, m.constant([0]), axis=1)))
+
+
+def test_images_that_look_channels_first_are(tmp_path: Path) -> None:
+    """Although fewer axes are transposed with the width as the channels."""
+    m = OnnxModel(2, 3, 8, 9)
+    mixed = m.node("Add", "x", m.node("MatMul", "x", m.weight(9, 9)))
+    maps = m.node("Conv", mixed, m.weight(4, 3, 3, 3))
+    assert cnnx.onnx.load(m.save(tmp_path / "net.onnx", maps)).input_shape == (8, 9, 3)
+    check(m, maps)

@@ -58,7 +58,8 @@ def converted(
 ) -> Conversion:
     """The graph as a network, with the orders of the inputs' axes that fit its operators best.
 
-    Those fit best with which the fewest axes have to be transposed, of equal ones the first.
+    Those fit best with which the fewest axes have to be transposed, of equal ones the first. An
+    unlikely order is better than others if it needs no transposition.
 
     Args:
         graph: the graph.
@@ -82,7 +83,8 @@ def converted(
         results = walk.run(outputs)
         if results is not None and not walk.refusals:
             count = walk.network.transpositions
-            if best is None or count < best.network.transpositions:
+            is_likely = count == 0 or all(layout.is_likely for layout in each)
+            if best is None or (is_likely and count < best.network.transpositions):
                 best = Conversion(walk.network, each, results)
             if count == 0:
                 break

@@ -36,12 +36,14 @@ class InputLayout:
         order: label of each axis: "N" the batch, "H", "W" and "C".
         batch: number of images that the graph is converted for; the model takes any.
         image: the model's input.
+        is_likely: whether the sizes are not those of images with another order.
     """
 
     name: str
     order: str
     batch: int
     image: Input
+    is_likely: bool = True
 
     @classmethod
     def all_of(
@@ -73,7 +75,8 @@ class InputLayout:
         for order in orders:
             shape = _image_shape(order, declared, input_shape)
             if shape is not None:
-                layouts.append(cls(value.name, order, count, _image(shape)))
+                likely = order == "NCHW" or not _is_channels_first(declared)
+                layouts.append(cls(value.name, order, count, _image(shape), likely))
         if not layouts:
             raise ValueError(_misfit(value, input_shape))
         if len(layouts) > 1 and _is_channels_last(declared):
