@@ -40,7 +40,7 @@ def assert_recomputes(model: cnnx.Model, images: Any, targets: Any, **settings: 
 def test_random_graphs_get_the_same_bits(seed: int) -> None:
     model = RandomGraph(seed).model()
     rng = np.random.default_rng(seed)
-    images = rng.standard_normal((4, *SHAPE)).astype(np.float32)
+    images = 0.5 * rng.standard_normal((4, *SHAPE), np.float32)  # products of many stay finite
     targets = rng.standard_normal((4, *model.output_shape)).astype(np.float32)
     if not model.parameters:
         return
