@@ -265,6 +265,19 @@ def test_a_flattened_output_has_the_order_of_the_graph(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded(own), np.maximum(x, 0).reshape(1, -1))
 
 
+@pytest.mark.parametrize("order", [[0, 1, 3, 2], [0, 2, 1, 3], [0, 3, 2, 1]])
+def test_an_output_with_axes_in_another_order_is_transposed(
+    order: list[int], tmp_path: Path
+) -> None:
+    """Only (channels, height, width) and (height, width, channels) are an image as it is."""
+    model = OnnxModel(2, 3, 8, 6)
+    turned = model.node("Transpose", model.node("Relu", "x"), perm=order)
+    loaded = cnnx.onnx.load(model.save(tmp_path / "net.onnx", turned))
+    own, x = images(model)
+    expected = np.maximum(x, 0).transpose(order).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(loaded(own), expected)
+
+
 def test_an_input_that_the_output_does_not_need_is_left_out(tmp_path: Path) -> None:
     model = classifier(1, 3, 8, 6)
     proto = model.proto("logits")

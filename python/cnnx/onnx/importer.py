@@ -308,7 +308,9 @@ def finished(network: Network, value: Activation) -> Activation:
     # In a file of cnnx an image of one pixel is one, elsewhere it is features.
     if len(value.axes) != 2 and (has_pixels or not network.folds):
         atoms = [atom for axis in value.axes for atom in axis if atom.label != "N"]
-        if all((atom,) == value.whole(atom.label) for atom in atoms):
+        pixels = "".join(atom.label for atom in atoms).strip("C")
+        are_whole = all((atom,) == value.whole(atom.label) for atom in atoms)
+        if are_whole and pixels in ("HW", "H", "W", ""):  # with the channels first or last
             return value
         return channels_first(network, value)
     if in_memory_order(value) != atoms_in(value):

@@ -132,7 +132,7 @@ def _axes(call: Call, value: Activation) -> list[int]:
     if not given:
         keeps_all = bool(call.integer("noop_with_empty_axes", 0))
         return [] if keeps_all else list(range(rank))
-    return [axis_index(axis, rank) for axis in given]
+    return sorted({axis_index(axis, rank) for axis in given})
 
 
 def _reduce_mean(call: Call) -> Activation:
