@@ -1,4 +1,4 @@
-"""Writers of PyTorch's files of weights and of safetensors files, for tests without PyTorch."""
+"""PyTorch's files of weights and safetensors files, written and loaded in tests without PyTorch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import json
 import struct
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import cnnx
+import numpy as np
+from cnnx.weights import LoadReport, load_into
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -146,3 +150,16 @@ def older_file(program: bytes, tensors: Mapping[str, Array | View]) -> bytes:
 def pth(tensors: Mapping[str, Array | View]) -> bytes:
     """The file that `torch.save(network.state_dict(), path)` writes."""
     return archive(state_dict(tensors), storages(tensors))
+
+
+def numbers(*shape: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def load(
+    model: cnnx.Model, arrays: Mapping[str, Any], folder: Path, *, sort: bool = False, **more: Any
+) -> LoadReport:
+    """Load arrays from a PyTorch file, or if `sort` from a safetensors file."""
+    path = folder / "weights"
+    path.write_bytes((safetensors if sort else pth)(arrays))
+    return load_into(model, path, **more)

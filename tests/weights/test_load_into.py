@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,11 @@ import cnnx
 import numpy as np
 import pytest
 import weight_files as files
-from cnnx.weights import LoadReport, load_into
+from cnnx.weights import load_into
 from numpy.typing import NDArray
+from weight_files import load, numbers
 
 Floats = NDArray[np.float32]
-
-
-def numbers(*shape: int, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def load(
-    model: cnnx.Model, arrays: Mapping[str, Any], folder: Path, *, sort: bool = False, **more: Any
-) -> LoadReport:
-    """Load arrays from a PyTorch file, or if `sort` from a safetensors file."""
-    path = folder / "weights"
-    path.write_bytes((files.safetensors if sort else files.pth)(arrays))
-    return load_into(model, path, **more)
 
 
 def arrays_of(model: cnnx.Model) -> dict[str, Floats]:
@@ -142,51 +129,6 @@ def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, np.broadcast_to(arrays[stored].ravel(), 4))
     assert report.pairs["batch_norm2d_1.running_variance"] == "bn.running_var"
     assert report.pairs["layer_norm_1.bias"] == "ln.bias"
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        cnnx.GroupNorm(2),
-        cnnx.LocalResponseNorm(3),
-        cnnx.ChannelShuffle(2),
-        cnnx.SliceChannels(0, 8),
-    ],
-    ids=lambda layer: layer.kind,
-)
-def test_flattened_features_by_position_are_refused(layer: cnnx.Layer, tmp_path: Path) -> None:
-    arrays = {"fc.weight": numbers(3, 8), "gn.weight": numbers(8), "gn.bias": numbers(8)}
-    flat = [cnnx.Flatten(), layer, cnnx.Dense(3, bias=False)]
-    with pytest.raises(ValueError, match=rf"^load_into: {layer.kind}_1 .* flattened features by"):
-        load(cnnx.Model(flat, input_shape=(2, 2, 2)), arrays, tmp_path)
-    pooled = cnnx.Model([cnnx.GlobalAvgPool2d(), *flat[1:]], input_shape=(2, 2, 8))
-    load(pooled, arrays, tmp_path, strict=False)
-
-
-def test_image_of_features_with_channels_in_pytorchs_order_is_refused(tmp_path: Path) -> None:
-    arrays = {"fc.weight": numbers(12, 12), "fc.bias": numbers(12)}
-
-    def image_of_features(size: int | tuple[int, int], channels: int) -> None:
-        layers = [cnnx.Flatten(), cnnx.Dense(12), cnnx.Reshape(size, channels)]
-        load(cnnx.Model(layers, input_shape=(2, 2, 3)), arrays, tmp_path)
-
-    with pytest.raises(ValueError, match=r"^load_into: reshape_1 .* cnnx\.onnx\.load\(file\)$"):
-        image_of_features(2, 3)
-    image_of_features(1, 12)
-    image_of_features((3, 4), 1)
-
-
-def test_image_of_features_that_were_that_image_is_loaded(tmp_path: Path) -> None:
-    def image_of_image(size: int | tuple[int, int], channels: int) -> None:
-        convolution = cnnx.Conv2d(3, 1, bias=False)
-        layers = [cnnx.Flatten(), cnnx.ReLU(), cnnx.Reshape(size, channels), convolution]
-        arrays = {"conv.weight": numbers(3, channels, 1, 1)}
-        load(cnnx.Model(layers, input_shape=(2, 2, 3)), arrays, tmp_path)
-
-    image_of_image(2, 3)
-    image_of_image((1, 4), 3)  # in both orders the channels are the same maps
-    with pytest.raises(ValueError, match=r"^load_into: reshape_1 "):
-        image_of_image((3, 4), 1)
 
 
 # Matching.

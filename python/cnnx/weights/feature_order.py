@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,22 @@ _NEW_FEATURES = ("dense", "global_avg_pool2d")
 _BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels", "input_part")
 
 
-def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
-    """Order of the features that every layer reads along the last axis of its first input.
+class FeatureOrders(NamedTuple):
+    """Order of the features along the last axis of what a layer reads and of what it computes.
 
     `features_of_pytorch[order]` are the features of cnnx.
+
+    Attributes:
+        read: of its first input.
+        computed: of its output, if it is a dense layer.
+    """
+
+    read: FeatureOrder
+    computed: FeatureOrder
+
+
+def feature_orders(core: _core.Model) -> dict[str, FeatureOrders]:
+    """Order of the features of every layer.
 
     Raises:
         ValueError: if a layer reads flattened features by position, which no order of weights can
@@ -31,6 +43,7 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
     """
     shapes = {"input": tuple(core.input_shape)}
     shapes.update({name: tuple(shape) for name, _, shape, _ in core.layer_infos})
+    images = _orders_of_images(core, shapes)
     outputs: dict[str, FeatureOrder] = {"input": None}
     inputs: dict[str, FeatureOrder] = {}
     for kind, _, name, sources, _ in core.layers:
@@ -45,12 +58,41 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
         if kind == "flatten":
             outputs[name] = _flattened(shapes[sources[0]], outputs[sources[0]])
         elif kind in _NEW_FEATURES or len(shapes[name]) > 1:
-            outputs[name] = None
+            outputs[name] = images.get(name) if kind == "dense" else None
         elif kind == "concat":
             outputs[name] = _joined([(outputs[each], shapes[each][0]) for each in sources])
         else:
             outputs[name] = outputs[sources[0]]
-    return inputs
+    dense = {name for kind, _, name, *_ in core.layers if kind == "dense"}
+    return {
+        name: FeatureOrders(order, outputs[name] if name in dense else None)
+        for name, order in inputs.items()
+    }
+
+
+def _orders_of_images(
+    core: _core.Model, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, FeatureOrder]:
+    """Order that the features of a layer have in cnnx, if an image is made of them.
+
+    That is PyTorch's order of the channels, height and width of the image. Other layers that read
+    the features must be dense, which take any order.
+    """
+    needs: dict[str, list[FeatureOrder]] = {core.layers[-1][2]: [None]}
+    for kind, _, name, sources, _ in reversed(core.layers):
+        own = needs.get(name, [])
+        for source in sources:
+            if kind == "reshape":
+                needs.setdefault(source, []).append(_flattened(shapes[name], None))
+            elif kind in (*_BY_POSITION, "concat"):
+                needs.setdefault(source, []).append(None)
+            elif kind != "dense":
+                needs.setdefault(source, []).extend(own)
+    return {
+        name: orders[0]
+        for name, orders in needs.items()
+        if orders and all(np.array_equal(orders[0], each) for each in orders)  # type: ignore[arg-type]
+    }
 
 
 def _check_image_of_features(name: str, shape: tuple[int, ...], order: FeatureOrder) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
-from cnnx.weights.feature_order import FeatureOrder, feature_orders
+from cnnx.weights.feature_order import FeatureOrders, feature_orders
 from cnnx.weights.stored_array import StoredArray
 
 Shape = tuple[int, ...]
@@ -24,13 +24,13 @@ class LayerArrays:
         name: name of the layer.
         kind: kind of the layer.
         shapes: shape of each array by its name within the layer, such as "weight".
-        order: order of the features that the layer reads.
+        orders: order of the features that the layer reads, and of those that it computes.
     """
 
     name: str
     kind: str
     shapes: dict[str, Shape]
-    order: FeatureOrder
+    orders: FeatureOrders
 
     def pytorch_shape(self, array: str) -> Shape:
         """Shape of an array in PyTorch's order of axes."""
@@ -69,8 +69,11 @@ class LayerArrays:
         else:
             values = np.broadcast_to(values.reshape(-1), shape)
         is_bias_of_dense = self.kind == "dense" and len(shape) == 1
-        if self.order is not None and not is_bias_of_dense:
-            values = values[self.order]
+        read, computed = self.orders
+        if read is not None and not is_bias_of_dense:
+            values = values[read]
+        if computed is not None:
+            values = values[..., computed]
         return np.ascontiguousarray(values)
 
 
