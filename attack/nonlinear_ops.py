@@ -203,30 +203,25 @@ def layer_norm(draw: Draw) -> Case:
     shape = (*image_shape(draw)[:3], draw.integer(3, 60))
     shape = shape if draw.chance(0.5) else shape[2:]
     epsilon = draw.exponent(-5, -1)
-    made = norm_case(draw, "layer_norm", shape)
-    made.array("grad", shape)
-    made.calls = (
-        f"output = ops.layer_norm(x, weight, bias, epsilon={epsilon})",
-        "grad_x, grad_weight, grad_bias = ops.layer_norm_backward(",
-        f"    grad, x, weight, epsilon={epsilon}",
-        ")",
-    )
-    made.forward = in_torch.layer_norm("x", "weight", "bias", {"epsilon": epsilon})
-    return made.case()
+    return by_epsilon(draw, "layer_norm", shape, epsilon)
 
 
 def global_response_norm(draw: Draw) -> Case:
     """A global response normalisation of images."""
-    shape, epsilon = image_shape(draw), draw.exponent(-6, -1)
-    made = norm_case(draw, "global_response_norm", shape)
+    return by_epsilon(draw, "global_response_norm", image_shape(draw), draw.exponent(-6, -1))
+
+
+def by_epsilon(draw: Draw, op: str, shape: tuple[int, ...], epsilon: float) -> Case:
+    """A norm whose only setting is epsilon."""
+    made = norm_case(draw, op, shape)
     made.array("grad", shape)
     made.calls = (
-        f"output = ops.global_response_norm(x, weight, bias, epsilon={epsilon})",
-        "grad_x, grad_weight, grad_bias = ops.global_response_norm_backward(",
+        f"output = ops.{op}(x, weight, bias, epsilon={epsilon})",
+        f"grad_x, grad_weight, grad_bias = ops.{op}_backward(",
         f"    grad, x, weight, epsilon={epsilon}",
         ")",
     )
-    made.forward = in_torch.global_response_norm("x", "weight", "bias", {"epsilon": epsilon})
+    made.forward = getattr(in_torch, op)("x", "weight", "bias", {"epsilon": epsilon})
     return made.case()
 
 
