@@ -205,6 +205,12 @@ def test_images_stay_images_where_the_numbers_keep_their_order() -> None:
     assert "channel_shuffle" not in kinds(check(m, detections(m)))
 
 
+def test_reductions_of_one_array_read_the_same_rows() -> None:
+    m = OnnxModel(*SHAPE)
+    found = check(m, m.node("Add", *(m.node(f"Reduce{f}", "x", axes=[1]) for f in ("Mean", "Max"))))
+    assert sorted(kinds(found)[:3]) == ["avg_pool2d", "max_pool2d", "reshape"]
+
+
 def test_the_batch_is_not_joined() -> None:
     m = OnnxModel(*SHAPE)
     with pytest.raises(cnnx.onnx.UnsupportedError, match="joins the images of several batches"):

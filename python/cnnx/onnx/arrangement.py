@@ -94,9 +94,8 @@ def rows_of(network: Network, value: Activation, axes: Sequence[int]) -> Activat
     sizes = value.onnx_shape
     rows = axes_of("H", [sizes[each] for each in others])
     channels = axes_of("C", [sizes[each] for each in axes])
-    notes = dict(zip((*others, *axes), (*rows, *channels), strict=True))
-    ordered = (value.axes[0], *(notes[each] for each in range(1, len(sizes))))
-    return value.computed(symbol, shape, ordered)
+    notes = placed(value.axes[0], (*others, *axes), (*rows, *channels))
+    return value.computed(symbol, shape, notes)
 
 
 def stored_alike(network: Network, value: Activation, other: Activation) -> Activation | None:
@@ -165,18 +164,23 @@ def axes_as_stored(value: Activation) -> tuple[int, ...]:
     return next((each for each in orders if atoms_in(value, each) == stored), image)
 
 
-def axes_of(label: str, sizes: Sequence[int], inner: int = 1) -> list[Axis]:
+def axes_of(label: str, sizes: Sequence[int]) -> list[Axis]:
     """The notes of axes that count one axis of an image together, the slowest first.
 
     Args:
         label: axis of the image.
         sizes: of the axes.
-        inner: step of the last one.
     """
     return [
-        () if size == 1 else (Atom(label, inner * math.prod(sizes[k + 1 :]), size),)
+        () if size == 1 else (Atom(label, math.prod(sizes[k + 1 :]), size),)
         for k, size in enumerate(sizes)
     ]
+
+
+def placed(batch: Axis, order: Sequence[int], notes: Sequence[Axis]) -> list[Axis]:
+    """The notes of all axes of an ONNX array, of those in `order` and of the batch before them."""
+    by_axis = dict(zip(order, notes, strict=True))
+    return [batch, *(by_axis[axis] for axis in sorted(by_axis))]
 
 
 def broadcast(
@@ -212,6 +216,5 @@ def broadcast(
                 symbol = image_of(network, symbol, (before, 1, after))
                 symbol = network.add(layers.Upsample2d((1, count)), symbol)
         symbol = image_of(network, symbol, image)
-    notes = dict(zip(order, (*places, whole("C", image[2])), strict=True))
-    axes = (value.axes[0], *(notes[each] for each in range(1, len(shape))))
-    return replace(value.computed(symbol, image, axes), repeated_to=None)
+    notes = placed(value.axes[0], order, (*places, whole("C", image[2])))
+    return replace(value.computed(symbol, image, notes), repeated_to=None)

@@ -262,11 +262,14 @@ class _Walk:
 
 def _is_constant(node: Node, inputs: Sequence[Operand | _Missing]) -> bool:
     """Whether the outputs of a node depend on sizes alone."""
-    if node.domain or node.op_type in ("Shape", "Size"):
-        return not node.domain
-    depends = (isinstance(each, _Missing) and not each.is_constant for each in inputs)
-    images = (isinstance(each, Activation) for each in inputs)
-    return node.op_type in FOLDINGS and not any(depends) and not any(images)
+    if node.domain:
+        return False
+    if node.op_type in ("Shape", "Size"):
+        return True
+    return node.op_type in FOLDINGS and not any(
+        isinstance(each, Activation) or (isinstance(each, _Missing) and not each.is_constant)
+        for each in inputs
+    )
 
 
 def _without_layer(node: Node) -> RefusedError:

@@ -74,10 +74,9 @@ def channels_first(network: Network, value: Activation) -> Activation:
     moved = channels_in_order(network, value)
     if moved is not None:
         return moved
-    order = (2, 3, 1) if rank == 4 else (2, 1)
     width = value.onnx_shape[3] if rank == 4 else 1
     shape = (value.onnx_shape[2], width, value.onnx_shape[1])
-    symbol = arranged(network, value, atoms_in(value, order), shape, name=None)
+    symbol = arranged(network, value, atoms_in(value, axes_as_image(rank)), shape, name=None)
     done = value.computed(symbol, shape)
     return replace(done, axes=(value.axes[0], *_expected(done, labels)))
 

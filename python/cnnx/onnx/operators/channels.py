@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnx import layers
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of, rows_of
+from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of, placed, rows_of
 from cnnx.onnx.axes import Activation, Atom, axis_index, pixel_label, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
@@ -66,12 +66,11 @@ def _joined_along(call: Call, values: list[Activation], axis: int) -> Activation
         for value in values
     ]
     count = sum(value.onnx_shape[axis] for value in values)
-    notes = dict(zip(before, axes_of("H", [sizes[each] for each in before]), strict=True))
+    outer = axes_of("H", [sizes[each] for each in before])
     inner = axes_of("C", [count, *(sizes[each] for each in after)])
-    notes.update(zip((axis, *after), inner, strict=True))
     joined = call.network.add(layers.Concat(), *symbols)
-    axes = (first.axes[0], *(notes[each] for each in range(1, len(first.axes))))
-    return first.computed(joined, (rows, 1, count * step), axes)
+    notes = placed(first.axes[0], order, (*outer, *inner))
+    return first.computed(joined, (rows, 1, count * step), notes)
 
 
 def _in_order(call: Call, value: Activation, axis: int) -> Activation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,7 @@ import numpy as np
 from cnnx import layers
 from cnnx.layers import Layer
 from cnnx.onnx.affine import scaled
-from cnnx.onnx.arrangement import (
-    arranged,
-    atoms_in,
-    axes_as_stored,
-    axes_of,
-    count_of,
-    in_memory_order,
-)
+from cnnx.onnx.arrangement import arranged, axes_as_stored, in_memory_order, rows_of
 from cnnx.onnx.axes import Activation, axis_index, pixels_covered, whole, without_axes
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.layout import (
@@ -101,20 +93,12 @@ def _reduced_atoms(
     call: Call, value: Activation, axes: range | list[int], function: str, *, keep: bool
 ) -> Activation:
     """Mean or maximum over the channels, or over parts of axes: over the rows of one image."""
-    kept = [axis for axis in range(1, len(value.axes)) if axis not in axes]
-    kept = [axis for axis in axes_as_stored(value) if axis in kept]
-    outside = atoms_in(value, kept)
-    inside = [atom for atom in in_memory_order(value) if atom not in outside]
-    image = (count_of(outside), count_of(inside), 1)
-    symbol = arranged(call.network, value, [*outside, *inside], image)
-    layer = _window_layer(function, (1, image[1]), (image[0], 1))
-    notes = dict(zip(kept, axes_of("H", [value.onnx_shape[axis] for axis in kept]), strict=True))
-    done = value.computed(
-        call.network.add(layer, symbol),
-        (image[0], 1, 1),
-        [value.axes[0], *(notes.get(axis, ()) for axis in range(1, len(value.axes)))],
-    )
-    return replace(done, axes=without_axes(done, axes, keep=keep))
+    network = call.network
+    rows = rows_of(network, value, [axis for axis in axes_as_stored(value) if axis in axes])
+    height, _, width = rows.shape
+    symbol = arranged(network, rows, in_memory_order(rows), (height, width, 1))
+    symbol = network.add(_window_layer(function, (1, width), (height, 1)), symbol)
+    return rows.computed(symbol, (height, 1, 1), without_axes(rows, axes, keep=keep))
 
 
 def _window_layer(function: str, window: tuple[int, int], left: tuple[int, int]) -> Layer:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import atoms_in, image_of, in_memory_order, listed
+from cnnx.onnx.arrangement import atoms_in, axes_as_image, image_of, in_memory_order, listed
 from cnnx.onnx.axes import Activation, axis_index, is_batch, reshaped, transposed, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
@@ -81,7 +81,8 @@ def _end_of_reshape(call: Call, value: Activation) -> Activation:
     shape = (height, width, channels)
     axes = (value.axes[0], whole("C", channels), whole("H", height), whole("W", width))
     is_image = value.axes == axes and len(value.shape) == 3
-    if is_image or not is_batch(axes[0]) or atoms_in(value, (2, 3, 1)) != in_memory_order(value):
+    numbers = atoms_in(value, axes_as_image(4))
+    if is_image or not is_batch(axes[0]) or numbers != in_memory_order(value):
         return value
     symbol = image_of(call.network, value.symbol, shape, name=None)
     return value.computed(symbol, shape, axes)
