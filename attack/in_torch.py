@@ -243,6 +243,14 @@ def group_norm(
     return nhwc(normed) if axes == 4 else normed
 
 
+def matmul(x: str, y: str, settings: dict[str, Any]) -> str:
+    """Products of matrices."""
+    transposed = settings["transposed"]
+    x = f"{x}.transpose(-1, -2)" if transposed == "first" else x
+    y = f"{y}.transpose(-1, -2)" if transposed == "second" else y
+    return f"{x} @ {y}"
+
+
 def global_response_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> str:
     """A global response norm of images."""
     norms = f"{x}.norm(dim=(1, 2), keepdim=True)"

@@ -131,4 +131,6 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
         return in_torch.PLAIN[kind].format(all=", ".join(inputs))
     if kind == "multiply":
         return f"{x} * {inputs[1]}"
+    if kind == "matmul":
+        return in_torch.matmul(x, inputs[1], settings)
     return in_torch.expression(kind, x, settings)

@@ -200,6 +200,19 @@ def reduced(source: Source) -> str | None:
     return along(source, operator, axes, since, **keeps) if axes else None
 
 
+def product(source: Source) -> str | None:
+    """A product with another value or with itself, of which one may be transposed."""
+    draw, rank = source.draw, len(source.shape)
+    if rank < 3:
+        return None
+    both = [source.x, repr(draw.one_of(source.name, *source.others))]
+    swapped = [*range(rank - 2), rank - 1, rank - 2]
+    which = draw.integer(0, 2)
+    if which < 2:
+        both[which] = node("Transpose", both[which], perm=swapped)
+    return node("MatMul", *both)
+
+
 def squeezed(source: Source) -> str | None:
     """The value without some axes of size 1."""
     ones = [axis for axis, size in enumerate(source.shape) if size == 1 and axis > 0]
@@ -271,7 +284,7 @@ def activation(source: Source) -> str | None:
 
 NODES: tuple[Node, ...] = (
     *(conv, pool, affine, shape, pair) * 2,
-    *(dense, squeezed, part, resized, padded, activation, reduced),
+    *(dense, squeezed, part, resized, padded, activation, reduced, product),
 )
 
 

@@ -60,7 +60,7 @@ ROWS = {
     "LayerNormalization": ("`layer_norm`, `group_norm`", "one output"),
     "LeakyRelu": ("`leaky_relu`", ""),
     "LogSoftmax": ("`log_softmax`", "over one axis"),
-    "MatMul": ("`dense`, 1x1 `conv2d`", "constant weights"),
+    "MatMul": ("`dense`, 1x1 `conv2d`, `matmul`", "with a constant matrix, or of two activations"),
     "Max": ("`maximum`, `relu`, `clip`", "activations of one shape, with constant numbers"),
     "MaxPool": ("`max_pool2d`", "1-D or 2-D, without the output of indices"),
     "Mean": ("`add`", "activations"),

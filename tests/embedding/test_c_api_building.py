@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def test_a_text_builds_what_python_builds(training: Training, tmp_path: Path) ->
 
 def text_of(value: Any) -> str:
     """A setting's value as a line of text has it."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ",".join(text_of(each) for each in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -41,11 +42,14 @@ def test_every_kind_of_layer_can_be_written(
 ) -> None:
     model = layer_kinds.model(kind, seed=0, changed=changed)
     values = layer_kinds.arguments(kind, changed=changed)
-    words = [kind, *(f"{name}={text_of(value)}" for name, value in values.items())]
-    if len(model.layers) == 1:
-        words.append("inputs=" + ",".join(["input"] * layer_kinds.KINDS[kind]["inputs"][0]))
-    before = "flatten\n" if len(model.layers) > 1 else ""
-    assert_same_file(c, before + " ".join(words), model, tmp_path)
+    *before, (_, _, _, inputs, _) = model._core.layers
+    lines = [line_of(other, settings) for other, settings, *_ in before]
+    lines.append(line_of(kind, {**values, "inputs": inputs}))
+    assert_same_file(c, "\n".join(lines), model, tmp_path)
+
+
+def line_of(kind: str, values: Mapping[str, Any]) -> str:
+    return " ".join([kind, *(f"{name}={text_of(value)}" for name, value in values.items())])
 
 
 FORMS: dict[str, cnnx.Layer] = {

@@ -4,6 +4,7 @@ byte for byte, and so is every epoch's loss.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +57,26 @@ COUNT, SIZE, EPOCHS, BATCH_SIZE = 200, 24, 3, 48
 
 def in_cpp(value: Any) -> str:
     """A setting's value as an argument of a builder."""
-    if not isinstance(value, tuple):
+    if not isinstance(value, tuple | list):
         return str(value)
     return f"{{{', '.join(in_cpp(each).strip('{}') for each in value)}}}"
 
 
 def network_in_cpp(kind: str) -> str:
     """{"conv2d", {Conv2d(2, {2, 3})}}: the layers of layer_kinds.model(kind)."""
-    values = ", ".join(in_cpp(value) for value in layer_kinds.arguments(kind).values())
-    layer = f"{layer_kinds.CLASSES[kind].__name__}({values})"
-    count = layer_kinds.KINDS[kind]["inputs"][0]
-    if count > 1:
-        layer += f".inputs({{{', '.join(count * [quoted('input')])}}})"
-    flatten = "Flatten(), " * (len(layer_kinds.model(kind).layers) - 1)
-    return f"{{{quoted(kind)}, {{{flatten}{layer}}}}}"
+    *before, (_, _, _, inputs, _) = layer_kinds.model(kind)._core.layers
+    layers = [layer_in_cpp(other, settings) for other, settings, *_ in before]
+    layers.append(layer_in_cpp(kind, layer_kinds.arguments(kind)))
+    if len(inputs) > 1:
+        layers[-1] += f".inputs({{{', '.join(map(quoted, inputs))}}})"
+    return f"{{{quoted(kind)}, {{{', '.join(layers)}}}}}"
+
+
+def layer_in_cpp(kind: str, values: Mapping[str, Any]) -> str:
+    """With values by the names of its settings, those of them that it cannot do without."""
+    names = [each["name"] for each in layer_kinds.KINDS[kind]["settings"] if each["required"]]
+    given = ", ".join(in_cpp(values[name]) for name in names)
+    return f"{layer_kinds.CLASSES[kind].__name__}({given})"
 
 
 def quoted(text: str) -> str:

@@ -22,13 +22,13 @@ import pytest
 import random_graphs
 import reference
 from cnnx import _core
-from layer_kinds import CLASSES, IMAGE, KINDS, arguments, layer, model
+from layer_kinds import CLASSES, IMAGE, KINDS, arguments, inputs_of, layer, model
 
 ROOT = Path(__file__).parents[2]
 
 WITHOUT_FUNCTIONS = (
     *("flatten", "reshape", "input_part", "dropout"),
-    *("add", "multiply", "maximum", "concat"),
+    *("add", "multiply", "maximum", "matmul", "concat"),
 )
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -182,11 +182,13 @@ def test_the_number_of_inputs(kind: str) -> None:
     least, most = KINDS[kind]["inputs"]
     image = cnnx.Input(IMAGE)
     text = "one" if most == 1 else f"{least}" if least == most else f"{least} to {most}"
+    made = layer(kind)
     for count in {least - 1, most + 1} - {0}:
         with pytest.raises(ValueError, match=rf"{kind}: has {count} inputs?, expected {text}$"):
-            cnnx.Model.from_graph(image, layer(kind)(*[image] * count))
-    many = cnnx.Model.from_graph(image, layer(kind)(*[image] * most)) if most > 1 else model(kind)
-    assert many.layers[-1].kind == kind
+            cnnx.Model.from_graph(image, made(*[image] * count))
+    many = made(*inputs_of(made, image, most)) if most > 1 else None
+    network = cnnx.Model.from_graph(image, many) if many is not None else model(kind)
+    assert network.layers[-1].kind == kind
 
 
 @every_kind
@@ -198,7 +200,8 @@ def test_parameters_and_buffers(kind: str) -> None:
         chosen = dict(zip(flags, values, strict=True))
         made: Any = CLASSES[kind](**{**arguments(kind), **chosen})
         image = cnnx.Input(IMAGE)
-        inputs = [cnnx.Flatten()(image) if kind == "dense" else image] * described["inputs"][0]
+        read = cnnx.Flatten()(image) if kind == "dense" else image
+        inputs = inputs_of(made, read, described["inputs"][0])
         network = cnnx.Model.from_graph(image, made(*inputs))
         for arrays, there in (
             (described["parameters"], network.parameters),

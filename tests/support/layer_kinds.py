@@ -73,15 +73,21 @@ def layer(kind: str, *, changed: bool = False, trained: bool = False) -> cnnx.La
 def model(
     kind: str, *before: cnnx.Layer, changed: bool = False, trained: bool = False, seed: int = 4
 ) -> cnnx.Model:
-    """The layer behind those `before` it, and behind a Flatten if it takes no images. Of several
-    inputs each is the same.
-    """
+    """The layer behind those `before` it, and behind a Flatten if it takes no images."""
     image = cnnx.Input(IMAGE)
     read: Symbol = image
     for each in before:
         read = each(read)
     made, count = layer(kind, changed=changed, trained=trained), KINDS[kind]["inputs"][0]
     try:
-        return cnnx.Model.from_graph(image, made(*[read] * count), seed=seed)
+        return cnnx.Model.from_graph(image, made(*inputs_of(made, read, count)), seed=seed)
     except ValueError:
         return cnnx.Model.from_graph(image, made(cnnx.Flatten()(read)), seed=seed)
+
+
+def inputs_of(made: cnnx.Layer, read: Symbol, count: int) -> list[Symbol]:
+    """As many inputs of a layer, each the same except the second matrices of a product."""
+    if made.kind == "matmul" and made.settings["transposed"] == "none":
+        height, width, channels = IMAGE
+        return [read, *[cnnx.Reshape((height, channels), width)(read)] * (count - 1)]
+    return [read] * count

@@ -143,6 +143,16 @@ DRAWS: list[Draw] = [
 ]
 
 
+def attention(symbol: Symbol, other: Symbol, rng: np.random.Generator) -> Symbol:
+    """A mixture of the pixels of each row, or of its channels."""
+    if rng.random() < 0.5:
+        scores = cnnx.MatMul(transposed="second")(other, symbol)
+    else:
+        scores, symbol = cnnx.MatMul(transposed="first")(symbol, other), other
+        return cnnx.MatMul()(symbol, cnnx.Softmax()(scores))
+    return cnnx.MatMul()(cnnx.Softmax()(scores), symbol)
+
+
 class RandomGraph:
     """Add layers that read earlier values, preferably the youngest."""
 
@@ -175,8 +185,12 @@ class RandomGraph:
             others = [self.pick(channels)[0] for _ in range(int(self.rng.integers(1, 3)))]
             self.values.append((self._maybe_frozen(cnnx.Add())(*others, symbol), channels))
         elif choice < 0.3:
-            layer = cnnx.Multiply() if choice < 0.26 else cnnx.Maximum()
-            self.values.append((layer(symbol, self.pick(channels)[0]), channels))
+            other = self.pick(channels)[0]
+            if choice < 0.27:
+                layer = cnnx.Multiply() if choice < 0.24 else cnnx.Maximum()
+                self.values.append((layer(symbol, other), channels))
+            else:
+                self.values.append((attention(symbol, other, self.rng), channels))
         elif choice < 0.38:
             if self.rng.random() < 0.5:
                 gates = cnnx.Dense(channels)(cnnx.GlobalAvgPool2d()(symbol))

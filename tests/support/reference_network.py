@@ -139,6 +139,8 @@ class ReferenceNetwork:
             return real(x * per_image(inputs[1], x))
         if kind == "maximum":
             return reference.maximum(*inputs)
+        if kind == "matmul":
+            return reference.matmul(*inputs, **settings)
         if kind == "concat":
             return np.concatenate(inputs, axis=-1)
         if kind == "dropout":
@@ -182,6 +184,8 @@ class ReferenceNetwork:
             return [grad * per_image(inputs[1], x), factor_gradient(grad * x, inputs[1])], {}
         if kind == "maximum":
             return reference.maximum_backward(grad, *inputs), {}
+        if kind == "matmul":
+            return reference.matmul_backward(grad, *inputs, **settings), {}
         if kind == "concat":
             ends = np.cumsum([each.shape[-1] for each in inputs])
             return np.split(grad, ends[:-1], axis=-1), {}

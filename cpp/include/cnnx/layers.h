@@ -40,6 +40,9 @@ enum class GeluApproximation {
   tanh,
 };
 
+// The input of a MatMul whose matrices are transposed before the product.
+enum class Transposed { none, first, second };
+
 inline namespace layers {
 
 // Convolutions.
@@ -325,6 +328,16 @@ class Multiply : public LayerBuilder<Multiply> {
 class Maximum : public LayerBuilder<Maximum> {
  public:
   Maximum() : LayerBuilder("maximum") {}
+};
+
+class MatMul : public LayerBuilder<MatMul> {
+ public:
+  MatMul() : LayerBuilder("matmul") { transposed(Transposed::none); }
+  MatMul& transposed(Transposed input) {
+    return set("transposed", Setting(std::string(input == Transposed::first    ? "first"
+                                                 : input == Transposed::second ? "second"
+                                                                               : "none")));
+  }
 };
 
 class Concat : public LayerBuilder<Concat> {

@@ -1,14 +1,14 @@
-// dense: checks, the public functions and the layer kind; threads divide column blocks and rows.
+// dense: checks, the public functions and the layer kind.
 #include "cnnx/dense.h"
 
 #include <algorithm>
 #include <string>
 
-#include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_quantized.h"
+#include "ops/dense_products.h"
 #include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
@@ -22,70 +22,8 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Rows of one share if there are more threads than blocks of columns.
-constexpr int64_t kLeastRows = 16;
-// Rows that are multiplied in the time of fetching a weight.
-constexpr int64_t kRowsPerWeight = 7;
-
 int64_t scratch_floats(const DenseGeometry& g, int threads) {
   return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);
-}
-
-// The epilogue of a product's sums.
-struct Finish {
-  bool relu = false;
-  const float* relu_output =
-      nullptr;  // shaped like the output, which is zero where this is not > 0
-};
-
-// Columns [first, last) of some rows, while they are in a cache.
-void finish(const Finish& how, const DenseProduct& share, const float* relu_output, int64_t first,
-            int64_t last) {
-  if (!how.relu && !how.relu_output) return;
-  const ActivationTable& activations = CNNX_KERNELS(activation_kernels);
-  for (int64_t row = 0; row < share.rows; ++row) {
-    const int64_t offset = row * share.output_step + first;
-    float* const values = share.output + offset;
-    if (how.relu) {
-      activations.relu(values, last - first, {kNoCeiling}, values);
-    } else {
-      activations.relu_gradient(values, relu_output + offset, last - first, {kNoCeiling}, false,
-                                values);
-    }
-  }
-}
-
-// Divides the blocks of columns of a product among threads, and its rows too if blocks are few.
-void multiply(DenseProduct product, const Finish& how, int threads, float* scratch) {
-  if (product.rows == 0) return;
-  const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
-  const int64_t blocks = kernels.blocks(product.columns);
-  const int64_t rows = product.rows;
-  const int64_t parts =
-      std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
-  // With few rows, fetching the weights dominates.
-  const int64_t multiply_adds = std::max(divide_up(rows, parts), kRowsPerWeight) * product.depth *
-                                divide_up(product.columns, blocks);
-  const auto multiply_share = [&](int64_t begin, int64_t end, int index) {
-    DenseProduct share = product;
-    share.scratch = scratch + index * kDenseScratchFloats;
-    while (begin < end) {
-      const int64_t part = begin / blocks;
-      const int64_t first = rows * part / parts;
-      share.rows = rows * (part + 1) / parts - first;
-      share.input = product.input + first * product.input_step;
-      share.output = product.output + first * product.output_step;
-      share.first_block = begin % blocks;
-      share.last_block = std::min(blocks, share.first_block + end - begin);
-      kernels.multiply(share);
-      finish(how, share, how.relu_output ? how.relu_output + first * product.output_step : nullptr,
-             share.first_block * kernels.block_columns,
-             std::min(share.last_block * kernels.block_columns, product.columns));
-      begin += share.last_block - share.first_block;
-    }
-  };
-  runtime::parallel_for(threads, parts * blocks, kGrainMultiplyAdds / multiply_adds + 1,
-                        multiply_share);
 }
 
 // x (batch, in_features) times the weights; the caller fills in the rest.
@@ -116,7 +54,7 @@ void run_input_gradient(const DenseGeometry& g, const float* grad_output, const 
   product.columns = product.output_step = g.in_features;
   product.accumulate = accumulate;
   product.output = grad_input;
-  multiply(product, {false, relu_output}, threads, scratch);
+  run_products({product}, {false, relu_output}, threads, scratch);
 }
 
 void run_weight_gradient(const DenseGeometry& g, const WeightGradientArguments& a) {
@@ -125,13 +63,15 @@ void run_weight_gradient(const DenseGeometry& g, const WeightGradientArguments& 
     std::fill_n(a.grad_weight, g.in_features * g.out_features, 0.0f);
   }
   if (a.grad_weight && g.batch > 0) {
-    const int64_t grain = kGrainMultiplyAdds / (g.batch * g.out_features) + 1;
-    const auto run_inputs = [&](int64_t begin, int64_t end, int slot) {
-      kernels.weight_gradient({a.x, g.batch, g.in_features, begin, end, a.grad_output,
-                               g.out_features, a.accumulate, a.grad_weight,
-                               a.scratch + slot * kDenseScratchFloats});
-    };
-    runtime::parallel_for(a.threads, g.in_features, grain, run_inputs);
+    DenseWeightGradients gradients;
+    gradients.first.input = a.x;
+    gradients.first.rows = g.batch;
+    gradients.first.input_step = gradients.inputs = g.in_features;
+    gradients.first.grad_output = a.grad_output;
+    gradients.first.columns = g.out_features;
+    gradients.first.accumulate = a.accumulate;
+    gradients.first.gradient = a.grad_weight;
+    run_weight_gradients(kernels, gradients, a.threads, a.scratch);
   }
   if (a.grad_bias) {
     float* sums = a.scratch + a.threads * kDenseScratchFloats;
@@ -187,7 +127,7 @@ class BoundDense final : public BoundOp {
                                            bias_ ? a.parameters[1] : nullptr, a.output);
     product.panels = a.packed;
     product.last_columns_first = a.weights_end_is_cached;
-    multiply(product, {relu_, nullptr}, a.threads, a.scratch);
+    run_products({product}, {relu_, nullptr}, a.threads, a.scratch);
   }
   void backward(const BackwardArguments& a) const override {
     const DenseGeometry& g = geometry_;

@@ -127,6 +127,17 @@ def _dense(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     return _terms_table(total, lambda k: _entry_name(trace, source, k), result, "entry")
 
 
+def _matrix_product(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
+    row, i, j = cell.index
+    x, y = (each[row] for each in inputs)
+    transposed = cell.layer.settings["transposed"]
+    values = x[:, i] if transposed == "first" else x[i]
+    factors = y[j] if transposed == "second" else y[:, j]
+    header = "column" if transposed == "first" else "map"
+    total = ListSum(values, factors, None, cell.value)
+    return _terms_table(total, lambda k: f"{header} {k}", place_of(cell, trace), header, "number")
+
+
 def _entry_name(trace: Trace, source: str, index: int) -> str:
     """Words for an entry of a list: the cell of a map that it was, if there is one."""
     layers = {layer.name: layer for layer in trace.layers}
@@ -143,7 +154,13 @@ def _entry_name(trace: Trace, source: str, index: int) -> str:
     return f"map {channel}, row {row}, column {column}"
 
 
-def _terms_table(total: ListSum, entry: Callable[[int], str], result: str, header: str) -> Markup:
+def _terms_table(
+    total: ListSum,
+    entry: Callable[[int], str],
+    result: str,
+    header: str,
+    factors: str = "weight",
+) -> Markup:
     """The largest terms of a sum of a list, the others together, and the result.
 
     Args:
@@ -151,6 +168,7 @@ def _terms_table(total: ListSum, entry: Callable[[int], str], result: str, heade
         entry: words for an entry of the list.
         result: words for the result.
         header: heading of the column of entries.
+        factors: what they are multiplied by.
     """
     products = total.products
     order = np.argsort(-np.abs(products), kind="stable")[:_MOST_TERMS]
@@ -173,7 +191,7 @@ def _terms_table(total: ListSum, entry: Callable[[int], str], result: str, heade
     if total.bias is not None:
         rows.append(["bias", None, None, number(total.bias, digits), None])
     rows.append([element("b", result), None, None, number(total.result, digits), None])
-    return table([header, "number", f"{_TIMES} weight", "= product", ""], rows)
+    return table([header, "number", f"{_TIMES} {factors}", "= product", ""], rows)
 
 
 def _sum(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
@@ -267,6 +285,7 @@ _STEPS: dict[str, Callable[[Cell, list[FloatArray], Trace], Markup]] = {
     "add": _sum,
     "multiply": _product,
     "maximum": _largest,
+    "matmul": _matrix_product,
     "global_avg_pool2d": _mean_of_map,
     "max_pool2d": _pool,
     "avg_pool2d": _pool,

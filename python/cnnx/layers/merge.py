@@ -1,10 +1,15 @@
-"""Layers that merge several arrays: sum, product, maximum, concatenation."""
+"""Layers that merge several arrays: sum, products, maximum, concatenation."""
 
 from __future__ import annotations
 
-from cnnx.layers.base import LayerWithoutSettings
+from typing import Literal, TypeAlias, get_args
 
-__all__ = ["Add", "Concat", "Maximum", "Multiply"]
+from cnnx.arguments import one_of
+from cnnx.layers.base import Layer, LayerWithoutSettings
+
+__all__ = ["Add", "Concat", "MatMul", "Maximum", "Multiply"]
+
+TransposedInput: TypeAlias = Literal["none", "first", "second"]
 
 
 class Add(LayerWithoutSettings):
@@ -53,6 +58,42 @@ class Maximum(LayerWithoutSettings):
     """
 
     kind = "maximum"
+
+
+class MatMul(Layer):
+    """Matrix products of two images, as in attention: one for each row of pixels.
+
+    In each row of pixels lies a matrix of (width, channels). That of the first input is multiplied
+    with that of the second. An attention of several heads has one head per row: the queries of
+    shape (heads, tokens, features) times the transposed keys of the same shape are scores of shape
+    (heads, tokens, tokens), whose `Softmax` times the values of shape (heads, tokens, features)
+    is the output.
+
+    Args:
+        transposed: input whose matrices are transposed before the product: "none", "first" or
+            "second".
+        name: name in `Model.layer_outputs`; "matmul_1" and so on when None.
+
+    Shape:
+        (batch, height, m, k) and (batch, height, k, n) to (batch, height, m, n). The first is
+        (batch, height, k, m) or the second (batch, height, n, k) if it is transposed.
+
+    References:
+        A. Vaswani and others: Attention Is All You Need, 2017.
+
+    Example:
+        >>> from cnnx import Input, Softmax
+        >>> queries, keys, values = Input((2, 49, 16)), Input((2, 49, 16)), Input((2, 49, 24))
+        >>> scores = MatMul(transposed="second")(queries, keys)
+        >>> MatMul()(Softmax()(scores), values)
+        <output of MatMul() with 2 inputs>
+    """
+
+    kind = "matmul"
+
+    def __init__(self, transposed: TransposedInput = "none", *, name: str | None = None) -> None:
+        chosen = one_of(transposed, get_args(TransposedInput), "MatMul", "transposed")
+        super().__init__({"transposed": chosen}, name)
 
 
 class Concat(LayerWithoutSettings):

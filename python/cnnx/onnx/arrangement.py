@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cnnx import layers
 from cnnx.layers.base import Symbol
-from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, whole
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, merged, whole
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
 
@@ -37,9 +37,9 @@ def arranged(
         name: name of the last layer that is added, as in `Network.add`.
 
     Raises:
-        RefusedError: if the batch is not the first axis by itself.
+        RefusedError: if the order lacks atoms that an axis has together with the batch.
     """
-    if not is_batch(value.axes[0]) or any(atom.label == "N" for atom in atoms_in(value)):
+    if sorted(order) != sorted(in_memory_order(value)):
         raise RefusedError("does not have the batch as its first axis alone")
     form = ("order", tuple(order), shape)
 
@@ -48,6 +48,16 @@ def arranged(
         return symbol if now == shape else image_of(network, symbol, shape, name)
 
     return network.arranged(value.symbol, form, add)
+
+
+def shuffles_to(value: Activation, order: Sequence[Atom]) -> int:
+    """Number of channel shuffles that bring the numbers of an activation into another order."""
+    left, count = in_memory_order(value), 0
+    for atom in order:
+        place = left.index(atom)
+        count += place > 0
+        left = left[place + 1 :] + left[:place]
+    return count
 
 
 def _shuffled(
@@ -88,14 +98,15 @@ def listed(network: Network, value: Activation, shape: Sequence[int]) -> Activat
 def rows_of(network: Network, value: Activation, axes: Sequence[int]) -> Activation:
     """The activation with some axes as the channels, and all others but the batch as the height."""
     others = [each for each in axes_as_stored(value) if each not in axes]
-    outside, inside = atoms_in(value, others), atoms_in(value, axes)
+    outside = [*joined_with_batch(value), *atoms_in(value, others)]
+    inside = atoms_in(value, axes)
     shape = (count_of(outside), 1, count_of(inside))
     symbol = arranged(network, value, [*outside, *inside], shape)
-    sizes = value.onnx_shape
-    rows = axes_of("H", [sizes[each] for each in others])
+    sizes = outer_sizes(value)
+    joined, *rows = axes_of("H", [sizes[0], *(sizes[each] for each in others)])
     channels = axes_of("C", [sizes[each] for each in axes])
-    notes = placed(value.axes[0], (*others, *axes), (*rows, *channels))
-    return value.computed(symbol, shape, notes)
+    batch = merged((value.axes[0][0], *joined))
+    return value.computed(symbol, shape, placed(batch, (*others, *axes), (*rows, *channels)))
 
 
 def stored_alike(network: Network, value: Activation, other: Activation) -> Activation | None:
@@ -137,6 +148,23 @@ def in_memory_order(value: Activation) -> list[Atom]:
     return sorted(atoms, key=lambda atom: -memory_step(value, atom))
 
 
+def joined_with_batch(value: Activation) -> Axis:
+    """The atoms that the first axis counts beside the batch.
+
+    Raises:
+        RefusedError: if it does not count the batch, as the slowest of them, or another axis does.
+    """
+    first, others = value.axes[0], atoms_in(value)
+    if not is_batch(first[:1]) or any(atom.label == "N" for atom in (*first[1:], *others)):
+        raise RefusedError("does not have the batch as its first axis")
+    return first[1:]
+
+
+def outer_sizes(value: Activation) -> list[int]:
+    """Sizes of the axes, of the first without the batch."""
+    return [count_of(joined_with_batch(value)), *value.onnx_shape[1:]]
+
+
 def count_of(atoms: Sequence[Atom]) -> int:
     """Numbers that atoms count."""
     return math.prod(atom.size for atom in atoms)
@@ -155,10 +183,10 @@ def axes_as_stored(value: Activation) -> tuple[int, ...]:
     rank = len(value.axes)
     natural = tuple(range(1, rank))
     image = axes_as_image(rank)
-    stored = in_memory_order(value)
+    stored = [atom for atom in in_memory_order(value) if atom not in value.axes[0]]
     places = {
-        axis: max((stored.index(atom) for atom in atoms if atom.label != "N"), default=-1)
-        for axis, atoms in enumerate(value.axes)
+        axis: max((stored.index(each) for each in value.axes[axis] if each in stored), default=-1)
+        for axis in natural
     }
     orders = (natural, image, tuple(sorted(natural, key=places.__getitem__)))
     return next((each for each in orders if atoms_in(value, each) == stored), image)

@@ -65,6 +65,23 @@ def _multiply(layer: LayerExport) -> Signal:
     return layer.last("Mul", image.name, name)
 
 
+# From an image of the graph, (batch, channels, height, width), to matrices in their rows and back.
+_MATRICES, _TRANSPOSED_MATRICES, _IMAGE = [0, 2, 3, 1], [0, 2, 1, 3], [0, 3, 1, 2]
+
+
+def _matmul(layer: LayerExport) -> Signal:
+    transposed = layer.settings["transposed"]
+    matrices = [
+        layer.node(
+            "Transpose",
+            each.name,
+            perm=_TRANSPOSED_MATRICES if transposed == place else _MATRICES,
+        )
+        for each, place in zip(layer.inputs, ("first", "second"), strict=True)
+    ]
+    return layer.last("Transpose", layer.node("MatMul", *matrices), perm=_IMAGE)
+
+
 def _concat(layer: LayerExport) -> Signal:
     return layer.last("Concat", *[each.name for each in layer.inputs], axis=1)
 
@@ -211,6 +228,7 @@ EXPORTERS: dict[str, Exporter] = {
     "dropout": _dropout,
     "flatten": _flatten,
     "input_part": _input_part,
+    "matmul": _matmul,
     "maximum": _maximum,
     "multiply": _multiply,
     "pad2d": _pad2d,

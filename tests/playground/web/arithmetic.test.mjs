@@ -333,6 +333,25 @@ test("scale and shift, sums and products", () => {
   }
 });
 
+test("matrix products of every form", () => {
+  const random = randomNumbers(12);
+  const [rows, depth, columns] = [3, 4, 5];
+  for (const transposed of ["none", "first", "second"]) {
+    const isFirst = transposed === "first";
+    const isSecond = transposed === "second";
+    const x = randomArray(isFirst ? [2, depth, rows] : [2, rows, depth], random);
+    const y = randomArray(isSecond ? [2, columns, depth] : [2, depth, columns], random);
+    const output = built([2, rows, columns], ([row, i, j]) => {
+      let sum = 0;
+      for (let k = 0; k < depth; k++) {
+        sum += at(x, isFirst ? [row, k, i] : [row, i, k]) * at(y, isSecond ? [row, j, k] : [row, k, j]);
+      }
+      return sum;
+    });
+    checkEveryCell("matmul", { transposed }, [x, y], {}, output);
+  }
+});
+
 test("softmax and its logarithm over the last axis", () => {
   for (const shape of [[5], [2, 3, 4]]) {
     const x = randomArray(shape, randomNumbers(11));

@@ -22,6 +22,7 @@ from cnnx.onnx.axes import (
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
+from cnnx.onnx.operators.products import matrix_product
 from cnnx.onnx.operators.windows import Windows, pair_of, windows_of
 from cnnx.onnx.refusal import RefusedError
 
@@ -251,6 +252,8 @@ def _matrix(weight: Array) -> Array:
 
 def _mat_mul(call: Call) -> Activation:
     """A product with a matrix along the last axis, or from the left along the one before."""
+    if all(isinstance(each, Activation) for each in call.inputs):
+        return matrix_product(call)
     if isinstance(call.operand(0), Activation):
         value, axis = call.activation(), len(call.activation().axes) - 1
         matrix = _matrix(call.constant(1)).T

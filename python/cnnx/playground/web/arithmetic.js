@@ -22,7 +22,8 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  * @typedef {{form: "window", window: Window, first: number, weights: Float32Array,
  *   products: Float64Array, byMap: Float64Array, bias: number | null}} WindowSum
  * @typedef {{form: "list", values: Float32Array, weights: Float32Array, products: Float64Array,
- *   bias: number | null, first: number, isMixture: boolean}} ListSum
+ *   bias: number | null, first: number, entries: "map" | "entry" | "column",
+ *   factors: "weight" | "number"}} ListSum
  * @typedef {{form: "maximum", window: Window, place: number}} Maximum
  * @typedef {{form: "mean", window: Window, sum: number, divisor: number}} Mean
  * @typedef {{form: "interpolation", window: Window, weights: Float32Array}} Interpolation
@@ -52,6 +53,7 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
 const EXPLAINED = {
   conv2d: convolutionSteps,
   dense: denseSteps,
+  matmul: matmulSteps,
   max_pool2d: maximumSteps,
   avg_pool2d: meanSteps,
   adaptive_avg_pool2d: adaptiveMeanSteps,
@@ -111,10 +113,11 @@ function convolutionSteps({ settings, index, inputs, arrays, output }) {
   const bias = arrays.bias ? arrays.bias[index[2]] : null;
   const computed = sumOf(byMap) + (bias ?? 0);
   const cells = [framed(window, first, reads)];
+  const factors = "weight";
   /** @type {Steps} */
   const steps =
     placement.kernel[0] * placement.kernel[1] === 1
-      ? { form: "list", values: window.values, weights, products, bias, first, isMixture: true }
+      ? { form: "list", values: window.values, weights, products, bias, first, entries: "map", factors }
       : { form: "window", window, first, weights, products, byMap, bias };
   return { steps, computed, reads: cells };
 }
@@ -125,11 +128,50 @@ function denseSteps({ index, inputs, arrays, output }) {
   const values = inputs[0].values;
   const products = productsOf(values, weights);
   const bias = arrays.bias ? arrays.bias[index[0]] : null;
-  /** @type {Steps} */
-  const steps = { form: "list", values, weights, products, bias, first: 0, isMixture: false };
+  /** @type {Omit<ListSum, "values" | "weights" | "products">} */
+  const rest = { form: "list", bias, first: 0, entries: "entry", factors: "weight" };
+  const steps = { ...rest, values, weights, products };
   const entries = strongestOf(products, 8);
   const reads = [{ input: 0, first: 0, count: values.length, entries }];
   return { steps, computed: sumOf(products) + (bias ?? 0), reads };
+}
+
+/** @param {Cell} cell */
+function matmulSteps({ settings, index, inputs }) {
+  const [x, y] = inputs;
+  const [row, i, j] = index;
+  const first = lineOf(x, row, i, settings.transposed === "first");
+  const second = lineOf(y, row, j, settings.transposed !== "second");
+  const products = productsOf(first.values, second.values);
+  const entries = settings.transposed === "first" ? "column" : "map";
+  /** @type {Steps} */
+  const steps = {
+    form: "list",
+    values: first.values,
+    weights: second.values,
+    products,
+    bias: null,
+    first: 0,
+    entries,
+    factors: "number",
+  };
+  const reads = [first.reads, { ...second.reads, input: 1 }];
+  return { steps, computed: sumOf(products), reads };
+}
+
+/**
+ * All maps of one pixel of a row, or one map of all its pixels.
+ * @param {Numbers} x
+ * @param {number} row
+ * @param {number} place
+ * @param {boolean} isColumn
+ */
+function lineOf(x, row, place, isColumn) {
+  const [, width, maps] = x.shape;
+  const columns = isColumn ? rangeOf(0, width) : [place];
+  const [first, count] = isColumn ? [place, 1] : [0, maps];
+  const window = cellsAt([row], columns, x, first, count);
+  return { values: window.values, reads: framed(window, first, count) };
 }
 
 /** @param {Cell} cell */

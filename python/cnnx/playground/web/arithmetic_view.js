@@ -57,12 +57,11 @@ export function arithmeticMarkup(shown) {
  * The largest terms of a sum of a list, the others together, and the result.
  * @param {import("./arithmetic.js").ListSum} steps
  * @param {(k: number) => string} entryText
- * @param {string} header heading of the column of entries
  * @param {string} place words for the result
  * @param {number} result
  * @returns {Child}
  */
-export function termsTable(steps, entryText, header, place, result) {
+export function termsTable(steps, entryText, place, result) {
   const { values, weights, products, bias } = steps;
   const order = strongestOf(products, MOST_TERMS);
   const decimals = decimalsOf(products) + 1;
@@ -94,7 +93,7 @@ export function termsTable(steps, entryText, header, place, result) {
     element("b", null, fixed(result, decimals)),
     "",
   ];
-  const names = [header, "number", "× weight", "= product"];
+  const names = [steps.entries, "number", `× ${steps.factors}`, "= product"];
   const titles = names.map((name, k) =>
     element("th", { scope: "col", class: k ? "number" : null }, name),
   );
@@ -166,11 +165,13 @@ function windowView(shown, steps) {
 /** @type {(shown: Shown, steps: import("./arithmetic.js").ListSum) => Child[]} */
 function listView({ explanation, layer, index, state }, steps) {
   const source = layer.inputs[0];
-  const entryText = (/** @type {number} */ k) =>
-    steps.isMixture ? state.mapText(source, steps.first + k) : state.entryText(source, k);
-  const header = steps.isMixture ? "map" : "entry";
+  const texts = {
+    map: (/** @type {number} */ k) => state.mapText(source, steps.first + k),
+    entry: (/** @type {number} */ k) => state.entryText(source, k),
+    column: (/** @type {number} */ k) => `column ${k}`,
+  };
   const place = state.placeText(layer.name, index);
-  return [termsTable(steps, entryText, header, place, explanation.result)];
+  return [termsTable(steps, texts[steps.entries], place, explanation.result)];
 }
 
 /** @type {(shown: Shown, steps: import("./arithmetic.js").Maximum) => Child[]} */
