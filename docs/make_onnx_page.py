@@ -72,7 +72,7 @@ ROWS = {
     "PRelu": ("`prelu`", "one slope, or one per channel"),
     "Pad": (
         "`zero_pad2d`, `pad2d`, `crop2d`",
-        "height and width; by a constant, reflect or edge; negative pads crop",
+        "by a constant; height and width also reflect or edge, and negative pads crop them",
     ),
     "Pow": ("`multiply`", "the square"),
     "QGemm": ("`dense`, `quantize`", "(4)"),

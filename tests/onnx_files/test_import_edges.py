@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,33 @@ def test_average_pools_count_the_padding_of_auto_pad(auto_pad: str, pads: list[i
     assert np.array_equal(output(auto_pad=auto_pad), output(pads=pads))
 
 
-def padded_before_convolution(m: OnnxModel) -> Any:
+@pytest.mark.parametrize(
+    "settings",
+    [{"pads": [1, 0]}, {"pads": [2, 1], "group": 2}, {"kernel_shape": [3], "pads": [1, 1]}],
+)
+def test_features_are_convolved_with_padding(settings: dict[str, Any]) -> None:
+    m = OnnxModel(2, 8, 9, 5)
     features = m.node("Flatten", m.node("GlobalMaxPool", "x"))
     signal = m.node("Unsqueeze", features, m.constant([2]))
-    return m.node("Conv", signal, m.weight(4, 8, 1), pads=[1, 0])
+    weight = m.weight(4, 8 // settings.get("group", 1), *settings.get("kernel_shape", [1]))
+    check(m, m.node("Conv", signal, weight, **settings))
 
 
-def padded_channels(m: OnnxModel) -> Any:
-    """Pads the only channel if the input is channels last, and else divides the width."""
-    moved = m.node("Transpose", "x", perm=[0, 2, 3, 1])
-    first, _ = m.node("Split", moved, m.constant([1, 4]), axis=2, count=2)
-    return m.node("Pad", first, m.constant([0, 0, 1, 0, 0, 0, 1, 0]))
+@pytest.mark.parametrize("value", [0, 1.5])
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
+def test_any_axes_are_padded(order: tuple[int, ...], value: float) -> None:
+    for pads in ([0, 2, 0, 0, 0, 1, 0, 0], [0, 0, 0, 3, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0, 2, 1]):
+        m = OnnxModel(2, 8, 9, 5)
+        moved = m.node("Transpose", "x", perm=[0, *order])
+        check(m, m.node("Relu", m.node("Pad", moved, m.constant(pads), m.constant(value))))
+
+
+def test_parts_of_an_axis_are_padded() -> None:
+    m = OnnxModel(2, 8, 9, 6)
+    parts = m.node("Reshape", "x", m.constant([0, 2, 4, 54]))
+    check(m, m.node("Pad", parts, m.constant([0, 1, 0, 0, 0, 0, 1, 0]), m.constant(1.0)))
+    parts = m.node("Reshape", "x", m.constant([0, 8, 9, 3, 2]))
+    check(m, m.node("Pad", parts, m.constant([0, 0, 0, 1, 1, 0, 0, 0, 0, 2]), m.constant(-1.0)))
 
 
 def norm_of_the_batch(m: OnnxModel) -> Any:
@@ -70,8 +87,10 @@ REFUSED: dict[str, tuple[Callable[[OnnxModel], Any], str]] = {
         ),
         "its stride exceeds its kernel",
     ),
-    "features with padding": (padded_before_convolution, "convolves features with padding"),
-    "padding of channels": (padded_channels, "pads or resizes another axis"),
+    "mirrored channels": (
+        lambda m: m.node("Pad", "x", m.constant([0, 1, 1, 1, 0, 0, 0, 0]), mode="edge"),
+        "mirrors or repeats another axis than the height and the width",
+    ),
     "statistics of the batch": (norm_of_the_batch, "expected training_mode 0"),
     "a reciprocal of a norm": (deviation_by_difference, "Sqrt .*: cnnx has no layer"),
 }

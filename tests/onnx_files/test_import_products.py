@@ -139,7 +139,8 @@ def patches(m: OnnxModel) -> Any:
     x = shape(m, transposed(m, x, 0, 1, 2, 3), BATCH, CHANNELS, 2 * HEIGHT, 2)
     x = shape(m, transposed(m, x, 0, 3, 2, 1), BATCH * 2, 2 * HEIGHT, CHANNELS)
     scores = m.node("Softmax", m.node("MatMul", x, transposed(m, x, 0, 2, 1)))
-    x = shape(m, m.node("MatMul", scores, x), BATCH, 2, 2 * HEIGHT, CHANNELS)
+    x = m.node("Add", m.node("MatMul", scores, x), x)
+    x = shape(m, x, BATCH, 2, 2 * HEIGHT, CHANNELS)
     return transposed(m, x, 0, 3, 2, 1)
 
 

@@ -95,18 +95,46 @@ def listed(network: Network, value: Activation, shape: Sequence[int]) -> Activat
     return value.computed(symbol, numbers, (value.axes[0], *axes_of("C", shape[1:])))
 
 
+def image_with(
+    network: Network,
+    value: Activation,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    channels: Sequence[int],
+) -> Activation:
+    """The activation as an image, the axes of whose height, width and channels are given.
+
+    Together they are all axes but the batch. Those that are joined with the batch are rows.
+    """
+    axes, sizes = (*rows, *columns, *channels), outer_sizes(value)
+    joined, *of_rows = axes_of("H", [sizes[0], *(sizes[axis] for axis in rows)])
+    notes = [
+        *of_rows,
+        *axes_of("W", [sizes[axis] for axis in columns]),
+        *axes_of("C", [sizes[axis] for axis in channels]),
+    ]
+    height, width, count = (
+        math.prod(sizes[axis] for axis in part) for part in ((0, *rows), columns, channels)
+    )
+    shape = (height, width, count)
+    symbol = arranged(network, value, image_atoms(value, axes), shape)
+    batch = merged((value.axes[0][0], *joined))
+    return value.computed(symbol, shape, placed(batch, axes, notes))
+
+
 def rows_of(network: Network, value: Activation, axes: Sequence[int]) -> Activation:
     """The activation with some axes as the channels, and all others but the batch as the height."""
     others = [each for each in axes_as_stored(value) if each not in axes]
-    outside = [*joined_with_batch(value), *atoms_in(value, others)]
-    inside = atoms_in(value, axes)
-    shape = (count_of(outside), 1, count_of(inside))
-    symbol = arranged(network, value, [*outside, *inside], shape)
-    sizes = outer_sizes(value)
-    joined, *rows = axes_of("H", [sizes[0], *(sizes[each] for each in others)])
-    channels = axes_of("C", [sizes[each] for each in axes])
-    batch = merged((value.axes[0][0], *joined))
-    return value.computed(symbol, shape, placed(batch, (*others, *axes), (*rows, *channels)))
+    return image_with(network, value, others, (), axes)
+
+
+def with_width(network: Network, value: Activation, axis: int) -> Activation:
+    """The activation with an axis as the width, between those that are stored before and after."""
+    order = axes_as_stored(value)
+    if axis not in order:
+        raise RefusedError("works along the batch, expected one image at a time")
+    place = order.index(axis)
+    return image_with(network, value, order[:place], (axis,), order[place + 1 :])
 
 
 def stored_alike(network: Network, value: Activation, other: Activation) -> Activation | None:
@@ -115,10 +143,10 @@ def stored_alike(network: Network, value: Activation, other: Activation) -> Acti
     None if the other is no image, or has parts of its axes apart.
     """
     order = axes_as_stored(other)
-    if len(other.shape) != 3 or atoms_in(other, order) != in_memory_order(other):
+    if len(other.shape) != 3 or image_atoms(other, order) != in_memory_order(other):
         return None
     height, width, channels = other.shape
-    symbol = arranged(network, value, atoms_in(value, order), (height, width, channels))
+    symbol = arranged(network, value, image_atoms(value, order), (height, width, channels))
     return value.computed(symbol, other.shape, other.axes)
 
 
@@ -158,6 +186,11 @@ def joined_with_batch(value: Activation) -> Axis:
     if not is_batch(first[:1]) or any(atom.label == "N" for atom in (*first[1:], *others)):
         raise RefusedError("does not have the batch as its first axis")
     return first[1:]
+
+
+def image_atoms(value: Activation, axes: Sequence[int]) -> list[Atom]:
+    """The atoms of one image: those that are joined with the batch, then those of some axes."""
+    return [*joined_with_batch(value), *atoms_in(value, axes)]
 
 
 def outer_sizes(value: Activation) -> list[int]:

@@ -209,6 +209,16 @@ def _reduced(function: Any) -> Folding:
     return fold
 
 
+def _cumulated(call: Call) -> Array:
+    """Sums of the elements of an axis up to each of them."""
+    array, axis = _operand(call), int(call.constant(1).reshape(-1)[0])
+    backwards = np.flip(array, axis) if call.integer("reverse", 0) else array
+    sums = np.cumsum(backwards, axis, dtype=array.dtype)
+    if call.integer("exclusive", 0):
+        sums = sums - backwards
+    return np.flip(sums, axis) if call.integer("reverse", 0) else sums
+
+
 def _tile(call: Call) -> Array:
     array, repeats = _operand(call), integers_in(call.constant(1))
     if any(each < 0 for each in repeats) or math.prod(repeats) * array.nbytes > _MOST_COUNTED:
@@ -261,6 +271,8 @@ FOLDINGS: dict[str, Folding] = {
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
+    "Cos": _elementwise(np.cos),
+    "CumSum": _cumulated,
     "DequantizeLinear": dequantized,
     "Div": _elementwise(_divide),
     "Dropout": _same,
@@ -300,6 +312,7 @@ FOLDINGS: dict[str, Folding] = {
         _operand(call).shape[slice(call.integer("start", 0), call.integer("end", 64))], np.int64
     ),
     "Sigmoid": _elementwise(_sigmoid),
+    "Sin": _elementwise(np.sin),
     "Size": lambda call: np.array(_operand(call).size, np.int64),
     "Slice": _slice,
     "Split": _split,

@@ -42,7 +42,9 @@ def _conv(call: Call) -> Activation:
     scale = call.weight_scale(0, out_channels)
     size = (value.size("H"), value.size("W"))
     if len(value.shape) == 1:
-        return _dense_of_kernels(call, value, weight, groups)
+        if groups == 1 and weight.shape[2:] == (1, 1) and not any(call.integers("pads", [])):
+            return _dense_of_kernels(call, value, weight)
+        value = channels_first_image(call.network, value)
     windows = windows_of(call, kernel[: len(value.axes) - 2], size)
     source, windows = _with_padding_before(call, value.symbol, windows)
     layer = layers.Conv2d(
@@ -104,12 +106,8 @@ def _size_before(padded: Symbol, size: tuple[int, int]) -> tuple[int, int]:
     return size[0] - top - bottom, size[1] - left - right
 
 
-def _dense_of_kernels(call: Call, value: Activation, weight: Array, groups: int) -> Activation:
+def _dense_of_kernels(call: Call, value: Activation, weight: Array) -> Activation:
     """A convolution of one pixel that holds features is a fully connected layer."""
-    if groups != 1 or weight.shape[2:] != (1, 1) or any(call.integers("pads", [])):
-        raise RefusedError(
-            "convolves features with padding, with a kernel larger than 1 x 1, or in groups"
-        )
     scale = call.weight_scale(0, weight.shape[0])
     return dense(call, value, weight[:, :, 0, 0].T, call.optional(2), scale)
 

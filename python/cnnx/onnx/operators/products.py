@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -11,16 +11,8 @@ import numpy as np
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.layers.merge import TransposedInput
-from cnnx.onnx.arrangement import (
-    arranged,
-    atoms_in,
-    axes_of,
-    broadcast,
-    joined_with_batch,
-    outer_sizes,
-    shuffles_to,
-)
-from cnnx.onnx.axes import Activation, Atom, merged, whole
+from cnnx.onnx.arrangement import broadcast, image_atoms, image_with, shuffles_to
+from cnnx.onnx.axes import Activation, whole
 from cnnx.onnx.call import Call
 from cnnx.onnx.layout import repeated
 from cnnx.onnx.refusal import RefusedError
@@ -31,14 +23,12 @@ class _Form(NamedTuple):
 
     Attributes:
         transposed: whether each matrix lies column by column.
-        order: the atoms of the activation in this order.
-        shape: of the image, (matrices, rows, columns), or columns and rows if it is transposed.
-        shuffles: number of layers that bring them into this order.
+        axes: those before the matrices, and the two of the matrices in this order.
+        shuffles: number of layers that bring the activation into this order.
     """
 
     transposed: bool
-    order: list[Atom]
-    shape: tuple[int, int, int]
+    axes: tuple[Sequence[int], tuple[int], tuple[int]]
     shuffles: int
 
 
@@ -53,26 +43,20 @@ def matrix_product(call: Call) -> Activation:
     x, y = min(
         product(_forms(first), _forms(second)), key=lambda pair: pair[0].shuffles + pair[1].shuffles
     )
-    images = [
-        arranged(call.network, value, form.order, form.shape)
-        for value, form in ((first, x), (second, y))
-    ]
+    a, b = (
+        image_with(call.network, value, *form.axes) for value, form in ((first, x), (second, y))
+    )
     rows, columns = first.onnx_shape[-2], second.onnx_shape[-1]
     transposed: TransposedInput = (
         "none" if x.transposed == y.transposed else "first" if x.transposed else "second"
     )
     if x.transposed and y.transposed:  # their product, transposed, is that of the second and first
-        symbol = call.network.add(layers.MatMul(), *reversed(images))
-        shape = (x.shape[0], columns, rows)
-        matrix = [whole("C", rows), whole("W", columns)]
+        symbol = call.network.add(layers.MatMul(), b.symbol, a.symbol)
+        matrix, shape = [whole("C", rows), whole("W", columns)], (a.shape[0], columns, rows)
     else:
-        symbol = call.network.add(layers.MatMul(transposed), *images)
-        shape = (x.shape[0], rows, columns)
-        matrix = [whole("W", rows), whole("C", columns)]
-    joined, *others = outer_sizes(first)
-    outer, *rest = axes_of("H", [joined, *others[:-2]])
-    notes = [merged((first.axes[0][0], *outer)), *rest, *matrix]
-    return first.computed(symbol, shape, notes)
+        symbol = call.network.add(layers.MatMul(transposed), a.symbol, b.symbol)
+        matrix, shape = [whole("W", rows), whole("C", columns)], (a.shape[0], rows, columns)
+    return first.computed(symbol, shape, [*a.axes[:-2], *matrix])
 
 
 def _of_as_many(call: Call, first: Activation, second: Activation) -> tuple[Activation, Activation]:
@@ -90,12 +74,9 @@ def _of_as_many(call: Call, first: Activation, second: Activation) -> tuple[Acti
 
 def _forms(value: Activation) -> list[_Form]:
     """Row by row, and column by column."""
-    joined, *others = outer_sizes(value)
     *outer, rows, columns = range(1, len(value.axes))
-    count = joined * math.prod(others[:-2])
     forms = []
-    for transposed, (lines, numbers) in enumerate(((rows, columns), (columns, rows))):
-        order = [*joined_with_batch(value), *atoms_in(value, [*outer, lines, numbers])]
-        shape = (count, value.onnx_shape[lines], value.onnx_shape[numbers])
-        forms.append(_Form(bool(transposed), order, shape, shuffles_to(value, order)))
+    for lines, numbers in ((rows, columns), (columns, rows)):
+        shuffles = shuffles_to(value, image_atoms(value, [*outer, lines, numbers]))
+        forms.append(_Form(lines == columns, (outer, (lines,), (numbers,)), shuffles))
     return forms

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.onnx.affine import shifted
+from cnnx.onnx.arrangement import axes_as_stored, rows_of, with_width
 from cnnx.onnx.axes import Activation, axis_index, pixel_label, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
@@ -34,8 +35,11 @@ def _pad(call: Call) -> Activation:
     places: dict[str, int] = {}
     sides = {"H": (0, 0), "W": (0, 0)}
     inner: dict[int, range] = {}  # rows and columns that negative pads leave
+    others: list[tuple[int, tuple[int, int]]] = []  # axes without pixels, and their pads
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
-        if before or after:
+        if min(before, after) >= 0 < max(before, after) and _label_if_any(value, axis) is None:
+            others.append((axis, (before, after)))
+        elif before or after:
             label = _label(value, axis)
             places[label], sides[label] = axis, (max(before, 0), max(after, 0))
             if min(before, after) < 0:
@@ -45,7 +49,10 @@ def _pad(call: Call) -> Activation:
         raise RefusedError(f"its pads are {pads}, which leave nothing of the image")
     if inner:
         value = selected(call, value, inner)
-    return _padded(call, value, (sides["H"], sides["W"]), places)
+    value = _padded(call, value, (sides["H"], sides["W"]), places)
+    for axis, around in others:
+        value = _padded_elsewhere(call, value, axis, around)
+    return value
 
 
 def _image(call: Call) -> Activation:
@@ -61,10 +68,7 @@ def _padded(call: Call, value: Activation, padding: Sides, places: Mapping[str, 
     if padding == ((0, 0), (0, 0)):
         return value
     if mode == "constant":
-        given = call.optional(2)
-        number = call.number("value", 0) if given is None or not given.size else given.flat[0]
-        if not np.isfinite(number):
-            raise RefusedError(f"pads with {number}, expected a finite number")
+        number = _padding_number(call)
         layer: layers.Layer = layers.ZeroPad2d(padding)
     elif mode in ("reflect", "edge"):
         layer = layers.Pad2d(padding, mode=mode)
@@ -74,22 +78,58 @@ def _padded(call: Call, value: Activation, padding: Sides, places: Mapping[str, 
     if number == 0:
         return _resized(value, call.network.add(layer, value.symbol), size, places)
     # Another number than zero by a shift before and after.
-    shift = np.full(value.channels, float(number))
+    shift = np.full(value.channels, number)
     before = shifted(call.network, value, -shift)
     done = _resized(before, call.network.add(layer, before.symbol), size, places)
     return shifted(call.network, done, shift)
 
 
+def _padded_elsewhere(
+    call: Call, value: Activation, axis: int, sides: tuple[int, int]
+) -> Activation:
+    """Any axis with zeros, or another number, before and after it."""
+    if call.word("mode", "constant") != "constant":
+        raise RefusedError("mirrors or repeats another axis than the height and the width")
+    number = _padding_number(call)
+    image = with_width(call.network, value, axis)
+    symbol = call.network.add(layers.ZeroPad2d(((0, 0), sides)), image.symbol)
+    height, width, channels = image.shape
+    count = width + sum(sides)
+    axes = list(image.axes)
+    axes[axis] = whole("W", count)
+    done = image.computed(symbol, (height, count, channels), axes)
+    if number == 0:
+        return done
+    numbers = np.full((count, channels), number)
+    numbers[sides[0] : sides[0] + width] = 0
+    order = axes_as_stored(done)
+    rows = rows_of(call.network, done, order[order.index(axis) :])
+    return shifted(call.network, rows, numbers.reshape(-1))
+
+
+def _padding_number(call: Call) -> float:
+    """The number that a Pad of the mode constant pads with."""
+    given = call.optional(2)
+    number = call.number("value", 0) if given is None or not given.size else given.flat[0]
+    if not np.isfinite(number):
+        raise RefusedError(f"pads with {number}, expected a finite number")
+    return float(number)
+
+
 def _label(value: Activation, axis: int) -> str:
     """Label of an axis of pixels, also of one pixel."""
+    label = _label_if_any(value, axis)
+    if label is None:
+        raise RefusedError("pads or resizes another axis than the height and the width")
+    return label
+
+
+def _label_if_any(value: Activation, axis: int) -> str | None:
     label = pixel_label(value, axis)
-    if label is not None:
-        return label
-    if len(value.shape) == 3 and axis in (2, 3) and value.axes[axis] == ():
-        label = "HW"[axis - 2]
-        if value.size(label) == 1:
-            return label
-    raise RefusedError("pads or resizes another axis than the height and the width")
+    if label is None and len(value.shape) == 3 and axis in (2, 3) and value.axes[axis] == ():
+        place = "HW"[axis - 2]
+        return place if value.size(place) == 1 else None
+    return label
 
 
 def _resized(
