@@ -1,5 +1,6 @@
 // Short training runs through every kind of layer: the same bits on one thread and on three. Prints
-// a digest of each, by which different machines, including emulated ones, are compared.
+// a digest of each, by which different machines, including emulated ones, are compared. Long
+// because one program trains every kind of layer.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdint>
@@ -266,6 +267,15 @@ uint64_t graph() {
       make_data({14, 13, 3}, 9, 6), settings);
 }
 
+uint64_t attention() {
+  const MatMul first = MatMul().transposed(cnnx::Transposed::first);
+  const MatMul second = MatMul().transposed(cnnx::Transposed::second);
+  return train({Conv2d(16, 3).name("maps"), MatMul(second).inputs({"maps", "maps"}), Softmax(),
+                MatMul().inputs({"softmax_1", "maps"}).name("mixed"),
+                MatMul(first).inputs({"mixed", "maps"}), Flatten(), Dense(7)},
+               make_data({13, 11, 3}, 7, 7));
+}
+
 uint64_t losses_and_updates() {
   using Kind = cnnx::Loss::Kind;
   const std::vector<cnnx::Layer> layers = {Conv2d(6, 5).stride(3), ReLU(), Flatten(), Dense(5)};
@@ -360,6 +370,7 @@ const std::vector<std::pair<const char*, uint64_t (*)()>> kRuns = {
     {"rearranging_layers", rearranging_layers},
     {"plain_layers", plain_layers},
     {"graph", graph},
+    {"attention", attention},
     {"losses_and_updates", losses_and_updates},
     {"losses_of_positions", losses_of_positions},
     {"images", images},
