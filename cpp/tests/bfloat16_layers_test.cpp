@@ -115,6 +115,8 @@ void test_copies() {
   check_on_images(Upsample2d().size({7, 9}).mode(UpsampleMode::bilinear).align_corners(true));
   check_bfloat16_ways({ChannelShuffle(2), {{2, 33, 31, 34}}});
   check_bfloat16_ways({ChannelShuffle(5), {{2, 5, 3, 35}}});
+  check_bfloat16_ways({ChannelShuffle(18), {{2, 1, 3, 18 * 37}}});
+  check_bfloat16_ways({ChannelShuffle(300), {{1, 1, 1, 300 * 131}}});
   for (const BlockMode mode : {BlockMode::dcr, BlockMode::crd}) {
     check_bfloat16_ways({DepthToSpace(2).mode(mode), {{2, 13, 15, 36}}});
     check_bfloat16_ways({SpaceToDepth(3).mode(mode), {{2, 27, 33, 7}}});

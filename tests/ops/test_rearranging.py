@@ -22,6 +22,12 @@ CASES = [
         for shape in ((2, 3, 5, 12), (7, 12), (2, 3, 12), (1, 1, 1, 12))
         for groups in (1, 2, 3, 4, 12)
     ),
+    # Whole tiles of a transpose, parts of them, and as many rows as threads divide.
+    *(
+        Case("channel_shuffle", (*shape, groups * width), (groups,))
+        for shape in ((1, 1, 1), (2, 10, 7))
+        for groups, width in ((5, 3), (5, 4), (16, 16), (17, 33), (32, 5), (6, 50), (70, 47))
+    ),
     *(
         Case("slice_channels", shape, bounds)
         for shape in ((2, 3, 5, 7), (3, 7), (2, 4, 7))

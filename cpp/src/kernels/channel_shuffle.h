@@ -7,12 +7,17 @@
 
 namespace cnnx {
 
+// Rows of the channels of all groups, and the channels [first, last) of each group to be moved.
+struct ShuffledRows {
+  int64_t rows, groups, group_channels;
+  int64_t first, last;
+};
+
 // Arrays are of floats, or of bfloat16 as uint16_t.
 struct ChannelShuffleKernels {
   // Channel j of group g becomes channel j * groups + g of each row.
   template <class Element>
-  using Shuffle = void (*)(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
-                           Element* output);
+  using Shuffle = void (*)(const Element* x, ShuffledRows rows, Element* output);
   Shuffle<float> shuffle;
   Shuffle<uint16_t> bfloat16_shuffle;
 };
@@ -20,8 +25,7 @@ struct ChannelShuffleKernels {
 struct ChannelShuffleGradientKernels {
   // Back again, adding to the result with `accumulate`.
   template <class Element>
-  using Unshuffle = void (*)(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
-                             bool accumulate, Element* output);
+  using Unshuffle = void (*)(const Element* x, ShuffledRows rows, bool accumulate, Element* output);
   Unshuffle<float> unshuffle;
   Unshuffle<uint16_t> bfloat16_unshuffle;
 };

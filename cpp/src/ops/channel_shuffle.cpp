@@ -1,4 +1,6 @@
 // channel_shuffle: the layer kind, which interleaves the channels of groups.
+#include "ops/channel_shuffle.h"
+
 #include <stdexcept>
 #include <string>
 
@@ -15,18 +17,33 @@ namespace {
 
 constexpr const char* kChannelShuffleName = "channel_shuffle";
 
-struct Shuffle {
-  int64_t rows, groups, group_channels;
-  int64_t channels() const { return groups * group_channels; }
-};
+// With fewer rows, threads divide the channels of each group.
+constexpr int64_t kFewRows = 64;
+
+// Calls body(offset of the first row, rows) for parts of the work.
+template <class Body>
+void for_parts(const Shuffle& s, int threads, const Body& body) {
+  const int64_t group_channels = s.group_channels;
+  if (s.rows >= kFewRows) {
+    parallel_for_rows(
+        threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
+          body(begin * s.channels(),
+               ShuffledRows{end - begin, s.groups, group_channels, 0, group_channels});
+        });
+    return;
+  }
+  parallel_for_rows(
+      threads, s.rows, group_channels, 2 * s.groups, [&](int64_t row, int64_t first, int64_t last) {
+        body(row * s.channels(), ShuffledRows{1, s.groups, group_channels, first, last});
+      });
+}
 
 template <class Element>
 void run_channel_shuffle(const Shuffle& s, const Element* x, int threads, Element* output) {
   const ChannelShuffleKernels& kernels = CNNX_KERNELS(channel_shuffle_kernels);
   const auto shuffle = by_element<Element>(kernels.shuffle, kernels.bfloat16_shuffle);
-  parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t first = begin * s.channels();
-    shuffle(x + first, end - begin, s.groups, s.group_channels, output + first);
+  for_parts(s, threads, [&](int64_t offset, const ShuffledRows& rows) {
+    shuffle(x + offset, rows, output + offset);
   });
 }
 
@@ -49,10 +66,8 @@ void run_channel_shuffle_backward(const Shuffle& s, const GradientKernels& kerne
                                   Element* grad_input) {
   const auto unshuffle = by_element<Element>(kernels.channel_shuffle->unshuffle,
                                              kernels.channel_shuffle->bfloat16_unshuffle);
-  parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t first = begin * s.channels();
-    unshuffle(grad_output + first, end - begin, s.groups, s.group_channels, accumulate,
-              grad_input + first);
+  for_parts(s, threads, [&](int64_t offset, const ShuffledRows& rows) {
+    unshuffle(grad_output + offset, rows, accumulate, grad_input + offset);
   });
 }
 
@@ -107,6 +122,10 @@ constexpr LayerDescription kChannelShuffleLayers[] = {
 };
 
 }  // namespace
+
+void shuffle_channels(const Shuffle& shuffle, const float* x, int threads, float* output) {
+  run_channel_shuffle(shuffle, x, threads, output);
+}
 
 ConstantArray<LayerDescription> channel_shuffle_layers() { return kChannelShuffleLayers; }
 

@@ -4,21 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "ops/channel_shuffle.h"
 #include "ops/dense_products.h"
 #include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
-#include "runtime/dispatch.h"
-#include "runtime/parallel.h"
 
 namespace cnnx::ops {
 namespace {
 
 constexpr const char* kMatMulName = "matmul";
-
-// Copied in about 20 microseconds.
-constexpr int64_t kTransposeGrain = 32 * 1024;
 
 // The matrix that is transposed before the product.
 enum class Transposed { none, first, second };
@@ -101,7 +97,7 @@ class BoundMatMul final : public BoundOp {
     Matrices x = {a.inputs[0], shape_.rows, shape_.depth};
     if (shape_.transposed == Transposed::first) {
       float* const copies = a.scratch + a.threads * kDenseScratchFloats;
-      transpose(x.numbers, a.threads, copies);
+      shuffle_channels({shape_.count, shape_.depth, shape_.rows}, x.numbers, a.threads, copies);
       x.numbers = copies;
     }
     multiply_matrices(shape_.count, x, second(a.inputs[1]), shape_.transposed == Transposed::second,
@@ -147,20 +143,6 @@ class BoundMatMul final : public BoundOp {
     if (shape_.transposed == Transposed::second) return {numbers, shape_.columns, shape_.depth};
     return {numbers, shape_.depth, shape_.columns};
   }
-  // Copies matrices that lie column by column.
-  void transpose(const float* x, int threads, float* copies) const {
-    const int64_t rows = shape_.rows, depth = shape_.depth;
-    runtime::parallel_for(threads, shape_.count * rows, kTransposeGrain / depth + 1,
-                          [&](int64_t begin, int64_t end, int) {
-                            for (int64_t row = begin; row < end; ++row) {
-                              const float* const source =
-                                  x + row / rows * rows * depth + row % rows;
-                              float* const target = copies + row * depth;
-                              for (int64_t k = 0; k < depth; ++k) target[k] = source[k * rows];
-                            }
-                          });
-  }
-
   MatMulShape shape_;
 };
 
