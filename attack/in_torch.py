@@ -32,6 +32,7 @@ PLAIN = {
     "softmax": "F.softmax({x}, -1)",
     "softplus": "F.softplus({x}, threshold=40)",
     "softsign": "F.softsign({x})",
+    "reciprocal": "1 / {x}",
     "tanh": "torch.tanh({x})",
 }
 

@@ -174,6 +174,8 @@ MODULE: dict[str, str] = {
     "roc_auc_score": "cnnx.evaluation.evaluate(model, x, y).threshold_curve().roc_auc",
     "load_model": "cnnx.load",
     "maximum": "cnnx.Maximum",
+    "matmul": "cnnx.MatMul",
+    "bmm": "cnnx.MatMul",
     "load_onnx": "cnnx.onnx.load",
     "load_weights": "cnnx.weights.load_into",
     "save_onnx": "cnnx.onnx.save",

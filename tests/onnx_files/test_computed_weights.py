@@ -55,9 +55,23 @@ def by_one_of_two_numbers(m: OnnxModel, weight: str) -> Any:
     return m.node("Mul", weight, m.node("Gather", m.weight(2), m.constant(np.int64(1))))
 
 
+def by_running_sums(m: OnnxModel, weight: str) -> Any:
+    """Positions as EdgeNeXt counts them, and their waves."""
+    forwards = m.node("CumSum", weight, m.constant(np.int64(2)))
+    backwards = m.node("CumSum", weight, m.constant(np.int64(-1)), reverse=1, exclusive=1)
+    return m.node("Add", m.node("Sin", forwards), m.node("Cos", backwards))
+
+
+def by_places(m: OnnxModel, weight: str) -> Any:
+    places = m.constant([[[5, 0], [0, 3], [-1, 2], [1, 1]]] * 6)
+    return m.node("GatherND", weight, places)
+
+
 @pytest.mark.parametrize(
     "computed",
     [
+        by_running_sums,
+        by_places,
         by_batch_norm,
         by_the_running_statistics,
         by_sums,

@@ -27,7 +27,8 @@ def test_each_kind_has_an_exporter() -> None:
 @pytest.mark.parametrize("changed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnx_runtime_computes_a_kind(kind: str, changed: bool, opset: int) -> None:
-    made = with_random_values(model(kind, changed=changed))
+    before = [cnnx.Softplus()] if kind == "reciprocal" else []  # pixels are 0, too
+    made = with_random_values(model(kind, *before, changed=changed))
     if opset < 19 and made.layers[-1].kind == "avg_pool2d" and is_dilated(made):
         sentence = r"avg_pool2d_1 has dilation \(2, 3\), which the operators of opset \d+ cannot"
         with pytest.raises(ValueError, match=sentence):

@@ -190,3 +190,44 @@ def test_any_order_of_both(axes: tuple[int, ...], others: tuple[int, ...]) -> No
     m = OnnxModel(2, 4, 4, 4)
     y = m.node("Conv", "x", m.weight(4, 4, 1, 1))
     check(m, m.node("MatMul", transposed(m, "x", *axes), transposed(m, y, *others)))
+
+
+def linear_attention_by_sums(m: OnnxModel) -> Any:
+    """EfficientViT of MIT: a row of ones makes the sums that the products are divided by."""
+    q, k, v = (m.node("Relu", shape(m, maps(m), 0, 3, 4, PIXELS)) for _ in range(3))
+    v = m.node("Pad", v, m.constant([0, 0, 0, 0, 0, 0, 1, 0]), m.constant(1.0))
+    out = m.node("MatMul", m.node("MatMul", v, transposed(m, k, 0, 1, 3, 2)), q)
+    ends, axis = m.constant([1 << 31]), m.constant([2])
+    sums = m.node("Slice", out, m.constant([-1]), ends, axis)
+    out = m.node("Slice", out, m.constant([0]), m.constant([-1]), axis)
+    return m.node("Div", out, m.node("Add", sums, m.constant(0.5)))
+
+
+def positive(m: OnnxModel, x: Any) -> Any:
+    return m.node("Add", m.node("Sigmoid", x), m.constant(0.5))
+
+
+QUOTIENTS: dict[str, Build] = {
+    "linear attention": linear_attention_by_sums,
+    "of two images": lambda m: m.node("Div", maps(m), positive(m, "x")),
+    "of a number": lambda m: m.node("Div", m.constant(2.0), positive(m, "x")),
+    "of constants of channels": lambda m: m.node(
+        "Div", m.weight(1, CHANNELS, 1, 1), positive(m, "x")
+    ),
+    "by one pixel": lambda m: m.node(
+        "Div", "x", positive(m, m.node("GlobalAveragePool", "x"))
+    ),
+    "by one channel": lambda m: m.node("Div", "x", positive(m, maps(m, 1))),
+    "by a pixel that an Expand repeats": lambda m: m.node(
+        "Div",
+        "x",
+        m.node("Expand", positive(m, m.node("GlobalAveragePool", "x")), m.node("Shape", "x")),
+    ),
+    "a reciprocal": lambda m: m.node("Reciprocal", positive(m, "x")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUOTIENTS)
+def test_quotients(name: str) -> None:
+    model, output = model_of(QUOTIENTS[name])
+    assert kinds(check(model, output)).count("reciprocal") == 1

@@ -31,6 +31,7 @@ SMOOTH = ("sigmoid", "tanh")
 GATES = ("gelu", "silu", "mish", "hard_swish")  # x times a number from 0 to 1
 FAR = 1e30
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
+every_continuous_one = pytest.mark.parametrize("name", sorted({*ACTIVATIONS} - {"reciprocal"}))
 
 
 def forward(library: Any, name: str, *arrays: Any, **settings: Any) -> Any:
@@ -118,7 +119,19 @@ def test_backward_is_a_function_of_the_output(name: str) -> None:
     )
 
 
-@every_activation
+def test_a_reciprocal_is_the_division(rng: np.random.Generator) -> None:
+    """To the bit, also of zeros and infinities, which have no error beside a limit."""
+    ends = np.array([np.inf, -np.inf, np.nan], np.float32)
+    x = np.concatenate([wide_range(), ends, 3 * gaussians(rng, 1001)])
+    with np.errstate(divide="ignore"):
+        assert_same_bits(ops.reciprocal(x), np.float32(1) / x)
+    output = 1 / x[(np.abs(x) > 1e-15) & (np.abs(x) < 1e15)]
+    grad_output = gaussians(rng, *output.shape)
+    expected = reference.reciprocal_backward(grad_output, output)
+    assert_within_ulps(ops.reciprocal_backward(grad_output, output), expected, ulps=2)
+
+
+@every_continuous_one
 def test_as_the_reference_everywhere(name: str, rng: np.random.Generator) -> None:
     """Within a few steps of the numbers near 1; some activations have tighter tests."""
     x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
@@ -135,7 +148,7 @@ def test_as_the_reference_everywhere(name: str, rng: np.random.Generator) -> Non
     )
 
 
-@every_activation
+@every_continuous_one
 def test_nan_passes_and_infinity_is_the_limit(name: str) -> None:
     far = forward(reference, name, [FAR, -FAR])
     limits = np.where(np.abs(far) > FAR / 1e6, np.copysign(np.inf, far), far)

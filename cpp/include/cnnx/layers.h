@@ -259,6 +259,11 @@ class Softsign : public LayerBuilder<Softsign> {
   Softsign() : LayerBuilder("softsign") {}
 };
 
+class Reciprocal : public LayerBuilder<Reciprocal> {
+ public:
+  Reciprocal() : LayerBuilder("reciprocal") {}
+};
+
 class GELU : public LayerBuilder<GELU> {
  public:
   GELU() : LayerBuilder("gelu") {}

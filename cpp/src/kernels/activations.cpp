@@ -90,6 +90,11 @@ struct Softsign {
   }
 };
 
+struct Reciprocal {
+  static CNNX_INLINE float value(float x, Settings) { return 1.0f / x; }
+  static CNNX_INLINE float gradient(float grad, float y, Settings) { return grad * -(y * y); }
+};
+
 // x Phi(x), where Phi is the standard normal distribution function. Computed from its tail Phi(-m)
 // for m = |x|, which stays accurate where Phi(x) is nearly 0 or 1: x Phi(x) = max(x, 0) - m
 // Phi(-m), also at infinity.
@@ -274,15 +279,17 @@ constexpr ActivationKernels kRows[] = {
     row<Relu6>("relu6", kFromOutput),
     row<Softplus>("softplus", kFromInput),
     row<HardSigmoid>("hard_sigmoid", kFromInput),
+    row<Reciprocal>("reciprocal", kFromOutput),
     {},
 };
 
 // In the order of the rows above.
 constexpr ActivationGradient kGradients[] = {
-    backward<Relu>,     backward<LeakyRelu>, backward<Elu>,      backward<Selu>,
-    backward<Sigmoid>,  backward<Tanh>,      backward<Softsign>, backward<Gelu>,
-    backward<GeluTanh>, backward<Silu>,      backward<Mish>,     backward<HardSwish>,
-    backward<Clip>,     backward<Relu6>,     backward<Softplus>, backward<HardSigmoid>,
+    backward<Relu>,       backward<LeakyRelu>, backward<Elu>,      backward<Selu>,
+    backward<Sigmoid>,    backward<Tanh>,      backward<Softsign>, backward<Gelu>,
+    backward<GeluTanh>,   backward<Silu>,      backward<Mish>,     backward<HardSwish>,
+    backward<Clip>,       backward<Relu6>,     backward<Softplus>, backward<HardSigmoid>,
+    backward<Reciprocal>,
 };
 static_assert(sizeof kGradients / sizeof *kGradients + 1 == sizeof kRows / sizeof *kRows,
               "an activation lacks its gradient");

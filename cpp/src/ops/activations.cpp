@@ -225,6 +225,8 @@ constexpr LayerDescription kActivationsLayers[] = {
     LayerDescription("clip", "min(max(x, minimum), maximum)", make_clip)
         .with_settings(kClipSettings),
     LayerDescription("softplus", "log(1 + exp(x))", make_activation),
+    // Behind one with positive outputs, because a test trains the kinds in this order.
+    LayerDescription("reciprocal", "1 / x", make_activation),
     LayerDescription("hard_sigmoid", "min(max(slope * x + offset, 0), 1)", make_hard_sigmoid)
         .with_settings(kHardSigmoidSettings),
 };

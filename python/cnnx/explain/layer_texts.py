@@ -90,6 +90,7 @@ _SENTENCES = {
     "sigmoid": _GATE,
     "hard_sigmoid": _GATE,
     "tanh": "Every number is pressed into the range from -1 to 1.",
+    "reciprocal": "Every number is divided into 1.",
     "softsign": "Every number is pressed into the range from -1 to 1.",
     "softmax": "All numbers become positive and add up to 1.",
     "log_softmax": "The logarithms of positive numbers that add up to 1.",

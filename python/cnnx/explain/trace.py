@@ -18,7 +18,16 @@ INPUT = "input"
 ELEMENTWISE = frozenset(
     {
         *("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "clip", "sigmoid", "tanh"),
-        *("softsign", "silu", "mish", "hard_swish", "hard_sigmoid", "softplus", "gelu"),
+        *(
+            "reciprocal",
+            "softsign",
+            "silu",
+            "mish",
+            "hard_swish",
+            "hard_sigmoid",
+            "softplus",
+            "gelu",
+        ),
         *("batch_norm2d", "scale2d", "dropout"),
     }
 )

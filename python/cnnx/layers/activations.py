@@ -18,6 +18,7 @@ __all__ = [
     "PReLU",
     "ReLU",
     "ReLU6",
+    "Reciprocal",
     "SiLU",
     "Sigmoid",
     "Softmax",
@@ -193,6 +194,23 @@ class Softsign(LayerWithoutSettings):
     """
 
     kind = "softsign"
+
+
+class Reciprocal(LayerWithoutSettings):
+    """Reciprocal: ``1 / x``, to divide by an array in a product (`Multiply`).
+
+    That of 0 is infinity. A network that divides by sums of its outputs adds a small number before,
+    with a `Scale2d`, or has positive outputs.
+
+    Example:
+        >>> from cnnx import Conv2d, Input, Multiply, Softplus
+        >>> image = Input((8, 8, 4))
+        >>> weights = Softplus()(Conv2d(1, 1)(image))
+        >>> Multiply()(image, Reciprocal()(weights))
+        <output of Multiply() with 2 inputs>
+    """
+
+    kind = "reciprocal"
 
 
 class GELU(Layer):

@@ -166,6 +166,7 @@ _POINTWISE = [
     "sigmoid",
     "tanh",
     "softsign",
+    "reciprocal",
     "gelu",
     "silu",
     "mish",

@@ -99,6 +99,7 @@ ELEMENTWISE: dict[str, Exporter] = {
     "mish": _mish,
     "prelu": _prelu,
     "quantize": _quantize,
+    "reciprocal": _operator("Reciprocal"),
     "relu": _operator("Relu"),
     "relu6": _relu6,
     "selu": _operator("Selu"),

@@ -136,6 +136,14 @@ def _gather(call: Call) -> Array:
     return np.asarray(np.take(array, indices, axis=call.integer("axis", 0)))
 
 
+def _gather_at(call: Call) -> Array:
+    """Parts at the places that the last axis of the indices counts."""
+    array, indices = _operand(call), call.constant(1)
+    if call.integer("batch_dims", 0) or not 1 <= indices.shape[-1] <= array.ndim:
+        raise FormatError(f"selects from {array.shape} by indices of shape {indices.shape}")
+    return np.asarray(array[tuple(np.moveaxis(indices, -1, 0))])
+
+
 def _slice(call: Call) -> Array:
     array = _operand(call)
     starts = call.integers_of(1, "starts") or []
@@ -282,6 +290,7 @@ FOLDINGS: dict[str, Folding] = {
     "Flatten": _flatten,
     "Floor": _elementwise(np.floor),
     "Gather": _gather,
+    "GatherND": _gather_at,
     "Greater": _elementwise(np.greater),
     "GreaterOrEqual": _elementwise(np.greater_equal),
     "Identity": _same,
@@ -371,6 +380,9 @@ def _most_elements(call: Call) -> int:
     if call.node.op_type == "Gather" and arrays[0].ndim:
         rows = max(1, arrays[0].shape[call.integer("axis", 0)])
         return int(arrays[1].size * arrays[0].size // rows)
+    if call.node.op_type == "GatherND" and arrays[1].ndim:
+        counted = max(1, arrays[1].shape[-1])
+        return int(arrays[1].size // counted * math.prod(arrays[0].shape[counted:]))
     if call.node.op_type == "MatMul":
         columns = max(1, arrays[0].shape[-1] if arrays[0].ndim else 1)
         return int(math.prod(array.size for array in arrays) // columns**2)

@@ -34,6 +34,8 @@ __all__ = [
     "leaky_relu_backward",
     "mish",
     "mish_backward",
+    "reciprocal",
+    "reciprocal_backward",
     "relu",
     "relu6",
     "relu6_backward",
@@ -423,6 +425,48 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
         array([0.75], dtype=float32)
     """
     return _from_output("tanh", grad_output, output)
+
+
+@checked_call
+def reciprocal(x: ArrayLike) -> FloatArray:
+    """Reciprocal, ``1 / x``, elementwise.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape; infinity where `x` is 0.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> reciprocal([-2.0, 0.5, 8.0])
+        array([-0.5  ,  2.   ,  0.125], dtype=float32)
+    """
+    return _apply("reciprocal", x)
+
+
+@checked_call
+def reciprocal_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
+    """Gradient of `reciprocal` from its output: ``-grad_output * output**2``.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        output: result of `reciprocal`.
+
+    Returns:
+        Gradient of the shape of `output`.
+
+    Raises:
+        TypeError: as `reciprocal`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> reciprocal_backward([1.0, 1.0], [-0.5, 2.0])
+        array([-0.25, -4.  ], dtype=float32)
+    """
+    return _from_output("reciprocal", grad_output, output)
 
 
 @checked_call

@@ -68,6 +68,15 @@ def selu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
     return SELU_SCALE * elu_backward(grad_output, x, alpha=SELU_ALPHA)
 
 
+def reciprocal(x: npt.ArrayLike) -> Array:
+    with np.errstate(divide="ignore"):
+        return 1.0 / real(x)
+
+
+def reciprocal_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
+    return -real(grad_output) * real(output) ** 2
+
+
 def softsign(x: npt.ArrayLike) -> Array:
     return real(x) / (1.0 + np.abs(real(x)))
 

@@ -160,6 +160,7 @@ OPERATORS: dict[str, Operator] = {
     "LogSoftmax": _log_softmax,
     "Mish": lambda call: call.elementwise(layers.Mish()),
     "PRelu": _prelu,
+    "Reciprocal": lambda call: call.elementwise(layers.Reciprocal()),
     "Relu": lambda call: call.elementwise(layers.ReLU()),
     "Selu": _selu,
     "Sigmoid": lambda call: call.elementwise(layers.Sigmoid()),

@@ -107,9 +107,12 @@ def _multiply(call: Call) -> Activation:
 
 
 def _divide(call: Call) -> Activation:
+    divisor = call.operand(1)
+    if isinstance(divisor, Activation):
+        symbol = call.network.add(layers.Reciprocal(), divisor.symbol)
+        inverse = replace(divisor.computed(symbol), repeated_to=divisor.repeated_to)
+        return _multiply(replace(call, inputs=[call.operand(0), inverse]))
     first, second = _pair(call)
-    if isinstance(second, Activation):
-        raise RefusedError("divides by an activation, which no layer of cnnx does")
     value, divisor = _numbers(call, *_with_constant(first, second))
     if np.any(divisor == 0):
         raise RefusedError("divides by 0")

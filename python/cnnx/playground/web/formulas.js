@@ -55,6 +55,10 @@ const FORMULAS = {
     compute: Math.tanh,
     words: (x) => `tanh(${x})`,
   },
+  reciprocal: {
+    compute: (x) => 1 / x,
+    words: (x) => `1 / ${x}`,
+  },
   softsign: {
     compute: (x) => x / (1 + Math.abs(x)),
     words: (x) => `${x} / (1 + |${x}|)`,

@@ -96,6 +96,7 @@ const SENTENCES = {
   sigmoid: GATE,
   hard_sigmoid: GATE,
   tanh: INTO_RANGE,
+  reciprocal: "Every number is divided into 1.",
   softsign: INTO_RANGE,
   softmax: "All numbers become positive and add up to 1.",
   log_softmax: "The logarithms of positive numbers that add up to 1.",
