@@ -18,17 +18,8 @@ INPUT = "input"
 ELEMENTWISE = frozenset(
     {
         *("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "clip", "sigmoid", "tanh"),
-        *(
-            "reciprocal",
-            "softsign",
-            "silu",
-            "mish",
-            "hard_swish",
-            "hard_sigmoid",
-            "softplus",
-            "gelu",
-        ),
-        *("batch_norm2d", "scale2d", "dropout"),
+        *("softsign", "silu", "mish", "hard_swish", "hard_sigmoid", "softplus", "gelu"),
+        *("reciprocal", "batch_norm2d", "scale2d", "dropout"),
     }
 )
 # Layers that belong to the stage of the layer whose output they alone read.
