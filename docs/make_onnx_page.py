@@ -18,8 +18,8 @@ PAGE = ROOT / "docs" / "onnx.md"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import onnx  # noqa: E402
+from cnnx.onnx.norm_patterns import RESPONSE_NORM  # noqa: E402
 from cnnx.onnx.operators import OPERATORS  # noqa: E402
-from cnnx.onnx.patterns import RESPONSE_NORM  # noqa: E402
 from cnnx.onnx.quantized_operators import REPLACED  # noqa: E402
 from onnx_backend import cases_in_scope  # noqa: E402
 from refused_onnx_cases import REFUSED  # noqa: E402

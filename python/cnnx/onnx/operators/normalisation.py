@@ -21,7 +21,7 @@ from cnnx.onnx.axes import (
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, flat
-from cnnx.onnx.patterns import RESPONSE_NORM
+from cnnx.onnx.norm_patterns import RESPONSE_NORM
 from cnnx.onnx.refusal import RefusedError
 
 

@@ -1,0 +1,104 @@
+"""Norms that exporters write as several nodes, recognised by what they compute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cnnx.onnx.graph import Attribute, Node
+from cnnx.onnx.pattern_nodes import Match, Nodes
+
+# Operator of the norm that a pattern leaves, without scale and bias.
+STANDARDIZE = "MeanVarianceNormalization"
+# Operator that the pattern of a global response norm leaves, which ONNX does not have.
+RESPONSE_NORM = "GlobalResponseNorm"
+
+
+def standardized(nodes: Nodes, name: str) -> Match | None:
+    """`(x - mean) / sqrt(variance + epsilon)`."""
+    node = nodes.maker(name, "Div", "Mul")
+    if node is None:
+        return None
+    is_quotient = node.op_type == "Div"
+    for centred, deviation in (node.inputs, node.inputs[::-1])[: 1 if is_quotient else 2]:
+        root = nodes.maker(deviation, "Sqrt" if is_quotient else "Reciprocal")
+        if root is not None and root.op_type == "Reciprocal":
+            root = nodes.maker(root.inputs[0], "Sqrt")
+        if root is None:
+            continue
+        epsilon, terms = nodes.sum(root.inputs[0])
+        variance = nodes.maker(terms[0], "ReduceMean")
+        difference = nodes.maker(centred, "Sub")
+        if variance is None or difference is None:
+            continue
+        value, mean = difference.inputs[0], nodes.maker(difference.inputs[1], "ReduceMean")
+        axes = _reduced_axes(nodes, variance)
+        if mean is None or mean.inputs[0] != value or axes is None:
+            continue
+        if axes == _reduced_axes(nodes, mean) and _is_square(nodes, variance.inputs[0], centred):
+            return STANDARDIZE, {"axes": axes, "epsilon": epsilon}, value
+    return None
+
+
+def response_norm(nodes: Nodes, node: Node) -> Node | None:
+    """`x + (weight * (x * n) + bias)`, where n are the norms of the maps by their mean."""
+    total = nodes.with_one_constant(node.outputs[0], "Add")
+    if total is None or len(total[1]) != 2:
+        return None
+    bias, terms = total
+    for value, term in (terms, terms[::-1]):
+        product = nodes.with_one_constant(term, "Mul")
+        if product is None or len(product[1]) != 2 or value not in product[1]:
+            continue
+        weight, factors = product
+        found = _relative_norms(nodes, factors[1 - factors.index(value)], value)
+        if found is not None:
+            return replace(
+                node, op_type=RESPONSE_NORM, inputs=[value, weight, bias], attributes=found
+            )
+    return None
+
+
+def _relative_norms(nodes: Nodes, name: str, value: str) -> dict[str, Attribute] | None:
+    """Axes and epsilon of `norm(x) / (mean(norm(x)) + epsilon)`."""
+    quotient = nodes.maker(name, "Div")
+    if quotient is None:
+        return None
+    norms, divisor = quotient.inputs
+    epsilon, terms = nodes.sum(divisor)
+    mean = nodes.maker(terms[0], "ReduceMean")
+    if mean is None or mean.inputs[0] != norms:
+        return None
+    axes, over = _axes_of_norms(nodes, norms, value), _reduced_axes(nodes, mean)
+    if axes is None or over is None:
+        return None
+    return {"axes": axes, "mean_axes": over, "epsilon": epsilon}
+
+
+def _axes_of_norms(nodes: Nodes, name: str, value: str) -> list[int] | None:
+    """Axes of `sqrt(sum(x**2))`."""
+    node = nodes.maker(name, "ReduceL2", "Sqrt")
+    if node is not None and node.op_type == "ReduceL2":
+        return _reduced_axes(nodes, node) if node.inputs[0] == value else None
+    total = nodes.maker(node.inputs[0], "ReduceSum", "ReduceSumSquare") if node else None
+    if total is None:
+        return None
+    is_sum = total.op_type == "ReduceSum"
+    squares = _is_square(nodes, total.inputs[0], value) if is_sum else total.inputs[0] == value
+    return _reduced_axes(nodes, total) if squares else None
+
+
+def _is_square(nodes: Nodes, name: str, value: str) -> bool:
+    node = nodes.maker(name, "Pow", "Mul")
+    if node is None or node.inputs[0] != value:
+        return False
+    return node.inputs[1] == value if node.op_type == "Mul" else nodes.number(node.inputs[1]) == 2
+
+
+def _reduced_axes(nodes: Nodes, node: Node) -> list[int] | None:
+    """Axes of a reduction that keeps its axes."""
+    if node.attributes.get("keepdims", 1) != 1:
+        return None
+    given = node.attributes.get("axes")
+    if len(node.inputs) > 1 and node.inputs[1] in nodes.constants:
+        given = [int(each) for each in nodes.constants[node.inputs[1]].reshape(-1)]
+    return given if isinstance(given, list) and given else None  # type: ignore[return-value]
