@@ -259,6 +259,11 @@ def global_response_norm(x: str, weight: str, bias: str, settings: Mapping[str, 
     return f"({x} + {weight} * {x} * ({relative}) + {bias})"
 
 
+def l2_norm(x: str, settings: Mapping[str, Any]) -> str:
+    """An L2 norm over the channels of each pixel."""
+    return f"F.normalize({x}, dim=-1, eps={settings['epsilon']})"
+
+
 def layer_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> str:
     """A layer norm over the channels of each pixel."""
     return f"F.layer_norm({x}, {x}.shape[-1:], {weight}, {bias}, {settings['epsilon']})"

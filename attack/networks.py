@@ -19,6 +19,7 @@ OF_SETTINGS = (
     "channel_shuffle",
     "crop2d",
     "depth_to_space",
+    "l2_norm",
     "pad2d",
     "reshape",
     "slice_channels",

@@ -124,7 +124,7 @@ def norms(draw: Draw) -> Case:
     """A batch norm in training or in inference, or another norm; a scale and a shift."""
     make: Callable[[Draw], Case] = draw.one_of(
         *(batch_norm_training, batch_norm_inference, group_norm, layer_norm),
-        *(global_response_norm, lrn, scale2d),
+        *(global_response_norm, l2_norm, lrn, scale2d),
     )
     return make(draw)
 
@@ -222,6 +222,23 @@ def by_epsilon(draw: Draw, op: str, shape: tuple[int, ...], epsilon: float) -> C
         ")",
     )
     made.forward = getattr(in_torch, op)("x", "weight", "bias", {"epsilon": epsilon})
+    return made.case()
+
+
+def l2_norm(draw: Draw) -> Case:
+    """An L2 norm of images or of rows."""
+    made = OpCase(draw, "l2_norm")
+    shape = (*image_shape(draw)[:3], draw.integer(1, 60))
+    shape = shape if draw.chance(0.5) else shape[2:]
+    settings = {"epsilon": draw.one_of(1e-12, 1e-3, 1.0)}
+    made.array("x", shape, draw.one_of(0.01, 1.0, 30.0))
+    made.array("grad", shape)
+    given = as_keywords(settings)
+    backward = f"grad_x = ops.l2_norm_backward(grad, x{given})"
+    made.calls = (f"output = ops.l2_norm(x{given})", backward)
+    made.forward = in_torch.l2_norm("x", settings)
+    made.terms = {"output": shape[-1], "grad_x": shape[-1]}
+    made.rule = "smooth(expect, arrays, {terms}, True)"
     return made.case()
 
 

@@ -170,6 +170,12 @@ def global_response_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield "global_response_norm_backward", backward
 
 
+def l2_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 33), (3, 600)):
+        for epsilon in (1e-12, 1.0):
+            yield from both("l2_norm", inputs, (inputs(*size),), (), {"epsilon": epsilon})
+
+
 def scale2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 1), (5, 4, 4, 17), (33, 600)):
         x, weight, bias = inputs(*size), inputs(size[-1]), inputs(size[-1])
@@ -317,6 +323,7 @@ def digests() -> dict[str, str]:
         later_settings_calls,
         lrn_calls,
         global_response_norm_calls,
+        l2_norm_calls,
         scale2d_calls,
         quantize_calls,
         lambda _: layer_calls(),

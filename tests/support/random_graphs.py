@@ -37,6 +37,7 @@ LAYERS: dict[str, list[Draw]] = {
         lambda rng: cnnx.GroupNorm(1, epsilon=0.1),
         lambda rng: [cnnx.Conv2d(8, 1), cnnx.GroupNorm(4, epsilon=0.1), cnnx.Conv2d(4, 1)],
     ],
+    "l2_norm": [lambda rng: cnnx.L2Norm(epsilon=0.5)],
     "lrn": [lambda rng: cnnx.LocalResponseNorm(either(rng, 2, 5), alpha=0.5)],
     "scale2d": [lambda rng: cnnx.Scale2d(bias=bool(rng.integers(2)))],
     "relu": [lambda rng: cnnx.ReLU(), lambda rng: cnnx.ReLU()],

@@ -4,6 +4,7 @@ _BY_REASON = {
     "along the batch, expected one image at a time": (
         "test_logsoftmax_axis_0",
         "test_softmax_axis_0",
+        "test_l2normalization_axis_0",
         "test_layer_normalization_2d_axis0",
         "test_layer_normalization_2d_axis_negative_2",
         "test_layer_normalization_3d_axis0_epsilon",
@@ -139,6 +140,11 @@ _BY_REASON = {
         "test_operator_symbolic_override_nested",
         "test_sum_example",
         "test_sum_two_inputs",
+    ),
+    "is a norm with p 1, expected 2": (
+        "test_l1normalization_axis_0",
+        "test_l1normalization_axis_1",
+        "test_l1normalization_axis_last",
     ),
     "is a part of no global response norm": (
         "test_reduce_l2_default_axes_keepdims_example",

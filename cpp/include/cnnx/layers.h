@@ -186,6 +186,12 @@ class GlobalResponseNorm : public LayerBuilder<GlobalResponseNorm> {
   GlobalResponseNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
 };
 
+class L2Norm : public LayerBuilder<L2Norm> {
+ public:
+  L2Norm() : LayerBuilder("l2_norm") { epsilon(1e-12); }
+  L2Norm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+};
+
 class LocalResponseNorm : public LayerBuilder<LocalResponseNorm> {
  public:
   explicit LocalResponseNorm(int64_t size) : LayerBuilder("lrn") {

@@ -39,6 +39,7 @@ const GradientKernels& gradient_kernels() {
       &CNNX_KERNELS(batch_norm2d_gradient_kernels),
       &CNNX_BFLOAT16_KERNELS(batch_norm2d_bfloat16_gradient_kernels),
       &CNNX_KERNELS(group_norm_gradient_kernels),
+      &CNNX_KERNELS(l2_norm_gradient_kernels),
       &CNNX_KERNELS(lrn_gradient_kernels),
       &CNNX_KERNELS(softmax_gradient_kernels)};
   return kernels;

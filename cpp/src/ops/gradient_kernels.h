@@ -17,6 +17,7 @@
 #include "kernels/conv2d_winograd_weight.h"
 #include "kernels/dense.h"
 #include "kernels/group_norm.h"
+#include "kernels/l2_norm.h"
 #include "kernels/lrn.h"
 #include "kernels/max_pool2d.h"
 #include "kernels/maximum.h"
@@ -46,6 +47,7 @@ struct GradientKernels {
   const BatchNorm2dGradientKernels* batch_norm2d;
   const BatchNorm2dBfloat16GradientKernels* batch_norm2d_bfloat16;
   const GroupNormGradientKernels* group_norm;
+  const L2NormGradientKernels* l2_norm;
   const LrnGradientKernels* lrn;
   const SoftmaxGradientKernels* softmax;
 };

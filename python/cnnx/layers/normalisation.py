@@ -9,6 +9,7 @@ __all__ = [
     "BatchNorm2d",
     "GlobalResponseNorm",
     "GroupNorm",
+    "L2Norm",
     "LayerNorm",
     "LocalResponseNorm",
     "Scale2d",
@@ -155,6 +156,37 @@ class GlobalResponseNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-6, name: str | None = None) -> None:
         super().__init__({"epsilon": real_number(epsilon, "GlobalResponseNorm", "epsilon")}, name)
+
+
+class L2Norm(Layer):
+    """L2 normalisation of the channels of every pixel, or of the features of an image.
+
+    ``output = x / max(norm, epsilon)``, where norm is the square root of the sum of the squares
+    along the last axis, as ``torch.nn.functional.normalize`` of the channels. Embeddings of faces
+    or of images end in it; a `Scale2d` after it has the learned scale of SSD. Zeros stay zeros. A
+    sum of squares beyond float32, of numbers from about 1e19 on, gives zeros, as in PyTorch.
+
+    Args:
+        epsilon: least divisor, which keeps the outputs of small numbers finite.
+        name: name in files and in `Model.layer_outputs`; "l2_norm_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same.
+
+    References:
+        F. Schroff, D. Kalenichenko, J. Philbin: FaceNet: A Unified Embedding for Face Recognition
+        and Clustering, 2015; W. Liu, A. Rabinovich, A. C. Berg: ParseNet: Looking Wider to See
+        Better, 2015.
+
+    Example:
+        >>> L2Norm()
+        L2Norm(epsilon=1e-12)
+    """
+
+    kind = "l2_norm"
+
+    def __init__(self, *, epsilon: float = 1e-12, name: str | None = None) -> None:
+        super().__init__({"epsilon": real_number(epsilon, "L2Norm", "epsilon")}, name)
 
 
 class LocalResponseNorm(Layer):

@@ -182,6 +182,7 @@ _POINTWISE = [
     "slice_channels",
     "batch_norm2d",
     "layer_norm",
+    "l2_norm",
     "lrn",
     "dropout",
     "add",

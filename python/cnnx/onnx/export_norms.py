@@ -84,6 +84,13 @@ def _global_response_norm(layer: LayerExport) -> Signal:
     return layer.last("Add", layer.x, moved)
 
 
+def _l2_norm(layer: LayerExport) -> Signal:
+    """As PyTorch writes it."""
+    norms = _reduced(layer, "ReduceL2", layer.x, [1])
+    epsilon = layer.number("epsilon", float(layer.settings["epsilon"]))
+    return layer.last("Div", layer.x, layer.node("Max", norms, epsilon))
+
+
 def _reduced(layer: LayerExport, op_type: str, x: str, axes: list[int]) -> str:
     """A reduction that keeps its axes, which are an input since opset 18."""
     if layer.opset >= _AXES_ARE_AN_INPUT:
@@ -114,6 +121,7 @@ EXPORTERS: dict[str, Exporter] = {
     "batch_norm2d": _batch_norm2d,
     "global_response_norm": _global_response_norm,
     "group_norm": _group_norm,
+    "l2_norm": _l2_norm,
     "layer_norm": _layer_norm,
     "lrn": _local_response_norm,
     "scale2d": _scale2d,

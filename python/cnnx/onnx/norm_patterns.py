@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+
+import numpy as np
 
 from cnnx.onnx.graph import Attribute, Node
 from cnnx.onnx.pattern_nodes import Match, Nodes
@@ -11,6 +14,9 @@ from cnnx.onnx.pattern_nodes import Match, Nodes
 STANDARDIZE = "MeanVarianceNormalization"
 # Operator that the pattern of a global response norm leaves, which ONNX does not have.
 RESPONSE_NORM = "GlobalResponseNorm"
+# Operator that the pattern of an L2 norm leaves, with axes and epsilon, and the shape to which an
+# Expand repeats the divisor.
+L2_NORM = "LpNormalization"
 
 
 def standardized(nodes: Nodes, name: str) -> Match | None:
@@ -85,6 +91,54 @@ def _axes_of_norms(nodes: Nodes, name: str, value: str) -> list[int] | None:
     is_sum = total.op_type == "ReduceSum"
     squares = _is_square(nodes, total.inputs[0], value) if is_sum else total.inputs[0] == value
     return _reduced_axes(nodes, total) if squares else None
+
+
+def l2_norm(nodes: Nodes, node: Node) -> Node | None:
+    """`x / max(norm(x), epsilon)`, the divisor also repeated to the shape of x."""
+    for value, divisor in _quotients(nodes, node):
+        expand = nodes.maker(divisor, "Expand")
+        norms, epsilon = _at_least(nodes, expand.inputs[0] if expand else divisor)
+        axes = _axes_of_norms(nodes, norms, value)
+        if axes is not None:
+            inputs = [value, *expand.inputs[1:]] if expand else [value]
+            found: dict[str, Attribute] = {"axes": axes, "epsilon": epsilon}
+            return replace(node, op_type=L2_NORM, inputs=inputs, attributes=found)
+    return None
+
+
+def _quotients(nodes: Nodes, node: Node) -> Iterator[tuple[str, str]]:
+    """Dividend and divisor of a quotient, also as a product with a reciprocal."""
+    first, second = node.inputs
+    if node.op_type == "Div":
+        yield first, second
+        return
+    for value, factor in ((first, second), (second, first)):
+        inverse = nodes.maker(factor, "Reciprocal")
+        if inverse is not None:
+            yield value, inverse.inputs[0]
+
+
+def _at_least(nodes: Nodes, name: str) -> tuple[str, float]:
+    """Of `max(x, bound)` both, the bound 0 without one: a norm is at least 0."""
+    node = nodes.maker(name, "Max", "Clip")
+    if node is None:
+        return name, 0.0
+    if node.op_type == "Max":
+        found = nodes.only_number(node) if len(node.inputs) == 2 else None
+        return found or (name, 0.0)
+    low, high = (_bound(nodes, node, *each) for each in ((1, "min"), (2, "max")))
+    if low is None or high is not None:
+        return name, 0.0
+    return node.inputs[0], low
+
+
+def _bound(nodes: Nodes, node: Node, index: int, key: str) -> float | None:
+    """A bound of a Clip, an input or an attribute; NaN if it is no constant."""
+    if index < len(node.inputs) and node.inputs[index]:
+        number = nodes.number(node.inputs[index])
+        return np.nan if number is None else number
+    given = node.attributes.get(key)
+    return given if isinstance(given, float) else None
 
 
 def _is_square(nodes: Nodes, name: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx.onnx.graph import Array, Graph, Node
-from cnnx.onnx.norm_patterns import response_norm, standardized
+from cnnx.onnx.norm_patterns import l2_norm, response_norm, standardized
 from cnnx.onnx.pattern_nodes import Match, Nodes
 
 _TOLERANCE = 1e-5  # relative, of constants with six digits
@@ -174,6 +174,10 @@ def _replaced(nodes: Nodes, node: Node) -> Node:
         return node
     if node.op_type == "Add":
         return response_norm(nodes, node) or node
+    if node.op_type in ("Div", "Mul"):
+        norm = l2_norm(nodes, node)
+        if norm is not None:
+            return norm
     for pattern in _PATTERNS.get(node.op_type, ()):
         match = pattern(nodes, node.outputs[0])
         if match is not None:

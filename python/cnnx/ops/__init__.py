@@ -45,6 +45,8 @@ from cnnx.ops.group_norm import group_norm as group_norm
 from cnnx.ops.group_norm import group_norm_backward as group_norm_backward
 from cnnx.ops.group_norm import layer_norm as layer_norm
 from cnnx.ops.group_norm import layer_norm_backward as layer_norm_backward
+from cnnx.ops.l2_norm import l2_norm as l2_norm
+from cnnx.ops.l2_norm import l2_norm_backward as l2_norm_backward
 from cnnx.ops.lrn import lrn as lrn
 from cnnx.ops.lrn import lrn_backward as lrn_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d

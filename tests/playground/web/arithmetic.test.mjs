@@ -283,6 +283,16 @@ test("global response norm", () => {
   checkEveryCell("global_response_norm", { epsilon: 0.25 }, [x], { weight, bias }, output);
 });
 
+test("L2 norm", () => {
+  const x = randomArray([2, 3, 5], randomNumbers(13));
+  const norm = ([row, column]) =>
+    Math.hypot(...[0, 1, 2, 3, 4].map((map) => at(x, [row, column, map])));
+  for (const epsilon of [1e-12, 100]) {
+    const output = built(x.shape, (index) => at(x, index) / Math.max(norm(index), epsilon));
+    checkEveryCell("l2_norm", { epsilon }, [x], {}, output);
+  }
+});
+
 test("scale and shift, sums and products", () => {
   const random = randomNumbers(10);
   const [x, y, z] = [0, 1, 2].map(() => randomArray([3, 4, 2], random));

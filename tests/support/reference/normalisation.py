@@ -207,3 +207,21 @@ def global_response_norm_backward(
     grad_x = grad * (1 + weight * relative) + grad_norms * direction
     grad_weight = (grad * x * relative).sum(axis=(0, 1, 2))
     return real(grad_x), real(grad_weight), grad.sum(axis=(0, 1, 2))
+
+
+def l2_norm(x: npt.ArrayLike, *, epsilon: float = 1e-12) -> Array:
+    """`x / max(norm, epsilon)` along the last axis."""
+    x = real(x)
+    return real(x / np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), epsilon))
+
+
+def l2_norm_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, *, epsilon: float = 1e-12
+) -> Array:
+    """Of rows whose norm is at least epsilon, orthogonal to them."""
+    grad, x = real(grad_output), real(x)
+    norms = np.sqrt((x**2).sum(axis=-1, keepdims=True))
+    divisors = np.maximum(norms, epsilon)
+    normalised = x / divisors
+    along = np.where(norms < epsilon, 0, (grad * normalised).sum(axis=-1, keepdims=True))
+    return real((grad - normalised * along) / divisors)

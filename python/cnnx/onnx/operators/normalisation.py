@@ -10,7 +10,7 @@ from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.layers import Layer
 from cnnx.onnx.affine import scaled, shifted
-from cnnx.onnx.arrangement import rows_of
+from cnnx.onnx.arrangement import image_of, rows_of
 from cnnx.onnx.axes import (
     Activation,
     Atom,
@@ -18,11 +18,14 @@ from cnnx.onnx.axes import (
     axis_index,
     per_channel,
 )
-from cnnx.onnx.call import Call, Operator
+from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, flat
 from cnnx.onnx.norm_patterns import RESPONSE_NORM
 from cnnx.onnx.refusal import RefusedError
+
+# Epsilon of an L2 norm without one. A norm of float32 is 0, whose quotient is to be 0, or larger.
+_LEAST_NORM = 1e-23
 
 
 def _batch_norm(call: Call) -> Activation:
@@ -193,10 +196,45 @@ def _global_response_norm(call: Call) -> Activation:
     return value.computed(symbol)
 
 
+def _l2_norm(call: Call) -> Activation:
+    """LpNormalization, and the one that the pattern of an L2 norm leaves."""
+    value = call.activation()
+    rank, p = len(value.axes), call.integer("p", 2)
+    if p != 2:
+        raise RefusedError(f"is a norm with p {p}, expected 2")
+    shape = value.onnx_shape
+    repeated_to = call.optional(1)
+    if repeated_to is not None and tuple(integers_in(repeated_to)) != shape:
+        sizes = tuple(integers_in(repeated_to))
+        raise RefusedError(f"repeats its divisor to {sizes}, expected {shape}")
+    axes = call.integers("axes", [call.integer("axis", -1)])
+    epsilon = max(call.number("epsilon", 0.0), 0.0) or _LEAST_NORM
+    return _over_rows(
+        call, value, {axis_index(axis, rank) for axis in axes}, layers.L2Norm(epsilon=epsilon)
+    )
+
+
+def _over_rows(call: Call, value: Activation, axes: set[int], layer: Layer) -> Activation:
+    """The output of a layer over the channels, applied along some axes."""
+    network, inside = call.network, atoms_of(value, axes)
+    if any(atom.label == "N" for atom in inside):
+        raise RefusedError("normalises along the batch, expected one image at a time")
+    everything = atoms_of(value, range(len(value.axes)))
+    outside = {atom for atom in everything - inside if atom.label != "N"}
+    if all(atom.label == "C" for atom in inside) and all(atom.label != "C" for atom in outside):
+        return value.computed(network.add(layer, value.symbol))
+    if outside:
+        value = rows_of(network, value, sorted(axes))
+        return value.computed(network.add(layer, value.symbol))
+    height, width, channels = value.shape
+    row = image_of(network, value.symbol, (1, 1, height * width * channels))
+    return value.computed(image_of(network, network.add(layer, row), (height, width, channels)))
+
+
 def _norm(call: Call) -> Activation:
     raise RefusedError(
         "is a part of no global response norm, expected x + weight * x * norm / (mean of the "
-        "norms + epsilon) + bias"
+        "norms + epsilon) + bias, and of no L2 norm, expected x / max(norm, epsilon)"
     )
 
 
@@ -217,6 +255,7 @@ OPERATORS: dict[str, Operator] = {
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "LRN": _local_response_norm,
+    "LpNormalization": _l2_norm,
     "MeanVarianceNormalization": _mean_variance,
     "ReduceL2": _norm,
     RESPONSE_NORM: _global_response_norm,

@@ -4,7 +4,7 @@ import { single, strongestOf, sumOf, valueAt } from "./cells.js";
 import { formulaText, formulaValue, hasFormula } from "./formulas.js";
 import { interpolationOf, movesCells, sourceOf } from "./moved_cells.js";
 import { batchNormSteps, globalResponseSteps, groupNormSteps, responseSteps } from "./normalisation.js";
-import { scaleSteps, softmaxSteps } from "./normalisation.js";
+import { l2NormSteps, scaleSteps, softmaxSteps } from "./normalisation.js";
 import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
 
 /**
@@ -32,6 +32,7 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  *   weight: number, bias: number, over: number}} Normalisation
  * @typedef {{form: "globalResponse", value: number, norm: number, divisor: number,
  *   weight: number, bias: number}} GlobalResponse
+ * @typedef {{form: "quotient", value: number, divisor: number, count: number}} Quotient
  * @typedef {{form: "response", value: number, squares: number, settings: Record<string, any>}}
  *   Response
  * @typedef {{form: "scale", value: number, weight: number, bias: number | null}} Scale
@@ -41,7 +42,7 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  *   isLogarithm: boolean}} Softmax
  * @typedef {{form: "named"}} Named
  * @typedef {WindowSum | ListSum | Maximum | Mean | Interpolation | Formula | Normalisation |
- *   GlobalResponse | Response | Scale | Combination | Copy | Softmax | Named} Steps
+ *   GlobalResponse | Quotient | Response | Scale | Combination | Copy | Softmax | Named} Steps
  *
  * The steps of a cell, their result in double precision (NaN where they are not spelled out), and
  * the cells that were read. An explanation also has the layer's own result.
@@ -62,6 +63,7 @@ const EXPLAINED = {
   group_norm: groupNormSteps,
   layer_norm: groupNormSteps,
   global_response_norm: globalResponseSteps,
+  l2_norm: l2NormSteps,
   lrn: responseSteps,
   scale2d: scaleSteps,
   add: combinationSteps,

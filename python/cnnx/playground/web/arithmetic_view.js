@@ -30,6 +30,7 @@ const VIEWS = {
   formula: (shown, steps) => [resultLine(capital(titleOf(shown.layer)), steps.text, shown)],
   normalisation: normalisationView,
   globalResponse: globalResponseView,
+  quotient: quotientView,
   response: responseView,
   scale: scaleView,
   sum: (shown, steps) => [resultLine("Add", addedText(steps.values.map(significant)), shown)],
@@ -228,6 +229,16 @@ function globalResponseView(shown, { value, norm, divisor, weight, bias }) {
   const product = `${significant(value)} × ${significant(weight)} × ${norms}`;
   const text = addedText([significant(value), product, significant(bias)]);
   return [resultLine("Global response norm", text, shown)];
+}
+
+/** @type {(shown: Shown, steps: import("./arithmetic.js").Quotient) => Child[]} */
+function quotientView(shown, { value, divisor, count }) {
+  const text = `${significant(value)} / ${significant(divisor)}`;
+  const origin = `the root of the sum of ${counted(count)} squares, those of the place`;
+  return [
+    resultLine(capital(titleOf(shown.layer)), text, shown),
+    element("p", { class: "faint" }, `${significant(divisor)} is ${origin}.`),
+  ];
 }
 
 /** @type {(shown: Shown, steps: import("./arithmetic.js").Response) => Child[]} */

@@ -88,6 +88,22 @@ export function globalResponseSteps({ settings, index, inputs, arrays }) {
  * @param {Cell} cell
  * @returns {CellSteps}
  */
+export function l2NormSteps({ settings, index, inputs }) {
+  const [x] = inputs;
+  const count = x.shape[x.shape.length - 1];
+  const start = entryOf([...index.slice(0, -1), 0], x.shape);
+  const squares = sumOf(Float64Array.from(x.values.subarray(start, start + count), (v) => v * v));
+  const divisor = Math.max(Math.sqrt(squares), settings.epsilon);
+  const value = valueAt(x, index);
+  /** @type {Steps} */
+  const steps = { form: "quotient", value, divisor, count };
+  return { steps, computed: value / divisor, reads: [single(0, index)] };
+}
+
+/**
+ * @param {Cell} cell
+ * @returns {CellSteps}
+ */
 export function responseSteps({ settings, index, inputs }) {
   const [x] = inputs;
   const channel = index[index.length - 1];

@@ -11,6 +11,7 @@ const FOLLOWERS = new Set([
   "group_norm",
   "layer_norm",
   "global_response_norm",
+  "l2_norm",
   "lrn",
   "max_pool2d",
   "avg_pool2d",

@@ -1,0 +1,68 @@
+// Rows divided by a root of the sum of their squares, which runs in sixteen lanes.
+#include "kernels/l2_norm.h"
+
+#include "kernels/channel_lanes.h"
+#include "kernels/sixteen_sums.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// NaN stays.
+CNNX_INLINE float divisor_of(const RootFormula& formula, float root) {
+  return root < formula.least ? formula.least : root;
+}
+
+void roots(const L2NormRows& r) {
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const float* const x = r.x + row * r.channels;
+    const float squares = sum_of_products(x, x, r.channels);
+    r.roots[row] = __builtin_sqrtf(squares / r.formula.count + r.formula.added);
+  }
+}
+
+void forward(const L2NormRows& r, float* output) {
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const Vector divisor = broadcast(divisor_of(r.formula, r.roots[row]));
+    const float* const x = r.x + row * r.channels;
+    float* const target = output + row * r.channels;
+    for_channel_vectors(r.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      lanes.store(target + channel, lanes.load(x + channel) / divisor);
+    });
+  }
+}
+
+// grad_input = (grad_output - normalised * sum of (grad_output * normalised) / count) / divisor,
+// without the sum where `least` is the divisor, because it does not depend on x.
+void backward(const L2NormRows& r, const float* grad_output, bool accumulate, float* grad_input) {
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const float divisor = divisor_of(r.formula, r.roots[row]);
+    const float *const x = r.x + row * r.channels, *const grad = grad_output + row * r.channels;
+    float* const target = grad_input + row * r.channels;
+    const Vector divisors = broadcast(divisor);
+    SixteenSums products;
+    for (int64_t i = 0; i < r.channels; i += kSums) {
+      float gradient[kSums], normalised[kSums];
+      read_sixteen(grad + i, r.channels - i, 0.0f, gradient);
+      read_sixteen(x + i, r.channels - i, 0.0f, normalised);
+      for (int64_t j = 0; j < kSums; ++j) normalised[j] /= divisor;
+      products.add_products(gradient, normalised);
+    }
+    const bool bends = !(r.roots[row] < r.formula.least);
+    const Vector mean = broadcast(bends ? -products.total() / r.formula.count : 0.0f);
+    for_channel_vectors(r.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      const Vector normalised = lanes.load(x + channel) / divisors;
+      Vector value = fused_multiply_add(normalised, mean, lanes.load(grad + channel)) / divisors;
+      if (accumulate) value += lanes.load(target + channel);
+      lanes.store(target + channel, value);
+    });
+  }
+}
+
+}  // namespace
+
+const L2NormKernels l2_norm_kernels = {roots, forward};
+const L2NormGradientKernels l2_norm_gradient_kernels = {backward};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx
