@@ -264,6 +264,11 @@ def l2_norm(x: str, settings: Mapping[str, Any]) -> str:
     return f"F.normalize({x}, dim=-1, eps={settings['epsilon']})"
 
 
+def rms_norm(x: str, weight: str, settings: Mapping[str, Any]) -> str:
+    """An RMS norm over the channels of each pixel."""
+    return f"F.rms_norm({x}, {x}.shape[-1:], {weight}, {settings['epsilon']})"
+
+
 def layer_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> str:
     """A layer norm over the channels of each pixel."""
     return f"F.layer_norm({x}, {x}.shape[-1:], {weight}, {bias}, {settings['epsilon']})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -124,7 +125,7 @@ def norms(draw: Draw) -> Case:
     """A batch norm in training or in inference, or another norm; a scale and a shift."""
     make: Callable[[Draw], Case] = draw.one_of(
         *(batch_norm_training, batch_norm_inference, group_norm, layer_norm),
-        *(global_response_norm, l2_norm, lrn, scale2d),
+        *(global_response_norm, l2_norm, rms_norm, lrn, scale2d),
     )
     return make(draw)
 
@@ -228,7 +229,7 @@ def by_epsilon(draw: Draw, op: str, shape: tuple[int, ...], epsilon: float) -> C
 def l2_norm(draw: Draw) -> Case:
     """An L2 norm of images or of rows."""
     made = OpCase(draw, "l2_norm")
-    shape = (*image_shape(draw)[:3], draw.integer(1, 60))
+    shape = (*image_shape(draw)[:3], draw.integer(3, 60))
     shape = shape if draw.chance(0.5) else shape[2:]
     settings = {"epsilon": draw.one_of(1e-12, 1e-3, 1.0)}
     made.array("x", shape, draw.one_of(0.01, 1.0, 30.0))
@@ -238,6 +239,26 @@ def l2_norm(draw: Draw) -> Case:
     made.calls = (f"output = ops.l2_norm(x{given})", backward)
     made.forward = in_torch.l2_norm("x", settings)
     made.terms = {"output": shape[-1], "grad_x": shape[-1]}
+    made.rule = "smooth(expect, arrays, {terms}, True)"
+    return made.case()
+
+
+def rms_norm(draw: Draw) -> Case:
+    """An RMS norm of images or of rows."""
+    made = OpCase(draw, "rms_norm")
+    shape = (*image_shape(draw)[:3], draw.integer(3, 60))
+    shape = shape if draw.chance(0.5) else shape[2:]
+    epsilon = draw.exponent(-5, -1)
+    made.array("x", shape, draw.one_of(0.01, 1.0, 30.0))
+    made.array("weight", shape[-1:], 0.3, 1.0)
+    made.array("grad", shape)
+    made.calls = (
+        f"output = ops.rms_norm(x, weight, epsilon={epsilon})",
+        f"grad_x, grad_weight = ops.rms_norm_backward(grad, x, weight, epsilon={epsilon})",
+    )
+    made.forward = in_torch.rms_norm("x", "weight", {"epsilon": epsilon})
+    rows = math.prod(shape[:-1])
+    made.terms = {"output": shape[-1], "grad_x": shape[-1], "grad_weight": rows + shape[-1]}
     made.rule = "smooth(expect, arrays, {terms}, True)"
     return made.case()
 

@@ -88,6 +88,7 @@ ROWS = {
     "QLinearSigmoid": ("`sigmoid`, `quantize`", "(4)"),
     "QLinearSoftmax": ("`softmax`, `quantize`", "(4)"),
     "QuantizeLinear": ("`quantize`", "uint8 or int8, one scale for the array"),
+    "RMSNormalization": ("`rms_norm`", "one output"),
     "ReduceL2": (
         "`l2_norm`, `global_response_norm`",
         "with the nodes after it that a division by the norm or ConvNeXt V2 has",
@@ -102,6 +103,7 @@ ROWS = {
     "Selu": ("`selu`", "its own alpha and gamma"),
     "Shape": ("none", "known sizes"),
     "Sigmoid": ("`sigmoid`", ""),
+    "SimplifiedLayerNormalization": ("`rms_norm`", "one output"),
     "Size": ("none", "known sizes"),
     "Slice": (
         "`slice_channels`, `crop2d`, `max_pool2d`",

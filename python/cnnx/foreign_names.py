@@ -105,6 +105,7 @@ POSITIONAL: dict[str, str] = {
     "LayerNorm": "the model infers the channels",
     "Model": "the layers go in one list: Model([{layers}], input_shape=...)",
     "Parallel": "the branches go in one list: Parallel([{layers}])",
+    "RMSNorm": "the model infers the channels",
     "Residual": "the layers of the body go in one list: Residual([{layers}])",
     "check_data": "images and labels go in one pair: check_data((x, y))",
     "fit": "the rest go by name: fit(x, y, epochs=10, batch_size=64)",

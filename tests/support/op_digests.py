@@ -174,6 +174,8 @@ def l2_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 33), (3, 600)):
         for epsilon in (1e-12, 1.0):
             yield from both("l2_norm", inputs, (inputs(*size),), (), {"epsilon": epsilon})
+        for weight in ((), (inputs(size[-1]),)):
+            yield from both("rms_norm", inputs, (inputs(*size), *weight), (), {"epsilon": 1e-3})
 
 
 def scale2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:

@@ -38,6 +38,7 @@ LAYERS: dict[str, list[Draw]] = {
         lambda rng: [cnnx.Conv2d(8, 1), cnnx.GroupNorm(4, epsilon=0.1), cnnx.Conv2d(4, 1)],
     ],
     "l2_norm": [lambda rng: cnnx.L2Norm(epsilon=0.5)],
+    "rms_norm": [lambda rng: cnnx.RMSNorm(epsilon=0.1, affine=bool(rng.integers(2)))],
     "lrn": [lambda rng: cnnx.LocalResponseNorm(either(rng, 2, 5), alpha=0.5)],
     "scale2d": [lambda rng: cnnx.Scale2d(bias=bool(rng.integers(2)))],
     "relu": [lambda rng: cnnx.ReLU(), lambda rng: cnnx.ReLU()],

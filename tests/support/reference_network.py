@@ -149,6 +149,8 @@ class ReferenceNetwork:
             return self._batch_norm(node, x, step)
         if kind == "prelu":
             return reference.prelu(x, self.parameters[f"{node.name}.weight"])
+        if kind == "rms_norm":
+            return reference.rms_norm(x, *self._own(node, "weight"), epsilon=settings["epsilon"])
         if kind in (*HAVE_A_WEIGHT, *NORMS):
             for unused in ("bias", "kernel_size"):
                 settings.pop(unused, None)
@@ -197,6 +199,12 @@ class ReferenceNetwork:
             slopes = self.parameters[f"{node.name}.weight"]
             grad_input, grad_weight = reference.prelu_backward(grad, x, slopes)
             return [grad_input], {"weight": grad_weight}
+        if kind == "rms_norm":
+            (weight,) = self._own(node, "weight")
+            grad_input, grad_weight = reference.rms_norm_backward(
+                grad, x, weight, epsilon=settings["epsilon"]
+            )
+            return [grad_input], {} if weight is None else {"weight": grad_weight}
         backward = getattr(reference, f"{kind}_backward")
         if kind in HAVE_A_WEIGHT:
             has_bias = settings.pop("bias")

@@ -192,6 +192,16 @@ class L2Norm : public LayerBuilder<L2Norm> {
   L2Norm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
 };
 
+class RMSNorm : public LayerBuilder<RMSNorm> {
+ public:
+  RMSNorm() : LayerBuilder("rms_norm") {
+    epsilon(1e-6);
+    affine(true);
+  }
+  RMSNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+  RMSNorm& affine(bool affine) { return set("affine", Setting(affine)); }
+};
+
 class LocalResponseNorm : public LayerBuilder<LocalResponseNorm> {
  public:
   explicit LocalResponseNorm(int64_t size) : LayerBuilder("lrn") {

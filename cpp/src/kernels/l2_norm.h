@@ -16,7 +16,8 @@ struct L2NormRows {
   const float* x;
   int64_t rows, channels;
   RootFormula formula;
-  float* roots;  // one per row
+  const float* weight;  // of every channel's quotient, or null for 1
+  float* roots;         // one per row
 };
 
 // Other arrays have the layout of x.
@@ -28,6 +29,8 @@ struct L2NormKernels {
 struct L2NormGradientKernels {
   void (*backward)(const L2NormRows& rows, const float* grad_output, bool accumulate,
                    float* grad_input);
+  // Per channel, the sum of grad_output * x / divisor.
+  void (*sums)(const L2NormRows& rows, const float* grad_output, float* sum);
 };
 
 CNNX_DECLARE_KERNELS(L2NormKernels, l2_norm_kernels)

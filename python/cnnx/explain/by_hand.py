@@ -279,7 +279,7 @@ def _sign(text: str) -> Markup:
 _STEPS: dict[str, Callable[[Cell, list[FloatArray], Trace], Markup]] = {
     **dict.fromkeys(ELEMENTWISE - {"dropout"}, _elementwise),
     **dict.fromkeys(("group_norm", "layer_norm", "global_response_norm", "lrn"), _elementwise),
-    "l2_norm": _elementwise,
+    **dict.fromkeys(("l2_norm", "rms_norm"), _elementwise),
     "batch_norm2d": _batch_norm,
     "conv2d": _convolution,
     "dense": _dense,

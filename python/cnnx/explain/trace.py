@@ -24,7 +24,7 @@ ELEMENTWISE = frozenset(
 )
 # Layers that belong to the stage of the layer whose output they alone read.
 _FOLLOWERS = ELEMENTWISE | {
-    *("group_norm", "layer_norm", "global_response_norm", "l2_norm", "lrn"),
+    *("group_norm", "layer_norm", "global_response_norm", "l2_norm", "rms_norm", "lrn"),
     *("max_pool2d", "avg_pool2d"),
 }
 _POOLS = frozenset({"max_pool2d", "avg_pool2d"})

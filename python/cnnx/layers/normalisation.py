@@ -12,6 +12,7 @@ __all__ = [
     "L2Norm",
     "LayerNorm",
     "LocalResponseNorm",
+    "RMSNorm",
     "Scale2d",
 ]
 
@@ -187,6 +188,45 @@ class L2Norm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-12, name: str | None = None) -> None:
         super().__init__({"epsilon": real_number(epsilon, "L2Norm", "epsilon")}, name)
+
+
+class RMSNorm(Layer):
+    """RMS normalisation of the channels of every pixel, or of the features of an image.
+
+    ``output = x / sqrt(mean + epsilon) * weight``, where mean is that of the squares along the last
+    axis, as ``torch.nn.RMSNorm`` and ``keras.layers.RMSNormalization``. It is a `LayerNorm` that
+    neither subtracts the mean nor adds a bias. A sum of squares beyond float32, of numbers from
+    about 1e19 on, gives zeros, as in PyTorch.
+
+    Args:
+        epsilon: added to the mean of the squares: zeros stay zeros, and numbers below its root stay
+            small. PyTorch's default is 1.2e-7.
+        affine: whether a weight is trained; otherwise it is 1.
+        name: name in files and in `Model.layer_outputs`; "rms_norm_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same; weight is (channels,).
+
+    References:
+        B. Zhang, R. Sennrich: Root Mean Square Layer Normalization, 2019.
+
+    Example:
+        >>> RMSNorm(affine=False)
+        RMSNorm(epsilon=1e-06, affine=False)
+    """
+
+    kind = "rms_norm"
+
+    def __init__(
+        self, *, epsilon: float = 1e-6, affine: bool = True, name: str | None = None
+    ) -> None:
+        super().__init__(
+            {
+                "epsilon": real_number(epsilon, "RMSNorm", "epsilon"),
+                "affine": boolean(affine, "RMSNorm", "affine"),
+            },
+            name,
+        )
 
 
 class LocalResponseNorm(Layer):

@@ -183,6 +183,7 @@ _POINTWISE = [
     "batch_norm2d",
     "layer_norm",
     "l2_norm",
+    "rms_norm",
     "lrn",
     "dropout",
     "add",

@@ -11,7 +11,7 @@ from cnnx.onnx.graph import Array
 from cnnx.onnx.network import Network
 
 _LINEAR = ("conv2d", "dense")
-_NORMS = ("batch_norm2d", "group_norm", "layer_norm")
+_NORMS = ("batch_norm2d", "group_norm", "layer_norm", "rms_norm")
 
 
 def scaled(network: Network, value: Activation, scale: Array) -> Activation:
@@ -53,6 +53,10 @@ def _with_scale(network: Network, symbol: Symbol, scale: Array) -> Symbol | None
     layer, arrays = symbol.layer, network.arrays(symbol)
     if layer is None or layer.kind not in (*_LINEAR, *_NORMS, "scale2d"):
         return None
+    if layer.kind == "rms_norm" and not layer.settings["affine"]:
+        done = network.changed(symbol, {"affine": True}, weight=scale)
+        network.name_if_none(done, network.node_name)
+        return done
     if "weight" not in arrays:  # a norm without an affine
         return None
     if "weight_scale" in arrays and not np.all(scale > 0):

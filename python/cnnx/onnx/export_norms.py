@@ -91,6 +91,16 @@ def _l2_norm(layer: LayerExport) -> Signal:
     return layer.last("Div", layer.x, layer.node("Max", norms, epsilon))
 
 
+def _rms_norm(layer: LayerExport) -> Signal:
+    """As PyTorch writes it, with a division where a weight follows."""
+    mean = _reduced(layer, "ReduceMean", layer.node("Mul", layer.x, layer.x), [1])
+    epsilon = layer.number("epsilon", float(layer.settings["epsilon"]))
+    root = layer.node("Sqrt", layer.node("Add", mean, epsilon))
+    if not layer.settings["affine"]:
+        return layer.last("Mul", layer.x, layer.node("Reciprocal", root))
+    return layer.last("Mul", layer.node("Div", layer.x, root), layer.per_channel("weight"))
+
+
 def _reduced(layer: LayerExport, op_type: str, x: str, axes: list[int]) -> str:
     """A reduction that keeps its axes, which are an input since opset 18."""
     if layer.opset >= _AXES_ARE_AN_INPUT:
@@ -124,5 +134,6 @@ EXPORTERS: dict[str, Exporter] = {
     "l2_norm": _l2_norm,
     "layer_norm": _layer_norm,
     "lrn": _local_response_norm,
+    "rms_norm": _rms_norm,
     "scale2d": _scale2d,
 }

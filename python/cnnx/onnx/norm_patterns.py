@@ -17,6 +17,9 @@ RESPONSE_NORM = "GlobalResponseNorm"
 # Operator that the pattern of an L2 norm leaves, with axes and epsilon, and the shape to which an
 # Expand repeats the divisor.
 L2_NORM = "LpNormalization"
+# Operator that the pattern of an RMS norm leaves, without scale: with its axes, whether squares are
+# added up instead of averaged, and whether files of cnnx have a scale after it.
+RMS_NORM = "RMSNormalization"
 
 
 def standardized(nodes: Nodes, name: str) -> Match | None:
@@ -106,6 +109,26 @@ def l2_norm(nodes: Nodes, node: Node) -> Node | None:
     return None
 
 
+def rms_norm(nodes: Nodes, node: Node) -> Node | None:
+    """`x / sqrt(mean(x**2) + epsilon)`, or with a sum instead of the mean."""
+    for value, divisor in _quotients(nodes, node):
+        root = nodes.maker(divisor, "Sqrt")
+        epsilon, terms = nodes.sum(root.inputs[0]) if root else (0.0, ())
+        mean = (
+            nodes.maker(terms[0], "ReduceMean", "ReduceSum", "ReduceSumSquare") if terms else None
+        )
+        axes = _reduced_axes(nodes, mean) if mean else None
+        if mean is None or axes is None or epsilon <= 0:
+            continue
+        of, is_square = mean.inputs[0], mean.op_type == "ReduceSumSquare"
+        if of == value if is_square else _is_square(nodes, of, value):
+            is_sum, takes_scale = mean.op_type != "ReduceMean", node.op_type == "Div"
+            found: dict[str, Attribute] = {"axes": axes, "epsilon": epsilon}
+            found.update(is_sum=int(is_sum), takes_scale=int(takes_scale))
+            return replace(node, op_type=RMS_NORM, inputs=[value], attributes=found)
+    return None
+
+
 def _quotients(nodes: Nodes, node: Node) -> Iterator[tuple[str, str]]:
     """Dividend and divisor of a quotient, also as a product with a reciprocal."""
     first, second = node.inputs
@@ -113,9 +136,11 @@ def _quotients(nodes: Nodes, node: Node) -> Iterator[tuple[str, str]]:
         yield first, second
         return
     for value, factor in ((first, second), (second, first)):
-        inverse = nodes.maker(factor, "Reciprocal")
-        if inverse is not None:
-            yield value, inverse.inputs[0]
+        inverse = nodes.maker(factor, "Reciprocal", "Div")
+        if inverse is None:
+            continue
+        if inverse.op_type == "Reciprocal" or nodes.number(inverse.inputs[0]) == 1:
+            yield value, inverse.inputs[-1]
 
 
 def _at_least(nodes: Nodes, name: str) -> tuple[str, float]:

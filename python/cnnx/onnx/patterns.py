@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx.onnx.graph import Array, Graph, Node
-from cnnx.onnx.norm_patterns import l2_norm, response_norm, standardized
+from cnnx.onnx.norm_patterns import l2_norm, response_norm, rms_norm, standardized
 from cnnx.onnx.pattern_nodes import Match, Nodes
 
 _TOLERANCE = 1e-5  # relative, of constants with six digits
@@ -174,13 +174,11 @@ def _replaced(nodes: Nodes, node: Node) -> Node:
         return node
     if node.op_type == "Add":
         return response_norm(nodes, node) or node
-    if node.op_type in ("Div", "Mul"):
-        norm = l2_norm(nodes, node)
-        if norm is not None:
-            return norm
     for pattern in _PATTERNS.get(node.op_type, ()):
         match = pattern(nodes, node.outputs[0])
         if match is not None:
             operator, attributes, value = match
             return Node(operator, [value], node.outputs, attributes, node.name)
+    if node.op_type in ("Div", "Mul"):  # after layer norms, which are RMS norms of x - mean
+        return l2_norm(nodes, node) or rms_norm(nodes, node) or node
     return node

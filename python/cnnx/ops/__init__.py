@@ -47,6 +47,8 @@ from cnnx.ops.group_norm import layer_norm as layer_norm
 from cnnx.ops.group_norm import layer_norm_backward as layer_norm_backward
 from cnnx.ops.l2_norm import l2_norm as l2_norm
 from cnnx.ops.l2_norm import l2_norm_backward as l2_norm_backward
+from cnnx.ops.l2_norm import rms_norm as rms_norm
+from cnnx.ops.l2_norm import rms_norm_backward as rms_norm_backward
 from cnnx.ops.lrn import lrn as lrn
 from cnnx.ops.lrn import lrn_backward as lrn_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d

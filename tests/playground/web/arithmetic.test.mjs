@@ -283,14 +283,19 @@ test("global response norm", () => {
   checkEveryCell("global_response_norm", { epsilon: 0.25 }, [x], { weight, bias }, output);
 });
 
-test("L2 norm", () => {
-  const x = randomArray([2, 3, 5], randomNumbers(13));
+test("L2 norm and RMS norm", () => {
+  const random = randomNumbers(13);
+  const [x, weight] = [[2, 3, 5], [5]].map((shape) => randomArray(shape, random));
   const norm = ([row, column]) =>
     Math.hypot(...[0, 1, 2, 3, 4].map((map) => at(x, [row, column, map])));
   for (const epsilon of [1e-12, 100]) {
     const output = built(x.shape, (index) => at(x, index) / Math.max(norm(index), epsilon));
     checkEveryCell("l2_norm", { epsilon }, [x], {}, output);
   }
+  const plain = built(x.shape, (index) => at(x, index) / Math.sqrt(norm(index) ** 2 / 5 + 0.25));
+  checkEveryCell("rms_norm", { epsilon: 0.25 }, [x], {}, plain);
+  const scaled = built(x.shape, (index) => at(plain, index) * weight.values[index[2]]);
+  checkEveryCell("rms_norm", { epsilon: 0.25 }, [x], { weight }, scaled);
 });
 
 test("scale and shift, sums and products", () => {

@@ -225,3 +225,30 @@ def l2_norm_backward(
     normalised = x / divisors
     along = np.where(norms < epsilon, 0, (grad * normalised).sum(axis=-1, keepdims=True))
     return real((grad - normalised * along) / divisors)
+
+
+def rms_norm(
+    x: npt.ArrayLike, weight: npt.ArrayLike | None = None, *, epsilon: float = 1e-6
+) -> Array:
+    """`x / sqrt(mean of squares + epsilon) * weight` along the last axis."""
+    x = real(x)
+    quotient = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + epsilon)
+    return real(quotient if weight is None else quotient * real(weight))
+
+
+def rms_norm_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    *,
+    epsilon: float = 1e-6,
+) -> tuple[Array, Array]:
+    """Gradients of the input and of the weight, also of ones."""
+    grad, x = real(grad_output), real(x)
+    divisors = np.sqrt((x**2).mean(axis=-1, keepdims=True) + epsilon)
+    normalised = x / divisors
+    grad_weight = (grad * normalised).reshape(-1, x.shape[-1]).sum(axis=0)
+    inner = grad if weight is None else grad * real(weight)
+    along = (inner * normalised).mean(axis=-1, keepdims=True)
+    grad_x = real((inner - normalised * along) / divisors)
+    return grad_x, real(grad_weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -214,7 +215,40 @@ def _l2_norm(call: Call) -> Activation:
     )
 
 
-def _over_rows(call: Call, value: Activation, axes: set[int], layer: Layer) -> Activation:
+def _rms_norm(call: Call) -> Activation:
+    """RMSNormalization, also by its earlier name, and the one that the pattern leaves."""
+    call.only_output()
+    network, value = call.network, call.activation()
+    rank = len(value.axes)
+    last = range(axis_index(call.integer("axis", -1), rank), rank)
+    axes = {axis_index(axis, rank) for axis in call.integers("axes", last)}
+    epsilon, is_sum = call.number("epsilon", 1e-5), call.integer("is_sum", 0)
+    # A sum and epsilon are count times a mean and epsilon / count.
+    count = math.prod(value.onnx_shape[axis] for axis in axes) if is_sum else 1
+    layer = layers.RMSNorm(epsilon=epsilon / count, affine=False)
+    takes_scale = call.integer("takes_scale", 0) == 1  # and its name
+    done = _over_rows(call, value, axes, layer, "" if takes_scale else call.name())
+    if is_sum:
+        return scaled(network, done, np.full(done.channels, count**-0.5))
+    if takes_scale:
+        network.open_for(done.symbol, "scale")
+    weight = call.optional(1)
+    if weight is None:
+        return done
+    try:
+        factors = per_channel(done, weight)
+    except RefusedError:  # they vary within a channel
+        done = flat(network, done)
+        factors = per_channel(done, weight)
+    norm = done.symbol.layer
+    if norm is None or norm.kind != "rms_norm":
+        return scaled(network, done, factors)
+    return done.computed(network.changed(done.symbol, {"affine": True}, weight=factors))
+
+
+def _over_rows(
+    call: Call, value: Activation, axes: set[int], layer: Layer, name: str | None = None
+) -> Activation:
     """The output of a layer over the channels, applied along some axes."""
     network, inside = call.network, atoms_of(value, axes)
     if any(atom.label == "N" for atom in inside):
@@ -222,13 +256,15 @@ def _over_rows(call: Call, value: Activation, axes: set[int], layer: Layer) -> A
     everything = atoms_of(value, range(len(value.axes)))
     outside = {atom for atom in everything - inside if atom.label != "N"}
     if all(atom.label == "C" for atom in inside) and all(atom.label != "C" for atom in outside):
-        return value.computed(network.add(layer, value.symbol))
+        return value.computed(network.add(layer, value.symbol, name=name))
     if outside:
         value = rows_of(network, value, sorted(axes))
-        return value.computed(network.add(layer, value.symbol))
+        return value.computed(network.add(layer, value.symbol, name=name))
     height, width, channels = value.shape
     row = image_of(network, value.symbol, (1, 1, height * width * channels))
-    return value.computed(image_of(network, network.add(layer, row), (height, width, channels)))
+    return value.computed(
+        image_of(network, network.add(layer, row, name=name), (height, width, channels))
+    )
 
 
 def _norm(call: Call) -> Activation:
@@ -258,5 +294,7 @@ OPERATORS: dict[str, Operator] = {
     "LpNormalization": _l2_norm,
     "MeanVarianceNormalization": _mean_variance,
     "ReduceL2": _norm,
+    "RMSNormalization": _rms_norm,
+    "SimplifiedLayerNormalization": _rms_norm,
     RESPONSE_NORM: _global_response_norm,
 }

@@ -4,7 +4,7 @@ import { single, strongestOf, sumOf, valueAt } from "./cells.js";
 import { formulaText, formulaValue, hasFormula } from "./formulas.js";
 import { interpolationOf, movesCells, sourceOf } from "./moved_cells.js";
 import { batchNormSteps, globalResponseSteps, groupNormSteps, responseSteps } from "./normalisation.js";
-import { l2NormSteps, scaleSteps, softmaxSteps } from "./normalisation.js";
+import { rootNormSteps, scaleSteps, softmaxSteps } from "./normalisation.js";
 import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
 
 /**
@@ -32,7 +32,8 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  *   weight: number, bias: number, over: number}} Normalisation
  * @typedef {{form: "globalResponse", value: number, norm: number, divisor: number,
  *   weight: number, bias: number}} GlobalResponse
- * @typedef {{form: "quotient", value: number, divisor: number, count: number}} Quotient
+ * @typedef {{form: "quotient", value: number, divisor: number, weight: number | null,
+ *   count: number}} Quotient
  * @typedef {{form: "response", value: number, squares: number, settings: Record<string, any>}}
  *   Response
  * @typedef {{form: "scale", value: number, weight: number, bias: number | null}} Scale
@@ -63,7 +64,8 @@ const EXPLAINED = {
   group_norm: groupNormSteps,
   layer_norm: groupNormSteps,
   global_response_norm: globalResponseSteps,
-  l2_norm: l2NormSteps,
+  l2_norm: rootNormSteps,
+  rms_norm: rootNormSteps,
   lrn: responseSteps,
   scale2d: scaleSteps,
   add: combinationSteps,

@@ -232,9 +232,11 @@ function globalResponseView(shown, { value, norm, divisor, weight, bias }) {
 }
 
 /** @type {(shown: Shown, steps: import("./arithmetic.js").Quotient) => Child[]} */
-function quotientView(shown, { value, divisor, count }) {
-  const text = `${significant(value)} / ${significant(divisor)}`;
-  const origin = `the root of the sum of ${counted(count)} squares, those of the place`;
+function quotientView(shown, { value, divisor, weight, count }) {
+  const quotient = `${significant(value)} / ${significant(divisor)}`;
+  const text = weight === null ? quotient : `${quotient} × ${significant(weight)}`;
+  const kind = shown.layer.kind === "l2_norm" ? "sum" : "mean";
+  const origin = `the root of the ${kind} of ${counted(count)} squares, those of the place`;
   return [
     resultLine(capital(titleOf(shown.layer)), text, shown),
     element("p", { class: "faint" }, `${significant(divisor)} is ${origin}.`),

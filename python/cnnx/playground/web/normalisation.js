@@ -88,16 +88,20 @@ export function globalResponseSteps({ settings, index, inputs, arrays }) {
  * @param {Cell} cell
  * @returns {CellSteps}
  */
-export function l2NormSteps({ settings, index, inputs }) {
+export function rootNormSteps({ kind, settings, index, inputs, arrays }) {
   const [x] = inputs;
   const count = x.shape[x.shape.length - 1];
   const start = entryOf([...index.slice(0, -1), 0], x.shape);
   const squares = sumOf(Float64Array.from(x.values.subarray(start, start + count), (v) => v * v));
-  const divisor = Math.max(Math.sqrt(squares), settings.epsilon);
+  const divisor =
+    kind === "l2_norm"
+      ? Math.max(Math.sqrt(squares), settings.epsilon)
+      : Math.sqrt(squares / count + settings.epsilon);
   const value = valueAt(x, index);
+  const weight = arrays.weight ? arrays.weight[index[index.length - 1]] : null;
   /** @type {Steps} */
-  const steps = { form: "quotient", value, divisor, count };
-  return { steps, computed: value / divisor, reads: [single(0, index)] };
+  const steps = { form: "quotient", value, divisor, weight, count };
+  return { steps, computed: (value / divisor) * (weight ?? 1), reads: [single(0, index)] };
 }
 
 /**

@@ -12,6 +12,7 @@ const FOLLOWERS = new Set([
   "layer_norm",
   "global_response_norm",
   "l2_norm",
+  "rms_norm",
   "lrn",
   "max_pool2d",
   "avg_pool2d",
