@@ -118,6 +118,17 @@ def test_a_learned_scale_follows() -> None:
     assert kinds(check(m, y)) == ["l2_norm", "scale2d"]
 
 
+@pytest.mark.parametrize("opset", [13, 17])
+def test_a_learned_scale_that_the_file_has_for_every_pixel_follows(opset: int) -> None:
+    """PyTorch's exporter repeats it for the images and pixels that it has seen."""
+    m = OnnxModel(2, 6, 5, 3, opset=opset)
+    scale = np.broadcast_to(np.random.default_rng(1).random((6, 1, 1)), (2, 6, 5, 3))
+    y = m.node("Mul", m.constant(scale), expanded(m, "x", [1]))
+    result = check(m, y)
+    assert kinds(result) == ["l2_norm", "scale2d"]
+    assert result.model.parameters["scale2d_1.weight"].shape == (6,)
+
+
 def of_another(m: OnnxModel) -> Any:
     return m.node("Div", "x", norm(m, m.node("Tanh", "x"), [1]))
 

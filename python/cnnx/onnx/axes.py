@@ -222,7 +222,7 @@ def per_channel(value: Activation, constant: Array) -> Array:
         The constant as a vector, in the order of the channels of the layer's output.
 
     Raises:
-        RefusedError: if it varies along another axis, or does not broadcast.
+        RefusedError: if its numbers vary along another axis, or it does not broadcast.
     """
     rank = len(value.axes)
     extra = max(0, constant.ndim - rank)
@@ -232,20 +232,25 @@ def per_channel(value: Activation, constant: Array) -> Array:
             "constant that broadcasts to the other"
         )
     own_shape = (1,) * (rank - constant.ndim) + constant.shape[extra:]
+    left = constant.reshape(own_shape)  # once along axes along which it repeats
     atoms: list[tuple[Atom, int]] = []  # of the channels, and the size of the constant along each
-    for axis, size, own in zip(value.axes, value.onnx_shape, own_shape, strict=True):
+    for k, (axis, size) in enumerate(zip(value.axes, value.onnx_shape, strict=True)):
+        own = own_shape[k]
         if own not in (1, size):
             raise RefusedError(
                 f"a constant of shape {constant.shape} does not fit an axis of {size}"
             )
         if own > 1 and any(atom.label != "C" for atom in axis):
-            raise RefusedError(
-                f"a constant of shape {constant.shape} varies within a channel, expected one "
-                "number, or one per channel"
-            )
+            first = left.take([0], axis=k)
+            if np.any(left != first):
+                raise RefusedError(
+                    f"a constant of shape {constant.shape} varies within a channel, expected one "
+                    "number, or one per channel"
+                )
+            left, own = first, 1
         atoms += [(atom, 1 if own == 1 else atom.size) for atom in axis if atom.label == "C"]
     order = sorted(range(len(atoms)), key=lambda k: -atoms[k][0].stride)
-    parts = constant.reshape([size for _, size in atoms]).transpose(order)
+    parts = left.reshape([size for _, size in atoms]).transpose(order)
     return np.broadcast_to(parts, [atoms[k][0].size for k in order]).reshape(-1)
 
 
