@@ -91,7 +91,7 @@ ROWS = {
     "RMSNormalization": ("`rms_norm`", "one output"),
     "ReduceL2": (
         "`l2_norm`, `global_response_norm`",
-        "with the nodes after it that a division by the norm or ConvNeXt V2 has",
+        "in a division by the norm, bounded or with at most 1e-8 added; in ConvNeXt V2",
     ),
     "ReduceMax": ("`max_pool2d`", "over any axes but the batch"),
     "ReduceMean": ("`avg_pool2d`, `adaptive_avg_pool2d`", "over any axes but the batch"),

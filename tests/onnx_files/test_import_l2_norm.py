@@ -56,7 +56,22 @@ def inverse(m: OnnxModel, x: Any, axes: list[int]) -> Any:
     return m.node("Mul", m.node("Reciprocal", m.node("Sqrt", total)), x)
 
 
-FORMS = {each.__name__: each for each in (clipped, expanded, largest, plain, squares, inverse)}
+def bounded_sum(m: OnnxModel, x: Any, axes: list[int]) -> Any:
+    """As tf.math.l2_normalize, which bounds the sum of squares."""
+    total = m.node("Max", reduced(m, "ReduceSum", m.node("Mul", x, x), axes), number(m, 0.25))
+    return m.node("Mul", x, m.node("Reciprocal", m.node("Sqrt", total)))
+
+
+def added(m: OnnxModel, x: Any, axes: list[int]) -> Any:
+    """As the L2Norm of SSD."""
+    total = reduced(m, "ReduceSum", m.node("Pow", x, number(m, 2)), axes)
+    return m.node("Div", x, m.node("Add", m.node("Sqrt", total), number(m, 1e-10)))
+
+
+FORMS = {
+    each.__name__: each
+    for each in (clipped, expanded, largest, plain, squares, inverse, bounded_sum, added)
+}
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])
@@ -102,6 +117,12 @@ def test_lp_normalization_of_zeros_and_of_small_numbers() -> None:
     np.testing.assert_allclose(result.run(x), expected, rtol=1e-4)
 
 
+def test_a_bound_of_the_sum_is_that_of_the_norm() -> None:
+    m = OnnxModel(2, 2)
+    got = imported(m, bounded_sum(m, "x", [1])).run(np.float32([[3, 4], [0.15, 0.2]]))
+    np.testing.assert_allclose(got, np.float32([[0.6, 0.8], [0.3, 0.4]]), rtol=1e-6)
+
+
 @pytest.mark.parametrize("bound", [0.5, 0.0, -1.0])
 def test_a_bound_is_the_least_divisor(bound: float) -> None:
     m = OnnxModel(3, 2)
@@ -138,6 +159,10 @@ def with_a_ceiling(m: OnnxModel) -> Any:
     return m.node("Div", "x", least)
 
 
+def much_added(m: OnnxModel) -> Any:
+    return m.node("Div", "x", m.node("Add", norm(m, "x", [1]), number(m, 1e-6)))
+
+
 def repeated(m: OnnxModel) -> Any:
     shape = m.constant([2, 6, 5, 4])
     least = m.node("Clip", norm(m, "x", [1, 3]), number(m, 0.5))
@@ -148,6 +173,7 @@ A_PART = "ReduceL2 .*: is a part of no .*, and of no L2 norm, expected x / max"
 REFUSED: dict[str, tuple[Build, str]] = {
     "of another array": (of_another, A_PART),
     "with a ceiling": (with_a_ceiling, A_PART),
+    "with a larger number added": (much_added, A_PART),
     "alone": (lambda m: norm(m, "x", [1]), A_PART),
     "a root": (lambda m: m.node("Sqrt", "x"), "Sqrt .*: cnnx has no layer"),
     "along the batch": (lambda m: clipped(m, "x", [0]), "LpNormalization .*: .* along the batch"),

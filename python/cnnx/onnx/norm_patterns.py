@@ -20,6 +20,9 @@ L2_NORM = "LpNormalization"
 # Operator that the pattern of an RMS norm leaves, without scale: with its axes, whether squares are
 # added up instead of averaged, and whether files of cnnx have a scale after it.
 RMS_NORM = "RMSNormalization"
+# A number that is added to a norm changes a quotient of float32 by less than rounding does, unless
+# the norm is below 0.1; PyTorch's exporter leaves such numbers out.
+_NEGLIGIBLE = 1e-8
 
 
 def standardized(nodes: Nodes, name: str) -> Match | None:
@@ -86,9 +89,14 @@ def _relative_norms(nodes: Nodes, name: str, value: str) -> dict[str, Attribute]
 def _axes_of_norms(nodes: Nodes, name: str, value: str) -> list[int] | None:
     """Axes of `sqrt(sum(x**2))`."""
     node = nodes.maker(name, "ReduceL2", "Sqrt")
-    if node is not None and node.op_type == "ReduceL2":
-        return _reduced_axes(nodes, node) if node.inputs[0] == value else None
-    total = nodes.maker(node.inputs[0], "ReduceSum", "ReduceSumSquare") if node else None
+    if node is None or node.op_type == "Sqrt":
+        return _axes_of_sum(nodes, node.inputs[0], value) if node else None
+    return _reduced_axes(nodes, node) if node.inputs[0] == value else None
+
+
+def _axes_of_sum(nodes: Nodes, name: str, value: str) -> list[int] | None:
+    """Axes of `sum(x**2)`."""
+    total = nodes.maker(name, "ReduceSum", "ReduceSumSquare")
     if total is None:
         return None
     is_sum = total.op_type == "ReduceSum"
@@ -97,11 +105,21 @@ def _axes_of_norms(nodes: Nodes, name: str, value: str) -> list[int] | None:
 
 
 def l2_norm(nodes: Nodes, node: Node) -> Node | None:
-    """`x / max(norm(x), epsilon)`, the divisor also repeated to the shape of x."""
+    """`x / max(norm(x), epsilon)`, the divisor also repeated to the shape of x.
+
+    A small number that is added to the norm instead is taken as its bound, and so is the root of a
+    bound of the sum of squares.
+    """
     for value, divisor in _quotients(nodes, node):
         expand = nodes.maker(divisor, "Expand")
         norms, epsilon = _at_least(nodes, expand.inputs[0] if expand else divisor)
-        axes = _axes_of_norms(nodes, norms, value)
+        root = nodes.maker(norms, "Sqrt")
+        if root is not None and nodes.maker(root.inputs[0], "Max", "Clip"):
+            squares, bound = _at_least(nodes, root.inputs[0])
+            axes = _axes_of_sum(nodes, squares, value)
+            epsilon = max(epsilon, max(bound, 0.0) ** 0.5)
+        else:
+            axes = _axes_of_norms(nodes, norms, value)
         if axes is not None:
             inputs = [value, *expand.inputs[1:]] if expand else [value]
             found: dict[str, Attribute] = {"axes": axes, "epsilon": epsilon}
@@ -145,9 +163,12 @@ def _quotients(nodes: Nodes, node: Node) -> Iterator[tuple[str, str]]:
 
 def _at_least(nodes: Nodes, name: str) -> tuple[str, float]:
     """Of `max(x, bound)` both, the bound 0 without one: a norm is at least 0."""
-    node = nodes.maker(name, "Max", "Clip")
+    node = nodes.maker(name, "Max", "Clip", "Add")
     if node is None:
         return name, 0.0
+    if node.op_type == "Add":
+        total = nodes.only_number(node)
+        return total if total and 0 <= total[1] <= _NEGLIGIBLE else (name, 0.0)
     if node.op_type == "Max":
         found = nodes.only_number(node) if len(node.inputs) == 2 else None
         return found or (name, 0.0)
