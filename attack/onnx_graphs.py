@@ -266,6 +266,22 @@ def padded(source: Source) -> str | None:
     return node("Pad", source.x, pads, mode=draw.one_of("constant", "reflect", "edge"))
 
 
+def root_norm(source: Source) -> str | None:
+    """A division by a root of the sum of squares along some axes."""
+    draw, rank = source.draw, len(source.shape)
+    if draw.chance(0.3):
+        return node("LpNormalization", source.x, axis=draw.integer(1, rank - 1), p=2)
+    axes = [axis for axis in range(1, rank) if draw.chance(0.5)]
+    if not axes:
+        return None
+    number = f"m.constant({draw.one_of(0.1, 2.0)})"
+    if draw.chance(0.5):
+        norms = along(source, "ReduceL2", axes, 18, keepdims=1)
+        return node("Div", source.x, node("Max", norms, number))
+    squares = along(source, "ReduceSumSquare", axes, 18, keepdims=1)
+    return node("Div", source.x, node("Sqrt", node("Add", squares, number)))
+
+
 def activation(source: Source) -> str | None:
     """An activation, a softmax or a norm."""
     draw, operator = source.draw, source.draw.one_of(*ACTIVATIONS, "Softmax", "PRelu", "Norm")
@@ -284,7 +300,7 @@ def activation(source: Source) -> str | None:
 
 NODES: tuple[Node, ...] = (
     *(conv, pool, affine, shape, pair) * 2,
-    *(dense, squeezed, part, resized, padded, activation, reduced, product),
+    *(dense, squeezed, part, resized, padded, activation, reduced, root_norm, product),
 )
 
 
