@@ -70,6 +70,10 @@ KEYWORDS = [
         "GroupNorm: has no argument num_groups, expected groups=4",
     ),
     keyword(
+        lambda: anything.RMSNorm(elementwise_affine=False),
+        "RMSNorm: has no argument elementwise_affine, expected affine=False",
+    ),
+    keyword(
         lambda: TRAINER.fit(X, Y, validation_split=0.1),
         "fit: has no argument validation_split, expected validation=0.1",
     ),
@@ -248,6 +252,8 @@ ATTRIBUTES = [
     missing("Sequential", "cnnx.Model([...], input_shape=...)"),
     missing("MaxPooling2D", "cnnx.MaxPool2d"),
     missing("BatchNormalization", "cnnx.BatchNorm2d"),
+    missing("RMSNormalization", "cnnx.RMSNorm"),
+    missing("UnitNormalization", "cnnx.L2Norm"),
     missing("CrossEntropyLoss", "cnnx.CrossEntropy"),
     missing("EarlyStopping", "cnnx.callbacks.EarlyStopping"),
     missing("Augmentation", "cnnx.data.Augmentation"),
