@@ -163,6 +163,11 @@ def much_added(m: OnnxModel) -> Any:
     return m.node("Div", "x", m.node("Add", norm(m, "x", [1]), number(m, 1e-6)))
 
 
+def with_a_bound_of_the_image(m: OnnxModel) -> Any:
+    least = m.node("Squeeze", m.node("ReduceMax", "x", keepdims=0))
+    return m.node("Div", "x", m.node("Clip", norm(m, "x", [1]), least))
+
+
 def repeated(m: OnnxModel) -> Any:
     shape = m.constant([2, 6, 5, 4])
     least = m.node("Clip", norm(m, "x", [1, 3]), number(m, 0.5))
@@ -173,6 +178,7 @@ A_PART = "ReduceL2 .*: is a part of no .*, and of no L2 norm, expected x / max"
 REFUSED: dict[str, tuple[Build, str]] = {
     "of another array": (of_another, A_PART),
     "with a ceiling": (with_a_ceiling, A_PART),
+    "with a bound of the image": (with_a_bound_of_the_image, A_PART),
     "with a larger number added": (much_added, A_PART),
     "alone": (lambda m: norm(m, "x", [1]), A_PART),
     "a root": (lambda m: m.node("Sqrt", "x"), "Sqrt .*: cnnx has no layer"),

@@ -173,7 +173,7 @@ def _at_least(nodes: Nodes, name: str) -> tuple[str, float]:
         found = nodes.only_number(node) if len(node.inputs) == 2 else None
         return found or (name, 0.0)
     low, high = (_bound(nodes, node, *each) for each in ((1, "min"), (2, "max")))
-    if low is None or high is not None:
+    if low is None or np.isnan(low) or high is not None:
         return name, 0.0
     return node.inputs[0], low
 
