@@ -97,17 +97,49 @@ def test_units_of_the_same_sources_are_compiled_once(library: Path) -> None:
     assert compilations(library, source=unit(library, "shared", "dense.cpp")) == 2
 
 
-def test_a_unit_of_a_copy_is_another_and_that_of_a_link_is_not(library: Path) -> None:
+def test_a_unit_of_a_copy_or_a_link_is_the_same(library: Path) -> None:
     link, copy = (library.parents[1] / name / "cpp" for name in ("link", "copy"))
     link.parent.mkdir()
     link.symlink_to(library)
     shutil.copytree(library, copy)
-    own, linked, copied = (
+    own, *others = (
         object_cache.key(["g++"], unit(each, "build", "add.cpp"), str(each), b"content")
         for each in (library, link, copy)
     )
-    assert own == linked
-    assert own != copied
+    assert others == [own, own]
+
+
+def test_units_are_compiled_again_on_request(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (library / "src" / "ops" / "dense.cpp").write_text("another")
+    assert compilations(library, source=unit(library, "build", "add.cpp", "dense.cpp")) == 1
+    monkeypatch.setenv("CNNX_OWN_UNITS", "1")
+    assert compilations(library, source=unit(library, "build", "add.cpp", "dense.cpp")) == 2
+    for _ in range(2):
+        assert compilations(library) == 3
+
+
+def test_the_extension_is_compiled_again_with_other_headers(library: Path) -> None:
+    """Of pybind11, whose folder is another for each build, or of Python."""
+    (library / "bindings").mkdir()
+    (library / "bindings" / "module.cpp").write_text("module")
+    for folder, text in (("first", "3.0"), ("second", "3.0"), ("third", "3.1")):
+        headers = library.parents[1] / folder / "pybind11"
+        headers.mkdir(parents=True)
+        (headers / "cast.h").write_text(text)
+
+    def compiled(pybind11: str, python: str = "python3.11") -> int:
+        folders = [f"{library.parents[1]}/{name}" for name in (pybind11, python)]
+        flags = ("-isystem", folders[0], "-isystem", folders[1])
+        return compilations(library, *flags, source="bindings/module.cpp")
+
+    assert compiled("first") == 1
+    assert compiled("second") == 1
+    assert compiled("third") == 2
+    assert compiled("third", "python3.12") == 3
+    (library / "bindings" / "module.cpp").write_text("changed")
+    assert compiled("first") == 4
 
 
 def test_sources_elsewhere_are_not_cached(library: Path) -> None:

@@ -2,17 +2,20 @@
 
     python -IS object_cache.py FOLDER COMPILER ARGUMENTS...
 
-Copies of the sources, such as those of the source distribution, share the objects of kernels with
-the originals as long as all sources and headers are the same. It is not a ccache. It starts for
-every object of every build, so it imports few modules, and -IS spares it those of the environment.
+Copies of the sources, such as those of the source distribution, share the objects with the
+originals as long as all sources and headers are the same. With CNNX_OWN_UNITS=1 in the environment,
+units of several sources are compiled: a wheel that is built again has objects of its own to
+compare. It is not a ccache. It starts for every object of every build, so it imports few modules,
+and -IS spares it those of the environment.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # Flags, with an argument, that name locations.
 PLACES = {"-o", "-MF", "-MT", "-MQ", "-I", "-isystem", "-c"}
@@ -27,12 +30,13 @@ def parts_of(source: str) -> list[str]:
 
 
 def library_of(source: str) -> str | None:
-    """The folder "cpp" of a source below its "src", or of those of a unit."""
+    """The folder "cpp" of a source below its "src" or "bindings", or of those of a unit."""
     source, *_ = parts_of(source)
     folder = os.path.dirname(source)
     while os.path.basename(folder) not in ("cpp", ""):
         folder = os.path.dirname(folder)
-    return folder if folder and source.startswith(os.path.join(folder, "src", "")) else None
+    parents = tuple(os.path.join(folder, name, "") for name in ("src", "bindings"))
+    return folder if folder and source.startswith(parents) else None
 
 
 def files_in(folder: str) -> Iterator[str]:
@@ -48,29 +52,45 @@ def content_of(library: str) -> bytes:
     """A hash of all sources and headers, and of CMakeLists.txt, from which the list of layers comes
     that a source includes.
     """
-    content = hashlib.sha256()
     paths = [os.path.join(library, "CMakeLists.txt")]
     for folder in ("include", "src"):
         paths += files_in(os.path.join(library, folder))
+    return hash_of(paths, library)
+
+
+def content_of_bindings(library: str, command: list[str]) -> bytes:
+    """A hash of the sources of Python's extension and the headers of pybind11, which pip downloads
+    into a new folder for each build. Those of Python are known by their folder.
+    """
+    content = hash_of(files_in(os.path.join(library, "bindings")), library)
+    for word, folder in itertools.pairwise(command):
+        headers = os.path.join(folder, "pybind11")
+        if word == "-isystem":
+            known = os.path.isdir(headers)
+            content += hash_of(files_in(headers), folder) if known else folder.encode()
+    return content
+
+
+def hash_of(paths: Iterable[str], folder: str) -> bytes:
+    """A hash of files and of their names in the folder."""
+    content = hashlib.sha256()
     for path in paths:
-        content.update(f"\0{os.path.relpath(path, library)}\0".encode())
+        content.update(f"\0{os.path.relpath(path, folder)}\0".encode())
         with open(path, "rb") as file:
             content.update(file.read())
     return content.digest()
 
 
 def key(command: list[str], source: str, library: str, content: bytes) -> str:
-    """The cache key: the compiler, the name of the source, every flag except locations and
-    warnings, and the content of the library. Of a unit, the real paths of its sources count, so
-    that two wheels built from copies of the sources have objects of their own to compare.
+    """The cache key: the compiler, the names of the sources, every flag except locations and
+    warnings, and the content of the library.
     """
     # pip may call g++ what CMake calls c++.
     relevant = [os.path.realpath(command[0])]
-    parts = parts_of(source)
-    if parts == [source]:
-        relevant.append(os.path.relpath(source, library))
-    else:
-        relevant += map(os.path.realpath, parts)
+    names = [os.path.relpath(part, library) for part in parts_of(source)]
+    if names[0].startswith("bindings"):
+        content += content_of_bindings(library, command)
+    relevant += names
     arguments = iter(command[1:])
     for argument in arguments:
         if argument in PLACES:
@@ -97,7 +117,8 @@ def main(folder: str, command: list[str]) -> int:
     """Compile, or copy an earlier object."""
     source = command[command.index("-c") + 1] if "-c" in command else ""
     library = library_of(source)
-    if library is None:
+    compiles = os.environ.get("CNNX_OWN_UNITS") == "1" and parts_of(source) != [source]
+    if library is None or compiles:
         os.execvp(command[0], command)
     target = command[command.index("-o") + 1]
     cached = os.path.join(folder, key(command, source, library, content_of(library)))
