@@ -112,7 +112,9 @@ function(cnnx_compile_kernels target)
       # AddressSanitizer reports the access through such a pointer; a check of each pointer takes 40 % of the compile time.
       cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-fno-sanitize=null,object-size,pointer-overflow>)
     endif()
-    target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level} ${definitions})
+    # Without the other levels, so that builds with other instruction sets have the same objects.
+    string(TOUPPER CNNX_LEVEL_${level} definition)
+    target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level} ${definition}=1)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()

@@ -232,6 +232,9 @@ def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -
         component = re.search(r"/cpp/src/(\w+)/(\w+)\.cpp$", command)
         if component is None or component[1] not in components:
             continue
+        if component[1] == "kernels":  # the same in a project with other instruction sets
+            isa = re.findall(r"-DCNNX_ISA=(\w+)", command)
+            assert re.findall(r"-DCNNX_LEVEL_(\w+)=1", command) == [isa[0].upper()]
         levels = [word for word in command.split() if word.startswith("-O")]
         fast = "-O2" if unrolled_by_hand.fullmatch(component[2]) else "-O3"
         assert levels[-1] == fast if component[1] == "kernels" else levels[-1] in ("-O2", "-Os")
