@@ -86,7 +86,7 @@ class MatMul(Layer):
         >>> queries, keys, values = Input((2, 49, 16)), Input((2, 49, 16)), Input((2, 49, 24))
         >>> scores = MatMul(transposed="second")(queries, keys)
         >>> MatMul()(Softmax()(scores), values)
-        <output of MatMul() with 2 inputs>
+        <output of MatMul(transposed='none') with 2 inputs>
     """
 
     kind = "matmul"
