@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/activations.h"
+#include "kernels/relu.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
