@@ -83,7 +83,7 @@ void transpose(const Element* from, const Matrix& m, const Block& b, Element* to
 }
 
 // Whether a matrix has too few rows or columns for quads.
-CNNX_INLINE bool is_narrow(const ShuffledRows& s) { return s.groups <= 4 || s.group_channels < 4; }
+CNNX_INLINE bool is_narrow(const ShuffledRows& s) { return s.groups < 4 || s.group_channels < 4; }
 
 template <class Element>
 void shuffle(const Element* x, ShuffledRows s, Element* output) {
@@ -98,7 +98,7 @@ void shuffle(const Element* x, ShuffledRows s, Element* output) {
       }
     }
   };
-  if (is_narrow(s)) return with_constant_groups(s.groups, shuffle_rows);
+  if (s.groups == 4 || is_narrow(s)) return with_constant_groups(s.groups, shuffle_rows);
   const int64_t channels = s.groups * group_channels;
   for (int64_t row = 0; row < s.rows; ++row) {
     transpose<false>(x + row * channels, {s.groups, group_channels}, {0, s.groups, s.first, s.last},
@@ -121,7 +121,8 @@ void unshuffle(const Element* x, ShuffledRows s, bool accumulate, Element* outpu
       }
     }
   };
-  if (is_narrow(s)) return with_constant_groups(s.groups, unshuffle_rows);
+  if (s.groups == 2) return unshuffle_rows(2);  // those of ShuffleNet V2
+  if (is_narrow(s)) return unshuffle_rows(s.groups);
   const int64_t channels = s.groups * group_channels;
   const auto transpose_row = accumulate ? transpose<true, Element> : transpose<false, Element>;
   for (int64_t row = 0; row < s.rows; ++row) {
