@@ -24,6 +24,7 @@ from attack.graphs import WITHIN, skipped
 from attack.network_snippets import by_reference, of_a_step, results_of
 
 ROUNDING, MOST_CHANGE = 2.0**-9, 1e-2
+DRAWS = 8  # of roundings: a tie of a max pooling changes a gradient in some of them only
 
 
 class Options(argparse.Namespace):
@@ -61,8 +62,8 @@ def error_of(model: cnnx.Model, images: int, seed: int) -> float | None:
 
     expected = reference(0.0, 0)
     size = float(np.linalg.norm(expected))
-    changes = [np.linalg.norm(reference(ROUNDING, draws) - expected) for draws in range(3)]
-    if max(changes) > MOST_CHANGE * size:
+    changes = (np.linalg.norm(reference(ROUNDING, draws) - expected) for draws in range(DRAWS))
+    if any(change > MOST_CHANGE * size for change in changes):
         return None
     model.compute_dtype = "bfloat16"
     found = gradient(model, results_of(model, x, y, seed))
