@@ -19,6 +19,7 @@ FROM_OUTPUT = {
         "rng.uniform({minimum}, {maximum}, {shape})",
         "torch.ops.aten.hardtanh_backward(grad, output, {minimum}, {maximum})",
     ),
+    "reciprocal": ("rng.standard_normal({shape})", "-grad * output**2"),
     "relu6": ("6 * rng.random({shape})", "torch.ops.aten.hardtanh_backward(grad, output, 0, 6)"),
     "sigmoid": ("rng.random({shape})", "torch.ops.aten.sigmoid_backward(grad, output)"),
     "tanh": ("2 * rng.random({shape}) - 1", "torch.ops.aten.tanh_backward(grad, output)"),
