@@ -152,9 +152,8 @@ EXPECTED = {
 def test_matrices_that_do_not_fit_are_refused(transposed: Any) -> None:
     for other in ((4, 7, 5), (3, 8, 6)):
         image = cnnx.Input((3, 7, 5))
-        second = cnnx.Reshape(other[:2], other[2])(cnnx.Dense(np.prod(other).item())(
-            cnnx.Flatten()(image)
-        ))  # fmt: skip
+        features = cnnx.Dense(int(np.prod(other)))(cnnx.Flatten()(image))
+        second = cnnx.Reshape(other[:2], other[2])(features)
         sentence = (
             rf"layer matmul_1: matmul: its inputs have shapes \(1, 3, 7, 5\) and "
             rf"\(1, {other[0]}, {other[1]}, {other[2]}\), expected {EXPECTED[transposed]}$"

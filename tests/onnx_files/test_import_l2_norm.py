@@ -8,19 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cnnx.onnx import UnsupportedError
-from onnx_models import OnnxModel, check, imported, kinds
+from onnx_models import OnnxModel, check, imported, kinds, number, reduced
 
 Build = Callable[[OnnxModel], Any]
-
-
-def number(m: OnnxModel, value: float) -> str:
-    return m.constant(np.float32(value))
-
-
-def reduced(m: OnnxModel, operator: str, x: Any, axes: list[int], **settings: int) -> Any:
-    if m.opset >= (13 if operator == "ReduceSum" else 18):
-        return m.node(operator, x, m.constant(axes), **settings)
-    return m.node(operator, x, axes=axes, **settings)
 
 
 def norm(m: OnnxModel, x: Any, axes: list[int]) -> Any:

@@ -6,15 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import cnnx
-import numpy as np
 import pytest
-from onnx_models import OnnxModel, check, imported, kinds
+from onnx_models import OnnxModel, check, imported, kinds, number
 
 Build = Callable[[OnnxModel], Any]
-
-
-def number(m: OnnxModel, value: float) -> str:
-    return m.constant(np.float32(value))
 
 
 def pixel(m: OnnxModel) -> Any:

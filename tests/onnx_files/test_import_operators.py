@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_models import OnnxModel, check, imported, kinds
+from onnx_models import OnnxModel, check, imported, kinds, number
 
 Build = Callable[[OnnxModel], Any]
 
@@ -148,10 +148,6 @@ def pattern(name: str, *expected: str) -> Callable[[Build], Build]:
         return build
 
     return add
-
-
-def number(m: OnnxModel, value: float) -> str:
-    return m.constant(np.float32(value))
 
 
 @pattern("silu", "silu")

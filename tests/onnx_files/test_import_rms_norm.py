@@ -11,19 +11,9 @@ import pytest
 from cnnx.onnx import UnsupportedError
 from onnx_arrays import array_model
 from onnx_exports import graph
-from onnx_models import OnnxModel, check, imported, kinds
+from onnx_models import OnnxModel, check, imported, kinds, number, reduced
 
 Build = Callable[[OnnxModel], Any]
-
-
-def number(m: OnnxModel, value: float) -> str:
-    return m.constant(np.float32(value))
-
-
-def reduced(m: OnnxModel, operator: str, x: Any, axes: list[int], **settings: int) -> Any:
-    if m.opset >= (13 if operator == "ReduceSum" else 18):
-        return m.node(operator, x, m.constant(axes), **settings)
-    return m.node(operator, x, axes=axes, **settings)
 
 
 def root(m: OnnxModel, x: Any, axes: list[int], operator: str = "ReduceMean") -> Any:

@@ -85,6 +85,18 @@ class OnnxModel:
         return self.rng.standard_normal(self.shape).astype(np.float32)
 
 
+def number(m: OnnxModel, value: float) -> str:
+    """A constant without axes."""
+    return m.constant(np.float32(value))
+
+
+def reduced(m: OnnxModel, operator: str, x: Any, axes: list[int], **settings: int) -> Any:
+    """A reduction whose axes are an input since the operator set that made them one."""
+    if m.opset >= (13 if operator == "ReduceSum" else 18):
+        return m.node(operator, x, m.constant(axes), **settings)
+    return m.node(operator, x, axes=axes, **settings)
+
+
 def reference_output(model: Any, x: Any) -> Floats:
     """First output of a model by ONNX's reference implementation."""
     from onnx.reference import ReferenceEvaluator
