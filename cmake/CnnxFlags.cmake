@@ -1,3 +1,7 @@
+# GCC's passes that look for equal values and for jumps: a quarter of the compile time of kernels, most of which they make no faster.
+set(CNNX_SPARED_PASSES code-hoisting crossjumping gcse ipa-cp ipa-icf ipa-sra ipa-vrp rerun-cse-after-loop thread-jumps tree-pre
+                       tree-slp-vectorize tree-tail-merge tree-vrp)
+
 # cnnx_set_flags(target [KERNELS]): the compile options of a target of cnnx. They come last on the command line, so they
 # override those of a project around cnnx.
 function(cnnx_set_flags target)
@@ -10,10 +14,16 @@ function(cnnx_set_flags target)
   # The linker can remove functions that a program with the static library does not call.
   list(APPEND flags -ffunction-sections -fdata-sections)
   if(arg_KERNELS)
+    set(optimisation -O2)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # Of -O3 kernels need the vectors that the compiler makes of plain loops. All others are unrolled by hand.
+      string(JOIN " -fno-" spared " -ftree-loop-vectorize -fvect-cost-model=dynamic" ${CNNX_SPARED_PASSES})
+      string(APPEND optimisation ${spared})
+    endif()
     # No exception passes through kernels, so they need no unwind tables. Vectors are passed only between inlined functions,
     # so their calling convention does not matter: -Wno-psabi.
     # Optimising loops with a sanitizer's checks takes four times as long as compiling them.
-    list(APPEND flags $<IF:$<CONFIG:Sanitized>,-O1,-O3> -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
+    list(APPEND flags "$<IF:$<CONFIG:Sanitized>,-O1,${optimisation}>" -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
     if(CNNX_BUILD_FUZZERS)
       # The fuzzers' networks are tiny, and Clang takes half a minute for a kernel with the checks of both sanitizers.
       list(APPEND flags -O0 -fno-sanitize=undefined)

@@ -104,6 +104,7 @@ function(cnnx_compile_kernels target)
     add_library(${objects} OBJECT ${sources})
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     cnnx_set_flags(${objects} KERNELS)
+    set_target_properties(${objects} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
     cnnx_compile_options(${objects} ${flags_${level}})
     if(CNNX_SANITIZED_ISA AND NOT level IN_LIST CNNX_SANITIZED_ISA)
       # Compiled for the linker alone: a process runs the kernels of one instruction set, and those of integers and bfloat16 of one each.
