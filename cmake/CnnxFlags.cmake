@@ -2,6 +2,16 @@
 set(CNNX_SPARED_PASSES code-hoisting crossjumping gcse ipa-cp ipa-icf ipa-sra ipa-vrp rerun-cse-after-loop thread-jumps tree-pre
                        tree-slp-vectorize tree-tail-merge tree-vrp)
 
+# The optimisation of loops over vectors, most of which are unrolled by hand. Of GCC's -O3 they need the vectors that it makes of plain
+# loops.
+set(CNNX_LOOPS -O2)
+# GCC looks for garbage in its memory from 256 MB on. Before that it took a twentieth of the compile time of units.
+set(CNNX_RARE_COLLECTIONS "")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(CNNX_RARE_COLLECTIONS "--param ggc-min-heapsize=262144")
+  string(JOIN " -fno-" CNNX_LOOPS "-O2 -ftree-loop-vectorize -fvect-cost-model=dynamic" ${CNNX_SPARED_PASSES})
+endif()
+
 # cnnx_set_flags(target [KERNELS]): the compile options of a target of cnnx. They come last on the command line, so they
 # override those of a project around cnnx.
 function(cnnx_set_flags target)
@@ -11,19 +21,14 @@ function(cnnx_set_flags target)
   # -ffast-math can also be set on its own, so each part is switched off.
   set(flags -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math
             -fno-finite-math-only -fno-rounding-math -fsigned-zeros -fno-math-errno -fno-lto)
+  list(APPEND flags ${CNNX_RARE_COLLECTIONS})
   # The linker can remove functions that a program with the static library does not call.
   list(APPEND flags -ffunction-sections -fdata-sections)
   if(arg_KERNELS)
-    set(optimisation -O2)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      # Of -O3 kernels need the vectors that the compiler makes of plain loops. All others are unrolled by hand.
-      string(JOIN " -fno-" spared " -ftree-loop-vectorize -fvect-cost-model=dynamic" ${CNNX_SPARED_PASSES})
-      string(APPEND optimisation ${spared})
-    endif()
     # No exception passes through kernels, so they need no unwind tables. Vectors are passed only between inlined functions,
     # so their calling convention does not matter: -Wno-psabi.
     # Optimising loops with a sanitizer's checks takes four times as long as compiling them.
-    list(APPEND flags "$<IF:$<CONFIG:Sanitized>,-O1,${optimisation}>" -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
+    list(APPEND flags "$<IF:$<CONFIG:Sanitized>,-O1,${CNNX_LOOPS}>" -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
     if(CNNX_BUILD_FUZZERS)
       # The fuzzers' networks are tiny, and Clang takes half a minute for a kernel with the checks of both sanitizers.
       list(APPEND flags -O0 -fno-sanitize=undefined)

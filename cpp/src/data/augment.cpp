@@ -24,7 +24,7 @@ namespace data {
 namespace {
 
 // The least number of values for another thread.
-constexpr int64_t kGrain = 8 * 1024;
+constexpr int64_t kGrainOfImages = 8 * 1024;
 
 // kChannels: 1 and 3 are loops that the compiler unrolls, 0 is any number.
 template <class Pixel, int kChannels>
@@ -218,7 +218,7 @@ void gather(const ImageBatch& images, const int64_t* rows, int64_t count, const 
             const Preprocessing& preprocessing, const EpochChanges& changes, int threads,
             float* out) {
   const auto* const source = static_cast<const Pixel*>(images.pixels);
-  const int64_t size = element_count(shape), grain = kGrain / size + 1;
+  const int64_t size = element_count(shape), grain = kGrainOfImages / size + 1;
   const int slots = runtime::slot_count(threads, count, grain);
   Augmenter augmenter(shape, preprocessing, changes, divides_by_255(images), slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {

@@ -18,7 +18,7 @@ namespace data {
 namespace {
 
 // The least number of positions for another thread.
-constexpr int64_t kGrain = 8 * 1024;
+constexpr int64_t kGrainOfMasks = 8 * 1024;
 
 // An axis of an image and of its mask.
 struct Axis {
@@ -101,7 +101,7 @@ class MaskAugmenter {
 template <class Value>
 void gather(const Value* masks, const int64_t* rows, int64_t count, const MaskShapes& shapes,
             const EpochChanges& changes, const Value* beyond, int threads, Value* out) {
-  const int64_t grain = kGrain / (shapes.mask[0] * shapes.mask[1]) + 1;
+  const int64_t grain = kGrainOfMasks / (shapes.mask[0] * shapes.mask[1]) + 1;
   const int slots = runtime::slot_count(threads, count, grain);
   MaskAugmenter<Value> augmenter(shapes, changes, beyond, slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {

@@ -24,7 +24,7 @@ namespace {
 constexpr int64_t kMostBufferedFloats = int64_t{1} << 24;
 
 // The least number of multiply-adds for another thread.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kGrainOfRows = 32 * 1024;
 
 void check_size(const char* what, int64_t value) {
   if (value < 1 || value > kMostSide) {
@@ -183,8 +183,8 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
   const bool buffers_rows = bottom - top <= kMostBufferedFloats / row_floats;
   const int64_t buffered_rows = buffers_rows ? bottom - top : 0;
   const int threads = get_num_threads();
-  const int64_t source_grain = kGrain / converted_floats + 1;
-  const int64_t target_grain = kGrain / (row_floats * most_taps(rows)) + 1;
+  const int64_t source_grain = kGrainOfRows / converted_floats + 1;
+  const int64_t target_grain = kGrainOfRows / (row_floats * most_taps(rows)) + 1;
   const int slots = runtime::slot_count(threads, buffered_rows, source_grain);
   const int target_slots = runtime::slot_count(threads, rows.count, target_grain);
   const int64_t slot_floats = row_floats + (buffers_rows ? 0 : row_floats + converted_floats);

@@ -15,7 +15,7 @@ namespace data {
 namespace {
 
 // The least number of values for another thread.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kGrainOfPixels = 32 * 1024;
 
 class Normaliser {
  public:
@@ -94,7 +94,7 @@ void normalise(const Pixel* source, int64_t pixels, int64_t channels,
                const Preprocessing& preprocessing, bool divide_by_255, PixelType type, float* out) {
   const Normaliser normaliser(preprocessing, channels, divide_by_255, type);
   runtime::parallel_for(
-      get_num_threads(), pixels, kGrain / channels + 1, [&](int64_t begin, int64_t end, int) {
+      get_num_threads(), pixels, kGrainOfPixels / channels + 1, [&](int64_t begin, int64_t end, int) {
         normaliser.run(source + begin * channels, (end - begin) * channels, out + begin * channels);
       });
 }
@@ -129,7 +129,7 @@ void gather_images(const ImageBatch& images, const int64_t* rows, int64_t count,
                    const Preprocessing& preprocessing, int threads, float* out) {
   const int64_t size = element_count(shape);
   const Normaliser normaliser(preprocessing, shape[2], divides_by_255(images), images.type);
-  runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kGrainOfPixels / size + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t offset = rows[i] * size;
       if (images.type == PixelType::uint8) {

@@ -15,10 +15,6 @@ namespace {
 // Looked up in about 20 microseconds.
 constexpr int64_t kLookupGrain = 64 * 1024;
 
-ByteScale scale_of(const Quantization& format) {
-  return {format.scale, static_cast<float>(format.zero_point)};
-}
-
 std::array<uint8_t, 256> every_byte() {
   std::array<uint8_t, 256> bytes;
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);

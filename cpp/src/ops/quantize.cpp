@@ -16,10 +16,6 @@ namespace {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kQuantizeGrain = 32 * 1024;
 
-ByteScale scale_of(const Quantization& format) {
-  return {format.scale, static_cast<float>(format.zero_point)};
-}
-
 // Calls body(first element, number of elements) for the parts of the threads.
 template <class Body>
 void for_parts(int threads, int64_t count, const Body& body) {
