@@ -211,6 +211,11 @@ def reshape(x: str, settings: Mapping[str, Any]) -> str:
     return f"{x}.reshape(len({x}), {height}, {width}, {settings['channels']})"
 
 
+def parameter(x: str, weight: str) -> str:
+    """A trained array for every image."""
+    return f"{weight}.expand(len({x}), -1, -1, -1)"
+
+
 def adaptive_avg_pool2d(x: str, settings: Mapping[str, Any]) -> str:
     """An adaptive average pooling."""
     return nhwc(f"F.adaptive_avg_pool2d({nchw(x)}, {settings['output_size']})")

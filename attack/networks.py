@@ -128,6 +128,8 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
         return in_torch.layer_norm(x, weight, bias, settings)
     if kind == "rms_norm":
         return in_torch.rms_norm(x, weight, settings)
+    if kind == "parameter":
+        return in_torch.parameter(x, weight)
     if kind == "prelu":
         return in_torch.prelu(x, weight, 1 + len(shape))
     if kind in ("add", "maximum", "concat"):

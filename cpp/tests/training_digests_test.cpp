@@ -270,7 +270,9 @@ uint64_t graph() {
 uint64_t attention() {
   const MatMul first = MatMul().transposed(cnnx::Transposed::first);
   const MatMul second = MatMul().transposed(cnnx::Transposed::second);
-  return train({Conv2d(16, 3).name("maps"), MatMul(second).inputs({"maps", "maps"}), Softmax(),
+  return train({Conv2d(16, 3), Parameter({11, 9}, 16).name("positions"),
+                Add().inputs({"conv2d_1", "positions"}).name("maps"),
+                MatMul(second).inputs({"maps", "maps"}), Softmax(),
                 MatMul().inputs({"softmax_1", "maps"}).name("mixed"),
                 MatMul(first).inputs({"mixed", "maps"}), Flatten(), Dense(7)},
                make_data({13, 11, 3}, 7, 7));

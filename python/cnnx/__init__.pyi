@@ -31,6 +31,7 @@ from cnnx.layers.dropout import *
 from cnnx.layers.graph import Input as Input
 from cnnx.layers.merge import *
 from cnnx.layers.normalisation import *
+from cnnx.layers.parameter import *
 from cnnx.layers.pooling import *
 from cnnx.layers.quantization import *
 from cnnx.layers.shape import *

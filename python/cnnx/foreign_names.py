@@ -158,6 +158,7 @@ MODULE: dict[str, str] = {
     "PixelShuffle": 'cnnx.DepthToSpace(block_size, mode="CRD")',
     "PixelUnshuffle": 'cnnx.SpaceToDepth(block_size, mode="CRD")',
     "RMSNormalization": "cnnx.RMSNorm",
+    "PositionEmbedding": "cnnx.Add()(x, cnnx.Parameter(size, channels)(x))",
     "ReduceLROnPlateau": "cnnx.Plateau",
     "ReflectionPad2d": "cnnx.Pad2d",
     "ReplicationPad2d": 'cnnx.Pad2d(padding, mode="edge")',

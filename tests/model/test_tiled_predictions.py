@@ -256,7 +256,7 @@ def test_blended_probabilities_add_up_to_one_and_come_near_those_of_the_image(
 
 def test_every_kind_of_layer_has_a_field_or_reads_the_whole_image() -> None:
     whole = {"dense", "flatten", "global_avg_pool2d", "adaptive_avg_pool2d", "group_norm"}
-    whole |= {"input_part", "reshape", "global_response_norm", "matmul"}
+    whole |= {"input_part", "reshape", "global_response_norm", "matmul", "parameter"}
     kinds = {kind["name"] for kind in _core.layer_kinds()}
     assert set(_FIELDS) | whole == kinds
     assert not set(_FIELDS) & whole

@@ -184,6 +184,14 @@ def scale2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield from both("scale2d", inputs, (x, weight), (bias,), {})
 
 
+def parameter_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for images, size in ((1, (1, 1, 1)), (3, (5, 7, 6)), (9, (1, 65, 33))):
+        x, weight = inputs(images, 2, 3, 4), inputs(*size)
+        yield "parameter", partial(ops.parameter, x, weight)
+        grad_output = inputs(images, *size)
+        yield "parameter_backward", partial(ops.parameter_backward, grad_output, x, weight)
+
+
 def resampling_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1, 1, 1), (2, 5, 7, 6), (1, 4, 3, 33)):
         yield from both("global_avg_pool2d", inputs, (inputs(*size),), (), {})
@@ -327,6 +335,7 @@ def digests() -> dict[str, str]:
         global_response_norm_calls,
         l2_norm_calls,
         scale2d_calls,
+        parameter_calls,
         quantize_calls,
         lambda _: layer_calls(),
     ):

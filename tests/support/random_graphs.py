@@ -202,6 +202,9 @@ class RandomGraph:
                 gates = self._maybe_frozen(cnnx.Conv2d(channels, 1))(gates)
             gates = cnnx.Sigmoid()(gates)
             self.values.append((cnnx.Multiply()(symbol, gates), channels))
+        elif choice < 0.4:
+            positions = self._maybe_frozen(cnnx.Parameter(SHAPE[:2], channels))(symbol)
+            self.values.append((cnnx.Add()(symbol, positions), channels))
         elif choice < 0.42:
             gates = cnnx.Tanh()(self._maybe_frozen(cnnx.Conv2d(1, 1))(symbol))
             self.values.append((cnnx.Multiply()(symbol, gates), channels))

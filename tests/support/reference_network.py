@@ -149,6 +149,8 @@ class ReferenceNetwork:
             return self._batch_norm(node, x, step)
         if kind == "prelu":
             return reference.prelu(x, self.parameters[f"{node.name}.weight"])
+        if kind == "parameter":
+            return reference.parameter(x, self.parameters[f"{node.name}.weight"])
         if kind == "rms_norm":
             return reference.rms_norm(x, *self._own(node, "weight"), epsilon=settings["epsilon"])
         if kind in (*HAVE_A_WEIGHT, *NORMS):
@@ -198,6 +200,9 @@ class ReferenceNetwork:
         if kind == "prelu":
             slopes = self.parameters[f"{node.name}.weight"]
             grad_input, grad_weight = reference.prelu_backward(grad, x, slopes)
+            return [grad_input], {"weight": grad_weight}
+        if kind == "parameter":
+            grad_input, grad_weight = reference.parameter_backward(grad, x)
             return [grad_input], {"weight": grad_weight}
         if kind == "rms_norm":
             (weight,) = self._own(node, "weight")

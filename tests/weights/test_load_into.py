@@ -98,6 +98,14 @@ def test_one_by_one_convolutions_and_dense_layers_are_interchangeable(tmp_path: 
             np.testing.assert_allclose(model(x).ravel(), weight @ x.ravel(), rtol=1e-4, atol=1e-5)
 
 
+def test_positions_of_tokens_keep_their_order(tmp_path: Path) -> None:
+    image = cnnx.Input((2, 2, 4))
+    model = cnnx.Model.from_graph(image, cnnx.Parameter((1, 5), 6, name="positions")(image))
+    stored = numbers(1, 5, 6)
+    load(model, {"pos_embed": stored}, tmp_path, names={"positions.weight": "pos_embed"})
+    np.testing.assert_array_equal(model.parameters["positions.weight"], stored)
+
+
 def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
     layers = [
         *(cnnx.BatchNorm2d(), cnnx.GroupNorm(2), cnnx.LayerNorm(), cnnx.PReLU()),

@@ -1,5 +1,5 @@
 // The builders of layers that rearrange images: padding, cropping, upsampling, channels to pixels
-// and back, other shapes. See cnnx/layers.h.
+// and back, other shapes, and arrays beside images. See cnnx/layers.h.
 #pragma once
 
 #include <cstdint>
@@ -131,6 +131,16 @@ class InputPart : public LayerBuilder<InputPart> {
  public:
   InputPart(int64_t offset, Pair size, int64_t channels) : LayerBuilder("input_part") {
     set("offset", Setting(offset));
+    set("size", size);
+    set("channels", Setting(channels));
+  }
+};
+
+// A trained array of `size` and `channels`, the same for every image, such as a class token or a
+// map of positions. Its input only tells the number of images.
+class Parameter : public LayerBuilder<Parameter> {
+ public:
+  Parameter(Pair size, int64_t channels) : LayerBuilder("parameter") {
     set("size", size);
     set("channels", Setting(channels));
   }

@@ -9,6 +9,7 @@ from cnnx.layers import (
     dropout,
     merge,
     normalisation,
+    parameter,
     pooling,
     quantization,
     shape,
@@ -23,6 +24,7 @@ from cnnx.layers.dropout import *
 from cnnx.layers.graph import Input
 from cnnx.layers.merge import *
 from cnnx.layers.normalisation import *
+from cnnx.layers.parameter import *
 from cnnx.layers.pooling import *
 from cnnx.layers.quantization import *
 from cnnx.layers.shape import *
@@ -36,6 +38,7 @@ __all__ += dense.__all__
 __all__ += dropout.__all__
 __all__ += merge.__all__
 __all__ += normalisation.__all__
+__all__ += parameter.__all__
 __all__ += pooling.__all__
 __all__ += quantization.__all__
 __all__ += shape.__all__

@@ -48,6 +48,14 @@ def _reshape(layer: LayerExport) -> Signal:
     return layer.last("Transpose", x, perm=[0, 3, 1, 2])
 
 
+def _parameter(layer: LayerExport) -> Signal:
+    """Repeated for every image of the batch, whose number is that of the input."""
+    weight = layer.parameter("weight", lambda array: array.transpose(2, 0, 1)[np.newaxis])
+    count = layer.node("Shape", layer.x, end=1)
+    ones = layer.integers("ones", [1, 1, 1])
+    return layer.last("Expand", weight, layer.node("Concat", count, ones, axis=0))
+
+
 def _add(layer: LayerExport) -> Signal:
     names = [each.name for each in layer.inputs]
     return layer.last("Add" if len(names) == 2 else "Sum", *names)
@@ -232,6 +240,7 @@ EXPORTERS: dict[str, Exporter] = {
     "maximum": _maximum,
     "multiply": _multiply,
     "pad2d": _pad2d,
+    "parameter": _parameter,
     "reshape": _reshape,
     "slice_channels": _slice_channels,
     "space_to_depth": _space_to_depth,

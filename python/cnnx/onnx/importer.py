@@ -24,6 +24,7 @@ from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
+from cnnx.onnx.trained_constants import parameter_of
 from cnnx.onnx.weight_scales import READ_BY_SCALES, WeightScale, weight_scales
 
 
@@ -174,6 +175,7 @@ class _Walk:
         self._scales = scales
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
         self._values.update((each.name, each.activation) for each in layouts)
+        self._input = layouts[0].activation
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
         # Values that anything but a product reads.
         self._whole = {n for each in graph.nodes if each.op_type != "Mul" for n in each.inputs}
@@ -214,6 +216,15 @@ class _Walk:
             if name:
                 self._values[name] = results[index] if index < len(results) else missing
 
+    def _counted(self, node: Node) -> Activation | None:
+        """The images whose number a `Parameter` of a file of cnnx repeats its array by."""
+        if self.network.folds or node.op_type != "Expand":
+            return None
+        (sizes,) = (each for each in self._graph.nodes if node.inputs[1] in each.outputs)
+        (count,) = (each for each in self._graph.nodes if sizes.inputs[0] in each.outputs)
+        value = self._values[count.inputs[0]]
+        return value if isinstance(value, Activation) else None
+
     def _value(self, node: Node, name: str) -> Operand | _Missing:
         if not name:
             return None
@@ -242,11 +253,17 @@ class _Walk:
         call = Call(node, self._graph.opset, operands, self.network, used, self._scales)
         depends = any(isinstance(value, Activation) for value in operands)
         if not depends and not node.domain and node.op_type in FOLDINGS:
-            return _folded(call, self._budget)
+            counted = self._counted(node)
+            if counted is None:
+                return _folded(call, self._budget)
+            self.network.node_name = own_layer_name(node)
+            return [parameter_of(self.network, call.constant(0), counted, None)]
         if node.domain or node.op_type not in OPERATORS:
             raise _without_layer(node)
         if not self.network.folds:
             self.network.node_name = own_layer_name(node)
+        if not depends and isinstance(operands[0], np.ndarray):
+            operands[0] = parameter_of(self.network, operands[0], self._input, call.name(0))
         byte_scale = _byte_scale(node, operands)
         result = OPERATORS[node.op_type](call)
         results = result if isinstance(result, list) else [result]

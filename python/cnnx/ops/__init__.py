@@ -55,6 +55,8 @@ from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
 from cnnx.ops.pad2d import pad2d as pad2d
 from cnnx.ops.pad2d import pad2d_backward as pad2d_backward
+from cnnx.ops.parameter import parameter as parameter
+from cnnx.ops.parameter import parameter_backward as parameter_backward
 from cnnx.ops.prelu import prelu as prelu
 from cnnx.ops.prelu import prelu_backward as prelu_backward
 from cnnx.ops.quantize import quantize as quantize

@@ -86,7 +86,7 @@ def _orders_of_images(
                 needs.setdefault(source, []).append(_flattened(shapes[name], None))
             elif kind in (*_BY_POSITION, "concat"):
                 needs.setdefault(source, []).append(None)
-            elif kind != "dense":
+            elif kind not in ("dense", "parameter"):
                 needs.setdefault(source, []).extend(own)
     return {
         name: orders[0]

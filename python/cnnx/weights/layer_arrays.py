@@ -35,6 +35,8 @@ class LayerArrays:
     def pytorch_shape(self, array: str) -> Shape:
         """Shape of an array in PyTorch's order of axes."""
         shape = self.shapes[array]
+        if self.kind == "parameter":
+            return shape
         if len(shape) == 4:
             height, width, inner, outer = shape
             return outer, inner, height, width
@@ -64,6 +66,8 @@ class LayerArrays:
         shape, values = self.shapes[array], stored.values()
         if len(shape) == 4:
             values = values.reshape(self.pytorch_shape(array)).transpose(2, 3, 1, 0)
+        elif self.kind == "parameter":
+            values = values.reshape(shape)
         elif len(shape) == 2:
             values = values.reshape(self.pytorch_shape(array)).T
         else:

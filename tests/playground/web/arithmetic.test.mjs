@@ -367,6 +367,11 @@ test("matrix products of every form", () => {
   }
 });
 
+test("a trained array is the same whatever the input", () => {
+  const [x, weight] = [randomArray([5], randomNumbers(13)), randomArray([3, 4, 2], randomNumbers(14))];
+  checkEveryCell("parameter", {}, [x], { weight }, weight);
+});
+
 test("softmax and its logarithm over the last axis", () => {
   for (const shape of [[5], [2, 3, 4]]) {
     const x = randomArray(shape, randomNumbers(11));

@@ -80,3 +80,15 @@ def space_to_depth_backward(
     grad_output: npt.ArrayLike, x: npt.ArrayLike, block_size: int, *, mode: str = "DCR"
 ) -> Array:
     return depth_to_space(grad_output, block_size, mode=mode)
+
+
+def parameter(x: npt.ArrayLike, weight: npt.ArrayLike) -> Array:
+    """The weight, once for every image."""
+    return np.stack([real(weight)] * len(real(x)))
+
+
+def parameter_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, _weight: npt.ArrayLike | None = None
+) -> tuple[Array, Array]:
+    """Gradients of the input, which are zero, and of the weight."""
+    return np.zeros_like(real(x)), real(grad_output).sum(axis=0)

@@ -2,7 +2,7 @@
 
 import { single, strongestOf, sumOf, valueAt } from "./cells.js";
 import { formulaText, formulaValue, hasFormula } from "./formulas.js";
-import { interpolationOf, movesCells, sourceOf } from "./moved_cells.js";
+import { entryOf, interpolationOf, movesCells, sourceOf } from "./moved_cells.js";
 import { batchNormSteps, globalResponseSteps, groupNormSteps, responseSteps } from "./normalisation.js";
 import { rootNormSteps, scaleSteps, softmaxSteps } from "./normalisation.js";
 import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
@@ -39,11 +39,12 @@ import { cellsAt, divisorOf, placementOf, windowOf } from "./windows.js";
  * @typedef {{form: "scale", value: number, weight: number, bias: number | null}} Scale
  * @typedef {{form: "sum" | "product" | "largest", values: number[]}} Combination
  * @typedef {{form: "copy", value: number, input: number, index: number[] | null}} Copy
+ * @typedef {{form: "trained", value: number}} Trained
  * @typedef {{form: "softmax", value: number, largest: number, sum: number, count: number,
  *   isLogarithm: boolean}} Softmax
  * @typedef {{form: "named"}} Named
  * @typedef {WindowSum | ListSum | Maximum | Mean | Interpolation | Formula | Normalisation |
- *   GlobalResponse | Quotient | Response | Scale | Combination | Copy | Softmax | Named} Steps
+ *   GlobalResponse | Quotient | Response | Scale | Combination | Copy | Trained | Softmax | Named} Steps
  *
  * The steps of a cell, their result in double precision (NaN where they are not spelled out), and
  * the cells that were read. An explanation also has the layer's own result.
@@ -68,6 +69,7 @@ const EXPLAINED = {
   rms_norm: rootNormSteps,
   lrn: responseSteps,
   scale2d: scaleSteps,
+  parameter: trainedSteps,
   add: combinationSteps,
   multiply: combinationSteps,
   maximum: combinationSteps,
@@ -271,6 +273,14 @@ function copySteps({ kind, settings, index, inputs, output }) {
   /** @type {Steps} */
   const steps = { form: "copy", value, input, index: source?.index ?? null };
   return { steps, computed: value, reads: source ? [single(input, source.index)] : [] };
+}
+
+/** @param {Cell} cell */
+function trainedSteps({ index, arrays, output }) {
+  const value = arrays.weight[entryOf(index, output.shape)];
+  /** @type {Steps} */
+  const steps = { form: "trained", value };
+  return { steps, computed: value, reads: [] };
 }
 
 /** @param {Cell} cell */

@@ -41,6 +41,7 @@ const VIEWS = {
     resultLine("Largest of", steps.values.map(significant).join(", "), shown),
   ],
   copy: copyView,
+  trained: (shown) => [resultLine("A number from training", "the same for every image", shown)],
   softmax: softmaxView,
   named: (shown) => [resultLine(capital(titleOf(shown.layer)), "not spelled out here", shown)],
 };

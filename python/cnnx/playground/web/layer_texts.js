@@ -46,6 +46,7 @@ const TITLES = {
   depth_to_space: "maps woven into larger ones",
   space_to_depth: "maps dealt into smaller ones",
   quantize: "numbers of one byte",
+  parameter: "trained numbers",
   input_part: "one of several images",
 };
 
@@ -119,6 +120,7 @@ const SENTENCES = {
   depth_to_space: "The cells of several small maps are woven into one large map.",
   space_to_depth: "The cells of one large map are dealt to several small maps.",
   quantize: "Every number is rounded to the nearest of 256, so that one byte holds it.",
+  parameter: "These numbers come from training and are the same for every image.",
   input_part: "The numbers of the input form several images. This is one of them.",
 };
 
