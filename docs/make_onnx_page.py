@@ -33,7 +33,7 @@ ROWS = {
     "CastLike": ("none", ""),
     "Celu": ("`elu`", "a positive alpha"),
     "Clip": ("`relu`, `relu6`, `clip`", "constant bounds"),
-    "Concat": ("`concat`", "along any axis but the batch"),
+    "Concat": ("`concat`", "along any axis but the batch; constants as `parameter`"),
     "Conv": ("`conv2d`", "1-D or 2-D"),
     "ConvTranspose": ("`conv_transpose2d`", "1-D or 2-D"),
     "DequantizeLinear": ("none", "of weights (3), pixels, or bytes of a QuantizeLinear"),
@@ -61,8 +61,14 @@ ROWS = {
     "LeakyRelu": ("`leaky_relu`", ""),
     "LogSoftmax": ("`log_softmax`", "over one axis"),
     "LpNormalization": ("`l2_norm`", "p 2, over any axis but the batch"),
-    "MatMul": ("`dense`, 1x1 `conv2d`, `matmul`", "with a constant matrix, or of two activations"),
-    "Max": ("`maximum`, `relu`, `clip`", "activations of one shape, with constant numbers"),
+    "MatMul": (
+        "`dense`, 1x1 `conv2d`, `matmul`",
+        "with a constant matrix or matrices, or of two activations",
+    ),
+    "Max": (
+        "`maximum`, `relu`, `clip`",
+        "activations, constants and numbers, repeated to one shape",
+    ),
     "MaxPool": ("`max_pool2d`", "1-D or 2-D, without the output of indices"),
     "Mean": ("`add`", "activations"),
     "MeanVarianceNormalization": ("`group_norm`", "over the pixels, or pixels and channels"),
@@ -116,7 +122,7 @@ ROWS = {
     "Split": ("`slice_channels`, `crop2d`", "along the channels, the height or the width"),
     "Squeeze": ("none", ""),
     "Sub": ("`add`", "as Add (1)"),
-    "Sum": ("`add`", "activations"),
+    "Sum": ("`add`", "activations and constants"),
     "Swish": ("`silu`", "alpha 1"),
     "Tanh": ("`tanh`", ""),
     "Tile": ("none", "once"),
@@ -140,11 +146,13 @@ float32: how many pass, of how many. Every other one is refused, for a reason in
 """
 TAIL = """
 (1) A constant scale or shift per channel becomes part of the weights of the layer before, or a
-`scale2d`. One per pixel becomes a `scale2d` of the flattened image. (2) The importer notes the
-order of axes and changes weights. Where an operator needs other axes than a layer has, `reshape`
-and `channel_shuffle` move them. (3) A weight that is int8 with the zero point 0, or uint8 with 128,
-stays int8 if it has one scale or one per output. Any other becomes float32. (4) Operators of bytes
-become those of real numbers, with a `quantize` behind them.
+`scale2d`. One per pixel becomes a `scale2d` of the flattened image. A constant that repeats the
+activation becomes a `parameter`, as does one of several matrices, one that is joined with an
+activation, or one that a layer computes with, such as positions that are convolved. (2) The
+importer notes the order of axes and changes weights. Where an operator needs other axes than a
+layer has, `reshape` and `channel_shuffle` move them. (3) A weight that is int8 with the zero point
+0, or uint8 with 128, stays int8 if it has one scale or one per output. Any other becomes float32.
+(4) Operators of bytes become those of real numbers, with a `quantize` behind them.
 
 | official tests | pass | refused |
 |---|---:|---:|

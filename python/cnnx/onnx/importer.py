@@ -220,9 +220,9 @@ class _Walk:
         """The images whose number a `Parameter` of a file of cnnx repeats its array by."""
         if self.network.folds or node.op_type != "Expand":
             return None
-        (sizes,) = (each for each in self._graph.nodes if node.inputs[1] in each.outputs)
-        (count,) = (each for each in self._graph.nodes if sizes.inputs[0] in each.outputs)
-        value = self._values[count.inputs[0]]
+        nodes = {output: each for each in self._graph.nodes for output in each.outputs}
+        sizes = nodes[node.inputs[1]]
+        value = self._values[nodes[sizes.inputs[0]].inputs[0]]
         return value if isinstance(value, Activation) else None
 
     def _value(self, node: Node, name: str) -> Operand | _Missing:

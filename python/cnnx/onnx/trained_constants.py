@@ -7,15 +7,34 @@ Class tokens, positions, learned queries and coordinates are such constants. Eac
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from cnnx import layers
 from cnnx.onnx.arrangement import axes_as_image, axes_as_stored, axes_of, placed
 from cnnx.onnx.axes import Activation, Atom, merged, whole
+from cnnx.onnx.call import Call
 from cnnx.onnx.graph import Array
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
+
+
+def activations(call: Call, places: Iterable[int]) -> list[Activation]:
+    """Some inputs of a node, of which one is an activation; constants are activations, too."""
+    images = next(each for each in call.inputs if isinstance(each, Activation))
+    return [
+        constant_input(call, index, images)
+        if isinstance(call.operand(index), np.ndarray)
+        else call.activation(index)
+        for index in places
+    ]
+
+
+def constant_input(call: Call, index: int, images: Activation) -> Activation:
+    """A constant that a node combines with `images`, as an activation of as many axes."""
+    constant = of_rank(call.constant(index), len(images.axes))
+    return parameter_of(call.network, constant, images, call.name(index))
 
 
 def parameter_of(
@@ -25,7 +44,7 @@ def parameter_of(
 
     Args:
         network: network to which a layer is added.
-        constant: real numbers; its first axis is the batch, or once for all images.
+        constant: real numbers, for each image of a batch or once for all of them.
         images: activation that the layer reads, for the number of images.
         name: name of the layer, as in `Network.add`.
 
@@ -33,32 +52,36 @@ def parameter_of(
         RefusedError: if the constant differs between the images of a batch.
     """
     batch = _batch_of(images)
-    first, *sizes = constant.shape
-    joined = max(1, first // batch.size)  # what the first axis counts beside the batch
-    if first not in (1, joined * batch.size) or constant.dtype.kind != "f" or constant.size == 0:
+    array = _of_one_image(constant, batch.size)
+    alike = constant.ndim == len(images.axes)
+    order = axes_as_stored(images) if alike else axes_as_image(constant.ndim)
+    joined, *sizes = (array.shape[axis] for axis in (0, *order))
+    rows, (width, channels) = [joined, *sizes[:-2]], [1, 1, *sizes][-2:]
+    shape = (math.prod(rows), width, channels)
+    weight = array.transpose(0, *order).reshape(shape)
+    layer = layers.Parameter(shape[:2], channels)
+    symbol = network.add(layer, images.symbol, name=name, weight=weight)
+    with_batch, *outer = axes_of("H", rows)
+    inner = [whole("W", width), whole("C", channels)][2 - len(sizes[-2:]) :]
+    notes = placed(merged((batch, *with_batch)), order, (*outer, *inner))
+    return images.computed(symbol, shape, notes)
+
+
+def _of_one_image(constant: Array, images: int) -> Array:
+    """The numbers of one image; the first axis is what a constant's has beside the batch."""
+    first, *sizes = constant.shape or (0,)
+    joined = max(1, first // images)
+    if first not in (1, joined * images) or constant.dtype.kind != "f" or constant.size == 0:
         raise RefusedError(
-            f"combines {batch.size} images with a constant of shape {constant.shape} and type "
+            f"combines {images} images with a constant of shape {constant.shape} and type "
             f"{constant.dtype}, expected real numbers for each image"
         )
     each = constant.reshape(-1, joined, *sizes)
-    if np.any(each != each[:1]):
+    if np.any(each[1:] != each[:1]):
         raise RefusedError(
             f"combines images with a constant of shape {constant.shape} that differs between them"
         )
-    alike = constant.ndim == len(images.axes)
-    order = axes_as_stored(images) if alike else axes_as_image(constant.ndim)
-    sizes = [joined, *(constant.shape[axis] for axis in order)]
-    width, channels = [1, *sizes[1:]][-2:] if len(sizes) > 1 else (1, 1)
-    outer = sizes[: max(1, len(sizes) - 2)]
-    shape = (math.prod(outer), width, channels)
-    weight = each[0].transpose(0, *order).reshape(shape)
-    symbol = network.add(
-        layers.Parameter(shape[:2], channels), images.symbol, name=name, weight=weight
-    )
-    joined_atoms, *rows = axes_of("H", outer)
-    inner = [whole("W", width), whole("C", channels)][-len(sizes[1:][-2:]) :]
-    notes = placed(merged((batch, *joined_atoms)), order, (*rows, *inner))
-    return images.computed(symbol, shape, notes)
+    return np.asarray(each[0])
 
 
 def of_rank(constant: Array, rank: int) -> Array:

@@ -25,6 +25,7 @@ from cnnx.onnx.layout import (
 from cnnx.onnx.network import Network
 from cnnx.onnx.operators.activations import clipped
 from cnnx.onnx.refusal import RefusedError
+from cnnx.onnx.trained_constants import activations, constant_input, of_rank
 
 _REAL = (1, 10, 11, 16)  # TensorProto.DataType of float32, float16, float64 and bfloat16
 
@@ -39,7 +40,20 @@ def _pair(call: Call) -> tuple[Operand, Operand]:
         axis = call.integer("axis", len(first.axes) - second.ndim) % len(first.axes)
         after = len(first.axes) - axis - second.ndim
         return first, second.reshape(second.shape + (1,) * max(0, after))
+    if isinstance(first, np.ndarray) and isinstance(second, Activation):
+        return _if_larger(call, 0, second), second
+    if isinstance(first, Activation) and isinstance(second, np.ndarray):
+        return first, _if_larger(call, 1, first)
     return first, second
+
+
+def _if_larger(call: Call, index: int, value: Activation) -> Operand:
+    """A constant, as an activation if the other operand is repeated along its axes."""
+    constant = call.constant(index)
+    sizes = of_rank(constant, len(value.axes)).shape
+    if all(own in (1, size) for own, size in zip(sizes, value.onnx_shape, strict=True)):
+        return constant
+    return constant_input(call, index, value)
 
 
 def _numbers(call: Call, value: Activation, constant: Array) -> tuple[Activation, Array]:
@@ -50,14 +64,6 @@ def _numbers(call: Call, value: Activation, constant: Array) -> tuple[Activation
     except RefusedError:
         features = flat(call.network, value)
         return features, per_channel(features, constant)
-
-
-def _expanded(value: Activation, constant: Array) -> Activation:
-    """The activation with the leading axes of size 1 that a constant brings."""
-    more = constant.ndim - len(value.axes)
-    if more <= 0:
-        return value
-    raise RefusedError(f"combines it with a constant of {constant.ndim} axes, which adds axes")
 
 
 def _add(call: Call) -> Activation:
@@ -76,7 +82,7 @@ def _with_constant(first: Operand, second: Operand) -> tuple[Activation, Array]:
         first, second = second, first
     if not isinstance(first, Activation) or not isinstance(second, np.ndarray):
         raise RefusedError("combines two activations, expected one and a constant")
-    return _expanded(first, second), second
+    return first, second
 
 
 def _subtract(call: Call) -> Activation:
@@ -112,10 +118,12 @@ def _divide(call: Call) -> Activation:
         symbol = call.network.add(layers.Reciprocal(), divisor.symbol)
         inverse = replace(divisor.computed(symbol), repeated_to=divisor.repeated_to)
         return _multiply(replace(call, inputs=[call.operand(0), inverse]))
-    first, second = _pair(call)
-    value, divisor = _numbers(call, *_with_constant(first, second))
-    if np.any(divisor == 0):
+    if isinstance(divisor, np.ndarray) and np.any(divisor == 0):
         raise RefusedError("divides by 0")
+    first, second = _pair(call)
+    if isinstance(second, Activation):  # a constant along whose axes the first is repeated
+        return _multiply(replace(call, inputs=[call.operand(0), 1 / call.constant(1)]))
+    value, divisor = _numbers(call, *_with_constant(first, second))
     return scaled(call.network, value, 1 / divisor)
 
 
@@ -126,7 +134,7 @@ def _negate(call: Call) -> Activation:
 
 def _sum(call: Call) -> Activation:
     """Sum of any number of arrays."""
-    values = [call.activation(index) for index in range(len(call.inputs))]
+    values = activations(call, range(len(call.inputs)))
     return values[0] if len(values) == 1 else _total(call, values)
 
 
@@ -242,15 +250,12 @@ def _bounded(function: Callable[[Call, float], Activation]) -> Callable[[Call], 
 
 def _maximum(call: Call) -> Activation:
     """Max of any number of activations and numbers."""
+    bounds = [each for each in call.inputs if isinstance(each, np.ndarray) and each.size == 1]
     places = range(len(call.inputs))
-    computed = [index for index in places if isinstance(call.operand(index), Activation)]
-    if len(computed) < 2:
+    arrays = [index for index in places if not any(call.operand(index) is each for each in bounds)]
+    if len(arrays) < 2:
         return _at_least(call)
-    values = [repeated(call.network, call.activation(index)) for index in computed]
-    value = _merged(call, layers.Maximum(), values)
-    bounds = [call.constant(index) for index in places if index not in computed]
-    if any(_expanded(value, bound) and bound.size != 1 for bound in bounds):
-        raise RefusedError("compares with an array, expected one number")
+    value = _merged(call, layers.Maximum(), activations(call, arrays))
     if not bounds:
         return value
     largest = max(float(bound.reshape(-1)[0]) for bound in bounds)

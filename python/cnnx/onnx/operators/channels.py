@@ -11,24 +11,40 @@ import numpy as np
 
 from cnnx import layers
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import arranged, atoms_in, axes_as_stored, axes_of, placed, rows_of
-from cnnx.onnx.axes import Activation, Atom, axis_index, pixel_label, reshaped, whole
+from cnnx.onnx.arrangement import (
+    arranged,
+    axes_as_stored,
+    axes_of,
+    image_atoms,
+    outer_sizes,
+    placed,
+    rows_of,
+)
+from cnnx.onnx.axes import Activation, Atom, axis_index, merged, pixel_label, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
 from cnnx.onnx.operators.cropping import selected
 from cnnx.onnx.operators.resampling import repeated_pixels
 from cnnx.onnx.refusal import RefusedError
+from cnnx.onnx.trained_constants import activations
 
 _MOST_PARTS = 64  # as a concat takes
 
 
 def _concat(call: Call) -> Activation:
-    values = [call.activation(index) for index in range(len(call.inputs))]
-    if len(values) == 1:
-        return values[0]
-    axis = axis_index(call.integer("axis", 0), len(values[0].axes))
-    if any(len(value.axes) != len(values[0].axes) for value in values):
+    if len(call.inputs) == 1:
+        return call.activation()
+    images = next(each for each in call.inputs if isinstance(each, Activation))
+    axis = axis_index(call.integer("axis", 0), len(images.axes))
+    if any(atom.label == "N" for atom in images.axes[axis]):
+        raise RefusedError("joins the images of several batches")
+    ranks = {
+        each.ndim if isinstance(each, np.ndarray) else len(call.activation(k).axes)
+        for k, each in enumerate(call.inputs)
+    }
+    if len(ranks) > 1:
         raise FormatError("joins arrays of different numbers of axes")
+    values = activations(call, range(len(call.inputs)))
     values = [_in_order(call, value, axis) for value in values]
     if any(len(value.shape) == 1 or _is_flattened(value, axis) for value in values):
         values = [flat(call.network, value) for value in values]
@@ -49,10 +65,10 @@ def _joined_along(call: Call, values: list[Activation], axis: int) -> Activation
     if axis not in order:
         raise RefusedError("joins the images of several batches")
     place = order.index(axis)
-    before, after = order[:place], order[place + 1 :]
-    sizes = {axis: first.onnx_shape[axis] for axis in (*before, *after)}
+    before, after = (0, *order[:place]), order[place + 1 :]
+    sizes = outer_sizes(first)
     for value in values:
-        if any(value.onnx_shape[each] != size for each, size in sizes.items()):
+        if any(value.onnx_shape[each] != first.onnx_shape[each] for each in (*before, *after)):
             shapes = " and ".join(str(value.onnx_shape) for value in values)
             raise FormatError(f"joins arrays of shapes {shapes} along axis {axis}")
     rows, step = (math.prod(sizes[each] for each in part) for part in (before, after))
@@ -60,16 +76,17 @@ def _joined_along(call: Call, values: list[Activation], axis: int) -> Activation
         arranged(
             call.network,
             value,
-            atoms_in(value, order),
+            image_atoms(value, order),
             (rows, 1, value.onnx_shape[axis] * step),
         )
         for value in values
     ]
     count = sum(value.onnx_shape[axis] for value in values)
-    outer = axes_of("H", [sizes[each] for each in before])
+    with_batch, *outer = axes_of("H", [sizes[each] for each in before])
     inner = axes_of("C", [count, *(sizes[each] for each in after)])
     joined = call.network.add(layers.Concat(), *symbols)
-    notes = placed(first.axes[0], order, (*outer, *inner))
+    batch = merged((first.axes[0][0], *with_batch))
+    notes = placed(batch, order, (*outer, *inner))
     return first.computed(joined, (rows, 1, count * step), notes)
 
 

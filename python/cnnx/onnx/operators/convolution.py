@@ -25,6 +25,7 @@ from cnnx.onnx.layout import channels_first, channels_first_image, flat
 from cnnx.onnx.operators.products import matrix_product
 from cnnx.onnx.operators.windows import Windows, pair_of, windows_of
 from cnnx.onnx.refusal import RefusedError
+from cnnx.onnx.trained_constants import constant_input
 
 _COLUMNS = 64  # whose copies stay in a cache
 
@@ -250,8 +251,9 @@ def _matrix(weight: Array) -> Array:
 
 def _mat_mul(call: Call) -> Activation:
     """A product with a matrix along the last axis, or from the left along the one before."""
-    if all(isinstance(each, Activation) for each in call.inputs):
-        return matrix_product(call)
+    values = _matrices(call)
+    if values is not None:
+        return matrix_product(call, *values)
     if isinstance(call.operand(0), Activation):
         value, axis = call.activation(), len(call.activation().axes) - 1
         matrix = _matrix(call.constant(1)).T
@@ -264,6 +266,18 @@ def _mat_mul(call: Call) -> Activation:
     if matrix.shape[1] != value.onnx_shape[axis]:
         raise FormatError(f"multiplies an axis of {value.onnx_shape[axis]} by {matrix.shape[1]}")
     return _averaged(call, value, matrix, axis) or _multiplied(call, value, matrix.T, axis)
+
+
+def _matrices(call: Call) -> tuple[Activation, Activation] | None:
+    """Both inputs if they are activations, or one and a constant of several matrices."""
+    first, second = (call.operand(index) for index in (0, 1))
+    if isinstance(first, np.ndarray) and isinstance(second, Activation) and first.ndim > 2:
+        first = constant_input(call, 0, second)
+    if isinstance(second, np.ndarray) and isinstance(first, Activation) and second.ndim > 2:
+        second = constant_input(call, 1, first)
+    if isinstance(first, Activation) and isinstance(second, Activation):
+        return first, second
+    return None
 
 
 def _multiplied(call: Call, value: Activation, weight: Array, axis: int) -> Activation:

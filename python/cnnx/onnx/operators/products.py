@@ -32,9 +32,9 @@ class _Form(NamedTuple):
     shuffles: int
 
 
-def matrix_product(call: Call) -> Activation:
+def matrix_product(call: Call, first: Activation, second: Activation) -> Activation:
     """A product for each image and each index of the axes before the last two."""
-    first, second = (repeated(call.network, call.activation(k)) for k in (0, 1))
+    first, second = (repeated(call.network, each) for each in (first, second))
     if min(len(first.axes), len(second.axes)) < 3:
         raise RefusedError("multiplies activations of several images with each other")
     if first.onnx_shape[-1] != second.onnx_shape[-2]:
