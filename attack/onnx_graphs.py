@@ -213,6 +213,29 @@ def product(source: Source) -> str | None:
     return node("MatMul", *both)
 
 
+def constants(source: Source) -> str | None:
+    """A join, a combination or a product with a constant, along whose axes the value may repeat."""
+    draw, sizes = source.draw, list(source.shape[1:])
+    kind = draw.integer(0, 2)
+    if kind == 0:
+        axis = draw.integer(1, len(sizes))
+        sizes[axis - 1] = draw.integer(1, 3)
+        images = integers([source.shape[0], *(1 for _ in sizes)])
+        constant = node("Expand", f"m.weight{(1, *sizes)}", images)
+        both = draw.one_of((source.x, constant), (constant, source.x))
+        return node("Concat", *both, axis=axis)
+    if kind == 1 and source.opset >= 8:
+        sizes = [draw.integer(1, 4) if size == 1 else draw.one_of(1, size) for size in sizes]
+        both = draw.one_of(
+            (source.x, f"m.weight{(1, *sizes)}"), (f"m.weight{(1, *sizes)}", source.x)
+        )
+        return node(draw.one_of("Add", "Sub", "Mul", "Max", "Sum"), *both)
+    if kind == 2 and len(sizes) > 1:
+        matrices = [draw.one_of(1, size) for size in sizes[:-2]]
+        return node("MatMul", f"m.weight{(1, *matrices, draw.integer(1, 6), sizes[-2])}", source.x)
+    return None
+
+
 def squeezed(source: Source) -> str | None:
     """The value without some axes of size 1."""
     ones = [axis for axis, size in enumerate(source.shape) if size == 1 and axis > 0]
@@ -301,6 +324,7 @@ def activation(source: Source) -> str | None:
 NODES: tuple[Node, ...] = (
     *(conv, pool, affine, shape, pair) * 2,
     *(dense, squeezed, part, resized, padded, activation, reduced, root_norm, product),
+    constants,
 )
 
 
