@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import cnnx
+import numpy as np
 import pytest
-from onnx_models import OnnxModel, check, kinds
+from onnx_models import OnnxModel, check, imported, kinds
 
 Build = Callable[[OnnxModel], Any]
 
@@ -77,6 +79,22 @@ def attention(m: OnnxModel, heads: int = 3) -> Any:
     mixed = m.node("MatMul", m.node("Softmax", scores, axis=-1), v)
     mixed = shape(m, transposed(m, mixed, 0, 2, 1, 3), 0, PIXELS, CHANNELS)
     return m.node("MatMul", mixed, m.weight(CHANNELS, 7))
+
+
+def attention_of_tokens_first(m: OnnxModel, heads: int = 3) -> Any:
+    """PyTorch's MultiheadAttention, whose arrays are (tokens, batch, channels)."""
+    batch, each = m.shape[0], CHANNELS // heads
+    x = transposed(m, tokens(m), 1, 0, 2)
+    qkv = m.node("Add", m.node("MatMul", x, m.weight(CHANNELS, 3 * CHANNELS)), m.weight(36))
+    qkv = transposed(m, shape(m, qkv, PIXELS, batch, 3, CHANNELS), 2, 0, 1, 3)
+    parts = [m.node("Gather", qkv, m.constant(np.int64(k)), axis=0) for k in range(3)]
+    parts = [shape(m, part, PIXELS, batch * heads, each) for part in parts]
+    q, k, v = (transposed(m, part, 1, 0, 2) for part in parts)
+    scores = scaled_softmax(m, m.node("MatMul", q, transposed(m, k, 0, 2, 1)))
+    mixed = transposed(m, m.node("MatMul", scores, v), 1, 0, 2)
+    mixed = shape(m, mixed, PIXELS * batch, CHANNELS)
+    mixed = m.node("Gemm", mixed, m.weight(7, CHANNELS), m.weight(7), transB=1, beta=0.5)
+    return transposed(m, shape(m, mixed, PIXELS, batch, 7), 1, 0, 2)
 
 
 def attention_of_maps(m: OnnxModel, heads: int = 2) -> Any:
@@ -154,6 +172,7 @@ def repeated(m: OnnxModel) -> Any:
 CASES: dict[str, Build] = {
     "attention": attention,
     "attention of maps": attention_of_maps,
+    "attention of tokens first": attention_of_tokens_first,
     "cross-covariance": cross_covariance,
     "global context": global_context,
     "global context, transposed": global_context_of_transposed,
@@ -173,6 +192,31 @@ CASES: dict[str, Build] = {
         "MatMul", transposed(m, maps(m), 0, 2, 3, 1), transposed(m, maps(m), 0, 2, 1, 3)
     ),
 }  # fmt: skip
+
+
+def test_one_image_has_the_axes_of_several() -> None:
+    """Its size, 1, tells nothing about its place among them."""
+    m = OnnxModel(1, CHANNELS, HEIGHT, WIDTH)
+    check(m, attention_of_tokens_first(m))
+
+
+def test_a_dense_layer_of_every_token() -> None:
+    m = OnnxModel(BATCH, CHANNELS, HEIGHT, WIDTH)
+    rows = shape(m, tokens(m), BATCH * PIXELS, CHANNELS)
+    rows = m.node("Gemm", rows, m.weight(CHANNELS, 7), m.weight(7), alpha=2.0)
+    check(m, shape(m, m.node("Relu", rows), BATCH, PIXELS, 7))
+
+
+@pytest.mark.parametrize("operator", ["Gemm", "MatMul"])
+def test_products_along_the_batch_are_refused(operator: str) -> None:
+    m = OnnxModel(BATCH, CHANNELS, HEIGHT, WIDTH)
+    features = m.node("Flatten", m.node("GlobalAveragePool", "x"))
+    moved = transposed(m, features, 1, 0)
+    if operator == "MatMul":
+        moved = m.node("Unsqueeze", moved, m.constant([0]))
+    reason = "its first axis is not the batch|along the batch, expected one image at a time"
+    with pytest.raises(cnnx.onnx.UnsupportedError, match=reason):
+        imported(m, m.node(operator, moved, m.weight(BATCH, 7)))
 
 
 ORDERS = [(0, *axes) for axes in itertools.permutations((1, 2, 3))]

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cnnx import layers
 from cnnx.layers.base import Symbol
-from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, merged, whole
+from cnnx.onnx.axes import Activation, Atom, Axis, is_batch, memory_step, merged, transposed, whole
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
 
@@ -124,6 +124,13 @@ def image_with(
 
 def rows_of(network: Network, value: Activation, axes: Sequence[int]) -> Activation:
     """The activation with some axes as the channels, and all others but the batch as the height."""
+    batch = next((k for k, axis in enumerate(value.axes) if is_batch(axis[:1])), 0)
+    if batch in axes:
+        raise RefusedError("works along the batch, expected one image at a time")
+    if batch > 0:  # as in PyTorch's attention, whose first axis is that of the tokens
+        order = [batch, *(k for k in range(len(value.axes)) if k != batch)]
+        done = rows_of(network, transposed(value, order), [order.index(axis) for axis in axes])
+        return transposed(done, [order.index(axis) for axis in range(len(order))])
     others = [each for each in axes_as_stored(value) if each not in axes]
     return image_with(network, value, others, (), axes)
 

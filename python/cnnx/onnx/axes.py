@@ -109,6 +109,9 @@ class Activation:
         )
 
 
+_ONE_IMAGE = Atom("N", 1, 1)
+
+
 def whole(label: str, size: int) -> Axis:
     """An undivided axis."""
     return () if size == 1 else (Atom(label, 1, size),)
@@ -155,14 +158,19 @@ def reshaped(value: Activation, shape: Sequence[int]) -> Activation:
     if math.prod(shape) != math.prod(value.onnx_shape):
         raise RefusedError(f"reshapes {value.onnx_shape} to {tuple(shape)}, of another size")
     left = [atom for axis in reversed(value.axes) for atom in reversed(axis)]
-    axes = []
-    for size in shape:
+    axes: list[Axis] = []
+    for k, size in enumerate(shape):
         taken: list[Atom] = []
+        takes_the_rest = size > 1 and math.prod(shape[k + 1 :]) == 1
+        if axes and takes_the_rest and left[-1] == _ONE_IMAGE:
+            # A batch of one could be part of any axis, but is not of the last, the features.
+            axes[-1] = (*axes[-1], left.pop())
         if left and left[-1].label == "N" and size % left[-1].size == 0:
             taken.append(left.pop())  # also of size 1: the batch belongs to the first axis
             size //= taken[-1].size
         while size > 1:
-            taken.append(_taken(left, size))
+            holds_batch = left and left[-1].label == "N" and size % left[-1].size == 0
+            taken.append(left.pop() if holds_batch else _taken(left, size))
             size //= taken[-1].size
         axes.append(merged(taken))
     return replace(value, axes=tuple(axes))

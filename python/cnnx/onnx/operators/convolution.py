@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 from cnnx import layers
 from cnnx._core import FormatError
 from cnnx.layers.base import Symbol
+from cnnx.onnx.affine import shifted
 from cnnx.onnx.arrangement import rows_of
 from cnnx.onnx.axes import (
     Activation,
     atoms_of,
     is_batch,
+    merged,
     per_channel,
     positions,
     whole,
@@ -231,6 +234,8 @@ def _gemm(call: Call) -> Activation:
     bias = call.optional(2)
     if len(value.axes) != 2:
         raise FormatError(f"reads an array of {len(value.axes)} axes, expected 2")
+    if not is_batch(value.axes[0]):
+        return _rows_multiplied(call, value, weight * alpha)
     count = weight.shape[1]
     scale = call.weight_scale(0 if call.integer("transB", 0) else 1, count)
     if alpha != 1:
@@ -241,6 +246,18 @@ def _gemm(call: Call) -> Activation:
         return done
     vector = per_channel(done, bias * beta if beta != 1 else bias)
     return done.computed(call.network.changed(done.symbol, {}, bias=vector))
+
+
+def _rows_multiplied(call: Call, value: Activation, weight: Array) -> Activation:
+    """Features times a matrix, for each index of axes that the graph joins with the batch."""
+    apart = replace(value, axes=(*((atom,) for atom in value.axes[0]), value.axes[1]))
+    in_floats = replace(call, weight_scales={})  # because they are of the axes of a Gemm's weight
+    done = _multiplied(in_floats, apart, weight, len(apart.axes) - 1)
+    bias = call.optional(2)
+    if bias is not None:
+        done = shifted(call.network, done, per_channel(done, bias * call.number("beta", 1.0)))
+    rows = merged(atom for axis in done.axes[:-1] for atom in axis)
+    return replace(done, axes=(rows, done.axes[-1]))
 
 
 def _matrix(weight: Array) -> Array:
