@@ -1,4 +1,6 @@
-"""The network of `examples/embed_cpp/train_xo.cpp`, trained in Python once for every test."""
+"""Made once for every test: the trained network of `examples/embed_cpp/train_xo.cpp`, and a build
+of the shared library.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from cpp_build import ROOT, cmake, configure, launcher, run
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,12 @@ def trained_in_python(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, c
     path = tmp_path_factory.mktemp("trained_in_python") / "xo.cnnx"
     model.save(path)
     return path, history
+
+
+@pytest.fixture(scope="session")
+def shared_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
+    """A build folder of the shared library."""
+    folder = tmp_path_factory.mktemp("shared") / "build"
+    configure(ROOT, folder, "-DBUILD_SHARED_LIBS=ON", launcher(object_cache))
+    run([cmake(), "--build", folder])
+    return folder

@@ -43,23 +43,12 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def shared_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
-    """A build folder of the shared library."""
-    folder = tmp_path_factory.mktemp("shared") / "build"
-    configure(ROOT, folder, "-DBUILD_SHARED_LIBS=ON", launcher(object_cache))
-    run([cmake(), "--build", folder])
-    return folder
-
-
-@pytest.fixture(scope="module")
 def serial_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
-    """A build folder of the static library without OpenMP; the library of the C++ tests is compiled
-    in half the time.
-    """
+    """A build folder of the static library without OpenMP."""
     folder = tmp_path_factory.mktemp("serial") / "build"
     static, serial = "-DBUILD_SHARED_LIBS=OFF", "-DCNNX_OPENMP=OFF"
-    configure(ROOT, folder, static, serial, "-DCNNX_BUILD_TESTS=ON", launcher(object_cache))
-    run([cmake(), "--build", folder, "--target", "cnnx"])
+    configure(ROOT, folder, static, serial, "-DCNNX_UNITS=ON", launcher(object_cache))
+    run([cmake(), "--build", folder])
     return folder
 
 
@@ -168,13 +157,16 @@ def test_fetch_content(linkage: str, python: Reference, object_cache: Path, tmp_
 
 @pytest.mark.slow
 def test_a_part_of_a_hostile_project(python: Reference, object_cache: Path, tmp_path: Path) -> None:
-    """Static, the default of a project. The flags of all instruction sets come from one place."""
+    """Static, the default of a project. The flags of all sources come from one place, and those of
+    all instruction sets, so some units and AVX2 stand for the others.
+    """
     on_x86_64 = platform.machine() in ("x86_64", "AMD64")
     folder = build(
         tmp_path / "build",
         "-DCNNX_WAY=add_subdirectory",
         f"-DCNNX_SOURCE={ROOT}",
         *HOSTILE,
+        "-DCNNX_UNITS=ON",
         *(["-DCNNX_INSTRUCTION_SETS=avx2"] if on_x86_64 else []),
         launcher(object_cache),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
-from cpp_build import ROOT, CppBuild, cmake, configure, launcher, run
+from cpp_build import CppBuild, cmake, run
 
 
 def installed(build: Path, prefix: Path, *component: str) -> set[str]:
@@ -32,10 +32,8 @@ def test_a_static_library_is_for_development(cpp_build: CppBuild, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="names of a shared library on Linux")
-def test_a_shared_library_is_for_run_time(object_cache: Path, tmp_path: Path) -> None:
-    configure(ROOT, tmp_path / "build", launcher(object_cache))
-    run([cmake(), "--build", tmp_path / "build"])
-    runtime, development = parts(tmp_path / "build", tmp_path)
+def test_a_shared_library_is_for_run_time(shared_build: Path, tmp_path: Path) -> None:
+    runtime, development = parts(shared_build, tmp_path)
     names = {Path(name).name for name in runtime}
     minor = cnnx.__version__.rpartition(".")[0]
     assert names == {"LICENSE", f"libcnnx.so.{cnnx.__version__}", f"libcnnx.so.{minor}"}
