@@ -59,7 +59,8 @@ def check_every_test(build: CrossBuild) -> None:
     """
     report = build.folder / "ctest.xml"
     all_output = ("--test-output-size-passed", "1000000", "--output-on-failure")
-    run([ctest(), "--test-dir", build.folder, *all_output, "--output-junit", report])
+    at_once = ("--parallel", str(os.cpu_count()))
+    run([ctest(), "--test-dir", build.folder, *at_once, *all_output, "--output-junit", report])
     cases = {case.get("name", ""): case for case in ElementTree.parse(report).iter("testcase")}
     assert sorted(cases) == TEST_NAMES
     statuses = {name: case.get("status") for name, case in cases.items()}
