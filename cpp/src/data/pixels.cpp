@@ -93,10 +93,11 @@ template <class Pixel>
 void normalise(const Pixel* source, int64_t pixels, int64_t channels,
                const Preprocessing& preprocessing, bool divide_by_255, PixelType type, float* out) {
   const Normaliser normaliser(preprocessing, channels, divide_by_255, type);
-  runtime::parallel_for(
-      get_num_threads(), pixels, kGrainOfPixels / channels + 1, [&](int64_t begin, int64_t end, int) {
-        normaliser.run(source + begin * channels, (end - begin) * channels, out + begin * channels);
-      });
+  runtime::parallel_for(get_num_threads(), pixels, kGrainOfPixels / channels + 1,
+                        [&](int64_t begin, int64_t end, int) {
+                          normaliser.run(source + begin * channels, (end - begin) * channels,
+                                         out + begin * channels);
+                        });
 }
 
 std::string to_text(float value) {
@@ -129,16 +130,18 @@ void gather_images(const ImageBatch& images, const int64_t* rows, int64_t count,
                    const Preprocessing& preprocessing, int threads, float* out) {
   const int64_t size = element_count(shape);
   const Normaliser normaliser(preprocessing, shape[2], divides_by_255(images), images.type);
-  runtime::parallel_for(threads, count, kGrainOfPixels / size + 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t offset = rows[i] * size;
-      if (images.type == PixelType::uint8) {
-        normaliser.run(static_cast<const uint8_t*>(images.pixels) + offset, size, out + i * size);
-      } else {
-        normaliser.run(static_cast<const float*>(images.pixels) + offset, size, out + i * size);
-      }
-    }
-  });
+  runtime::parallel_for(
+      threads, count, kGrainOfPixels / size + 1, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t offset = rows[i] * size;
+          if (images.type == PixelType::uint8) {
+            normaliser.run(static_cast<const uint8_t*>(images.pixels) + offset, size,
+                           out + i * size);
+          } else {
+            normaliser.run(static_cast<const float*>(images.pixels) + offset, size, out + i * size);
+          }
+        }
+      });
 }
 
 }  // namespace data
