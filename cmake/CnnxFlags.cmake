@@ -1,8 +1,7 @@
 # GCC's passes that look for equal values and for jumps, and the one that orders instructions as CPUs do by themselves: a third of the
 # compile time of kernels, most of which they make no faster.
-set(CNNX_SPARED_PASSES code-hoisting crossjumping gcse ipa-cp ipa-icf ipa-sra ipa-vrp rerun-cse-after-loop schedule-insns2 thread-jumps
-                       tree-dominator-opts tree-pre
-                       tree-slp-vectorize tree-tail-merge tree-vrp)
+set(CNNX_SPARED_PASSES code-hoisting crossjumping gcse ipa-cp ipa-icf ipa-sra ipa-vrp rerun-cse-after-loop schedule-insns2
+                       thread-jumps tree-dominator-opts tree-pre tree-slp-vectorize tree-tail-merge tree-vrp)
 
 # The optimisation of loops over vectors, most of which are unrolled by hand. Of GCC's -O3 they need the vectors that it makes of plain
 # loops.
