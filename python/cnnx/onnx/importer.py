@@ -176,6 +176,7 @@ class _Walk:
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
         self._values.update((each.name, each.activation) for each in layouts)
         self._input = layouts[0].activation
+        self._producers = {name: node for node in graph.nodes for name in node.outputs}
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
         # Values that anything but a product reads.
         self._whole = {n for each in graph.nodes if each.op_type != "Mul" for n in each.inputs}
@@ -220,9 +221,8 @@ class _Walk:
         """The images whose number a `Parameter` of a file of cnnx repeats its array by."""
         if self.network.folds or node.op_type != "Expand":
             return None
-        nodes = {output: each for each in self._graph.nodes for output in each.outputs}
-        sizes = nodes[node.inputs[1]]
-        value = self._values[nodes[sizes.inputs[0]].inputs[0]]
+        sizes = self._producers[node.inputs[1]]
+        value = self._values[self._producers[sizes.inputs[0]].inputs[0]]
         return value if isinstance(value, Activation) else None
 
     def _value(self, node: Node, name: str) -> Operand | _Missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,16 +10,8 @@ import numpy as np
 
 from cnnx import layers
 from cnnx._core import FormatError
-from cnnx.onnx.arrangement import (
-    arranged,
-    axes_as_stored,
-    axes_of,
-    image_atoms,
-    outer_sizes,
-    placed,
-    rows_of,
-)
-from cnnx.onnx.axes import Activation, Atom, axis_index, merged, pixel_label, reshaped, whole
+from cnnx.onnx.arrangement import axes_as_stored, axes_of, image_with, rows_of
+from cnnx.onnx.axes import Activation, Atom, axis_index, pixel_label, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
 from cnnx.onnx.operators.cropping import selected
@@ -65,29 +56,20 @@ def _joined_along(call: Call, values: list[Activation], axis: int) -> Activation
     if axis not in order:
         raise RefusedError("joins the images of several batches")
     place = order.index(axis)
-    before, after = (0, *order[:place]), order[place + 1 :]
-    sizes = outer_sizes(first)
+    before, after = order[:place], order[place + 1 :]
     for value in values:
-        if any(value.onnx_shape[each] != first.onnx_shape[each] for each in (*before, *after)):
+        if any(value.onnx_shape[each] != first.onnx_shape[each] for each in (0, *before, *after)):
             shapes = " and ".join(str(value.onnx_shape) for value in values)
             raise FormatError(f"joins arrays of shapes {shapes} along axis {axis}")
-    rows, step = (math.prod(sizes[each] for each in part) for part in (before, after))
-    symbols = [
-        arranged(
-            call.network,
-            value,
-            image_atoms(value, order),
-            (rows, 1, value.onnx_shape[axis] * step),
-        )
-        for value in values
-    ]
+    images = [image_with(call.network, value, before, (), (axis, *after)) for value in values]
+    symbol = call.network.add(layers.Concat(), *(image.symbol for image in images))
     count = sum(value.onnx_shape[axis] for value in values)
-    with_batch, *outer = axes_of("H", [sizes[each] for each in before])
-    inner = axes_of("C", [count, *(sizes[each] for each in after)])
-    joined = call.network.add(layers.Concat(), *symbols)
-    batch = merged((first.axes[0][0], *with_batch))
-    notes = placed(batch, order, (*outer, *inner))
-    return first.computed(joined, (rows, 1, count * step), notes)
+    inner = axes_of("C", [count, *(first.onnx_shape[each] for each in after)])
+    notes = list(images[0].axes)
+    for each, note in zip((axis, *after), inner, strict=True):
+        notes[each] = note
+    channels = sum(image.channels for image in images)
+    return first.computed(symbol, (*images[0].shape[:-1], channels), notes)
 
 
 def _in_order(call: Call, value: Activation, axis: int) -> Activation:
