@@ -250,7 +250,7 @@ Shapes draw_image(const runtime::Philox& philox, int most, Frame frame, float* l
   return shapes;
 }
 
-void check_images(int64_t count, Frame frame, const char* function) {
+void check_request(int64_t count, Frame frame, const char* function) {
   const auto refuse = [&](const char* name, int64_t value, const char* expected) {
     throw std::invalid_argument(std::string(function) + ": " + name + " is " +
                                 std::to_string(value) + ", expected " + expected);
@@ -280,7 +280,7 @@ void draw_images(int64_t count, Frame frame, const DrawImage& draw_one) {
 void draw_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed, uint8_t* pixels,
                  uint8_t* masks) {
   const data::Frame frame{height, width};
-  data::check_images(count, frame, "shapes");
+  data::check_request(count, frame, "shapes");
   if (count > 0 && (!pixels || !masks))
     throw std::invalid_argument("shapes: pixels or masks is a null pointer");
   const int64_t area = height * width;
@@ -294,7 +294,7 @@ void draw_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed, ui
 void draw_single_shapes(int64_t count, int64_t height, int64_t width, uint64_t seed,
                         uint8_t* pixels, int64_t* labels, float* boxes) {
   const data::Frame frame{height, width};
-  data::check_images(count, frame, "single_shapes");
+  data::check_request(count, frame, "single_shapes");
   if (count > 0 && (!pixels || !labels || !boxes))
     throw std::invalid_argument("single_shapes: pixels, labels or boxes is a null pointer");
   const int64_t area = height * width * data::kChannels;
