@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import object_cache
@@ -38,14 +39,18 @@ def library(tmp_path: Path) -> Path:
 
 
 def compilations(
-    library: Path, *flags: str, name: str = "g++", source: str = "src/ops/add.cpp"
+    library: Path,
+    *flags: str,
+    name: str = "g++",
+    source: str = "src/ops/add.cpp",
+    launcher: Sequence[str] = (),
 ) -> int:
     """How often sources were compiled until this object was there."""
     folder = next(each for each in library.parents if (each / "g++").exists())
     (folder / "object.o").unlink(missing_ok=True)
     path = library / source
-    launcher = [sys.executable, "-IS", object_cache.__file__, folder / "objects"]
-    command = [*launcher, folder / name, *flags, "-o", "object.o", "-c", path]
+    cache = [sys.executable, "-IS", object_cache.__file__, folder / "objects"]
+    command = [*cache, *launcher, folder / name, *flags, "-o", "object.o", "-c", path]
     subprocess.run(command, cwd=folder, check=True)
     assert (folder / "object.o").read_text() == path.read_text()
     compiled = folder / "compiled"
@@ -71,6 +76,15 @@ def test_any_change_compiles_again(file: str, library: Path) -> None:
     if file.endswith(".h"):
         (library / file).unlink()
         assert compilations(library, "-O3") == 3
+
+
+def test_another_compiler_launcher_changes_nothing(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert compilations(library, "-O3") == 1
+    monkeypatch.setenv("CMAKE_CXX_COMPILER_LAUNCHER", "env;NAME=1")
+    assert compilations(library, "-O3", launcher=("env", "NAME=1")) == 1
+    assert compilations(library, "-O2", launcher=("env", "NAME=1")) == 2
 
 
 def test_other_flags_and_sources_compile_again(library: Path) -> None:
@@ -151,7 +165,7 @@ def test_sources_elsewhere_are_not_cached(library: Path) -> None:
 
 # As CMake writes it: pip calls the compiler by one of its names, the tests by the other.
 BUILD = """rule compile
-  command = {tree}/../c++ -O3 -w -o $out -c $in
+  command = {launcher}{tree}/../c++ -O3 -w -o $out -c $in
   deps = gcc
   depfile = $out.d
 build object.o: compile {tree}/cpp/src/ops/add.cpp
@@ -159,14 +173,19 @@ build test.o: compile {tree}/cpp/tests/add_test.cpp
 """
 
 
+@pytest.mark.parametrize("launcher", ["", "env NAME=1 "])
 @pytest.mark.parametrize("changed", ["", "src/ops/add.cpp", "src/ops/add.h"])
-def test_objects_of_the_installation_are_not_compiled_again(changed: str, library: Path) -> None:
+def test_objects_of_the_installation_are_not_compiled_again(
+    changed: str, launcher: str, library: Path
+) -> None:
     tree = library.parent
     build = tree / "build" / "cp311-cp311-linux_x86_64"
     build.mkdir(parents=True)
-    (build / "build.ninja").write_text(BUILD.format(tree=tree))
+    (build / "build.ninja").write_text(BUILD.format(tree=tree, launcher=launcher))
     for path in library.rglob("*.*"):
         os.utime(path, (0, 0))
+    if launcher:
+        (build / "CMakeCache.txt").write_text("CMAKE_CXX_COMPILER_LAUNCHER:STRING=env;NAME=1\n")
     run([ninja(), "-C", build, "object.o"])
     if changed:
         (library / changed).write_text("changed")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from object_cache import content_of, key, library_of, store
+from object_cache import content_of, key, library_of, store, without_launcher
 from sanitizer import not_under_address_sanitizer
 
 ROOT = Path(__file__).parents[2]
@@ -184,11 +184,12 @@ def cache_installed_objects(cache: Path, tree: Path = ROOT) -> None:
         if not (folder / "build.ninja").exists():
             continue
         tools = [ninja_of(folder), "-C", folder, "-t"]
+        launcher = setting_of(folder, "CMAKE_CXX_COMPILER_LAUNCHER")
         files = files_of_objects(folder, run([*tools, "deps"]))
         for entry in json.loads(run([*tools, "compdb"])):
             target, source = folder / entry["output"], str(folder / entry["file"])
             if library_of(source) == library and is_newer(target, files.get(target, [])):
-                command = shlex.split(entry["command"])
+                command = without_launcher(shlex.split(entry["command"]), launcher)
                 cached = cache / key(command, source, library, content)
                 if not cached.exists():
                     store(str(target), str(cached))
@@ -198,10 +199,16 @@ def ninja_of(folder: Path) -> Path:
     """The Ninja of a build folder if it is still there: another version would discard its log, and
     the next installation compile everything.
     """
+    path = setting_of(folder, "CMAKE_MAKE_PROGRAM")
+    return Path(path) if path and Path(path).exists() else ninja()
+
+
+def setting_of(folder: Path, name: str) -> str:
+    """A setting of a build folder, "" without it."""
     cache = folder / "CMakeCache.txt"
     lines = cache.read_text("utf-8").splitlines() if cache.exists() else []
-    paths = [line.split("=", 1)[1] for line in lines if line.startswith("CMAKE_MAKE_PROGRAM:")]
-    return Path(paths[0]) if paths and Path(paths[0]).exists() else ninja()
+    values = [line.split("=", 1)[1] for line in lines if line.startswith(f"{name}:")]
+    return values[0] if values else ""
 
 
 def files_of_objects(folder: Path, records: str) -> dict[Path, list[Path]]:

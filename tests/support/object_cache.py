@@ -100,6 +100,12 @@ def key(command: list[str], source: str, library: str, content: bytes) -> str:
     return hashlib.sha256("\0".join(relevant).encode() + content).hexdigest()
 
 
+def without_launcher(command: list[str], launcher: str) -> list[str]:
+    """A command from the compiler on; `launcher` is CMake's setting, words between semicolons."""
+    words = launcher.split(";") if launcher else []
+    return command[len(words) :] if command[: len(words)] == words else command
+
+
 def copy(source: str, target: str) -> None:
     with open(source, "rb") as read, open(target, "wb") as written:
         written.write(read.read())
@@ -121,7 +127,8 @@ def main(folder: str, command: list[str]) -> int:
     if library is None or compiles:
         os.execvp(command[0], command)
     target = command[command.index("-o") + 1]
-    cached = os.path.join(folder, key(command, source, library, content_of(library)))
+    compiler = without_launcher(command, os.environ.get("CMAKE_CXX_COMPILER_LAUNCHER", ""))
+    cached = os.path.join(folder, key(compiler, source, library, content_of(library)))
     if os.path.exists(cached):
         copy(cached, target)
         return 0
