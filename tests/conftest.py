@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in slow]
     items.sort(
         key=lambda item: (
-            not {"object_cache", "cpp_build"}.isdisjoint(fixtures_of(item))
+            not {"object_cache", "cpp_build", "page_run"}.isdisjoint(fixtures_of(item))
             or item.get_closest_marker("beside") is not None
         )
     )

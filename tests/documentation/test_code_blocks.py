@@ -13,7 +13,15 @@ import cnnx
 import pytest
 from cpp_build import ROOT
 from document_blocks import Block, blocks_in, blocks_of, pages
-from document_pages import NOT_RUN, PAGES, PageRun, lines_to_run, reason_not_to_run, run_blocks
+from document_pages import (
+    NOT_RUN,
+    PAGES,
+    PageRun,
+    lines_to_run,
+    reason_not_to_run,
+    run_beside,
+    run_blocks,
+)
 
 # Languages that tests run or check, and those that are read only.
 RUN = {"python", "sh", "console"}
@@ -27,8 +35,10 @@ SHOWN = {
 
 
 def marked(page: str) -> object:
-    slow = page in PAGES and PAGES[page].slow
-    return pytest.param(page, marks=[pytest.mark.slow] if slow else [], id=page)
+    marks = [pytest.mark.beside(call=run_beside)]
+    if page in PAGES and PAGES[page].slow:
+        marks.append(pytest.mark.slow)
+    return pytest.param(page, marks=marks, id=page)
 
 
 PARAMETERS = [marked(page) for page in pages()]

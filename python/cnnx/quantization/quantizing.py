@@ -79,7 +79,7 @@ def quantize(
 
     Example:
         >>> import cnnx
-        >>> x, y = cnnx.data.xo(512, seed=1)
+        >>> x, y = cnnx.data.xo(256, seed=1)
         >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
         >>> history = cnnx.Trainer(model).fit(x, y, epochs=2)
         >>> small = cnnx.quantize(model, x, check=cnnx.data.xo(256, seed=2))
