@@ -19,8 +19,8 @@ from document_pages import (
     PageRun,
     lines_to_run,
     reason_not_to_run,
-    run_beside,
     run_blocks,
+    run_page,
 )
 
 # Languages that tests run or check, and those that are read only.
@@ -35,7 +35,7 @@ SHOWN = {
 
 
 def marked(page: str) -> object:
-    marks = [pytest.mark.beside(call=run_beside)]
+    marks = [pytest.mark.beside(call=run_page)]
     if page in PAGES and PAGES[page].slow:
         marks.append(pytest.mark.slow)
     return pytest.param(page, marks=marks, id=page)

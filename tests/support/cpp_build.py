@@ -41,11 +41,18 @@ def inherited_environment() -> dict[str, str]:
     return dict(os.environ) if is_main_thread() else _ENVIRONMENT
 
 
+def inherited_folder() -> Path | None:
+    """The working folder of a program; one that another thread starts must not have that of this
+    process, which tests change meanwhile.
+    """
+    return None if is_main_thread() else ROOT
+
+
 def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
     """The output of a command; a failing command fails the test with its output."""
     finished = subprocess.run(
         command,
-        cwd=cwd or (None if is_main_thread() else ROOT),  # tests change that folder, too
+        cwd=cwd or inherited_folder(),
         env=inherited_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -108,30 +108,25 @@ class PageRun:
         return "".join(self.outputs)
 
 
-def run_beside(beside: Beside, page: str) -> PageRun:
-    """Run a page beside the tests."""
-    return run_page(page, beside.make_folder("page"))
-
-
-def run_page(name: str, folder: Path) -> PageRun:
-    """Run the blocks of a page in its own folder, up to one whose packages are missing; a failure
-    fails the test.
+def run_page(beside: Beside, page: str) -> PageRun:
+    """Run the blocks of a page in its own folder, beside the tests, up to one whose packages are
+    missing; a failure fails the test.
     """
-    page = PAGES.get(name, Page())
-    missing = [each for each in page.modules if importlib.util.find_spec(each) is None]
-    missing += [each for each in page.programs if shutil.which(each) is None]
-    if page.wasm and not WASM_MODULE.exists():
+    folder, needs = beside.make_folder("page"), PAGES.get(page, Page())
+    missing = [each for each in needs.modules if importlib.util.find_spec(each) is None]
+    missing += [each for each in needs.programs if shutil.which(each) is None]
+    if needs.wasm and not WASM_MODULE.exists():
         missing.append(WASM_MODULE.name)
-    blocks = [] if missing else blocks_of(name)
-    if blocks and page.files:
-        run_python("-c", MAKE_FILES, str(folder), *page.files)
+    blocks = [] if missing else blocks_of(page)
+    if blocks and needs.files:
+        run_python("-c", MAKE_FILES, str(folder), *needs.files)
     for number, block in enumerate(blocks):
         missing = missing_imports(block)
         if missing:
             blocks = blocks[:number]
             break
-    run = run_blocks(name, blocks, folder)
-    return replace(run, missing=f"{name} needs {', '.join(missing)}" if missing else "")
+    run = run_blocks(page, blocks, folder)
+    return replace(run, missing=f"{page} needs {', '.join(missing)}" if missing else "")
 
 
 def missing_imports(block: Block) -> list[str]:

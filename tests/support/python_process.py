@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from cpp_build import ROOT, inherited_environment, is_main_thread
+from cpp_build import inherited_environment, inherited_folder
 
 
 def run_python(*arguments: str, timeout: float = 120, **environment: str) -> str:
@@ -21,7 +21,7 @@ def run_python(*arguments: str, timeout: float = 120, **environment: str) -> str
     inherited = {name: value for name, value in variables if "NUM_THREADS" not in name}
     finished = subprocess.run(
         [sys.executable, *arguments],
-        cwd=None if is_main_thread() else ROOT,  # tests change that folder, too
+        cwd=inherited_folder(),
         env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
