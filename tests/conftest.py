@@ -9,10 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+# The threads of NumPy's BLAS take half the CPU time of a process that imports cnnx, and tests start
+# a thousand. `python_process.run_python` leaves the variable out.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import numpy as np
 import pytest
-from beside import Beside
+from beside import Beside, runs_beside
 from cpp_build import CppBuild, build_cpp, cache_installed_objects, launcher
 
 if TYPE_CHECKING:
@@ -64,6 +68,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             or item.get_closest_marker("beside") is not None
         )
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """The result of a test that runs beside the others."""
+    if not runs_beside(pyfuncitem):
+        return None
+    pyfuncitem.funcargs["beside"].start_test(pyfuncitem).result()
+    return True
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from beside import Beside
 from cpp_build import (
     ROOT,
     CppBuild,
@@ -205,10 +206,12 @@ def compile_commands(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("build_type", ["", "Debug"])
-def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_debugged_project_gets_fast_kernels(build_type: str, beside: Beside) -> None:
+    folder = beside.make_folder("debugged")
     configure(
         CONSUMER,
-        tmp_path,
+        folder,
         "-DCNNX_WAY=add_subdirectory",
         f"-DCNNX_SOURCE={ROOT}",
         f"-DCMAKE_BUILD_TYPE={build_type}",
@@ -217,7 +220,7 @@ def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -
     components = ("kernels", "ops", "data")
     with_every_pass = re.compile("conv2d_winograd(_overlap)?")
     seen = set()
-    for command in compile_commands(tmp_path):
+    for command in compile_commands(folder):
         component = re.search(r"/cpp/src/(\w+)/(\w+)\.cpp$", command)
         if component is None or component[1] not in components:
             continue

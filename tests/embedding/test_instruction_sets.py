@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from beside import Beside
 from cpp_build import ROOT, CppBuild, cmake, configure, launcher, ninja, run
 from printed_digests import DIGESTS, digests_here, digests_in
 
@@ -44,10 +45,12 @@ def check_small(library: Path, folder: Path) -> None:
         ("avx512", 'CNNX_INSTRUCTION_SETS has "avx512" but not "avx2", which it needs'),
     ],
 )
-def test_wrong_sets_are_refused(sets: str, sentence: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_wrong_sets_are_refused(sets: str, sentence: str, beside: Beside) -> None:
+    folder = beside.make_folder("refused")
     configured = subprocess.run(
         [
-            *(cmake(), "-S", ROOT, "-B", tmp_path, "-G", "Ninja"),
+            *(cmake(), "-S", ROOT, "-B", folder, "-G", "Ninja"),
             *(f"-DCMAKE_MAKE_PROGRAM={ninja()}", HERE, f"-DCNNX_INSTRUCTION_SETS={sets}"),
         ],
         capture_output=True,

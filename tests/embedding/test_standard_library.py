@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from beside import Beside
 from cnnx import _core
 from cpp_build import needs_a_compiler, run
 
@@ -52,9 +53,10 @@ def test_checks_a_newer_standard_and_another_compiler_change_nothing(
         ("-D_GLIBCXX_USE_CXX11_ABI=0", "cnnx::built_with_CXX11_ABI_0"),
     ],
 )
-def test_other_containers_do_not_link(flag: str, missing: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_other_containers_do_not_link(flag: str, missing: str, beside: Beside) -> None:
     finished = subprocess.run(
-        command("consumer/main.cpp", tmp_path / "program", "-std=c++17", flag),
+        command("consumer/main.cpp", beside.make_folder("program") / "p", "-std=c++17", flag),
         capture_output=True,
         text=True,
         check=False,

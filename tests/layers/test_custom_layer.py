@@ -325,6 +325,7 @@ print("end")
 """
 
 
+@pytest.mark.beside
 def test_daemon_threads_inside_functions_do_not_crash_at_the_end() -> None:
     for _ in range(3):
         assert run_python("-c", AT_THE_END) == "end"

@@ -48,14 +48,10 @@ def run(*command: str, path: Path | None = None) -> subprocess.CompletedProcess[
 RUNNABLE = [each for each in ATTACKS if not missing_packages(each)]
 
 
-def every_attack(beside: Beside) -> subprocess.CompletedProcess[str]:
+@pytest.mark.beside
+def test_every_attack_runs() -> None:
     names = ",".join(RUNNABLE)
-    return run("-m", "attack", "--only", names, "--seconds", "0.5", "--seed", "1")
-
-
-@pytest.mark.beside(call=every_attack)
-def test_every_attack_runs(beside: Beside) -> None:
-    finished = beside.result(every_attack)
+    finished = run("-m", "attack", "--only", names, "--seconds", "0.2", "--seed", "1")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     rows = re.findall(r"^(\w+) +(\d+) +(\d+)$", finished.stdout, flags=re.MULTILINE)
     assert [name for name, _, _ in rows] == RUNNABLE, finished.stdout
@@ -70,27 +66,31 @@ def test_equal_seeds_draw_equal_programs(attack: str) -> None:
     assert first != other
 
 
-def test_a_broken_op_is_found_with_a_program_that_fails(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(BROKEN)
-    finished = run("-m", "attack", "--only", "dense", "--seconds", "20", path=tmp_path)
+@pytest.mark.beside
+def test_a_broken_op_is_found_with_a_program_that_fails(beside: Beside) -> None:
+    folder = beside.make_folder("broken")
+    (folder / "sitecustomize.py").write_text(BROKEN)
+    finished = run("-m", "attack", "--only", "dense", "--seconds", "20", path=folder)
     assert finished.returncode == 1, finished.stdout + finished.stderr
     assert "3 findings" in finished.stdout
     finding = re.search(r"^dense: .*?\n\n(.*?)\n\ndense: ", finished.stdout, flags=re.M | re.S)
     assert finding, finished.stdout
-    program = tmp_path / "program.py"
+    program = folder / "program.py"
     program.write_text(finding[1])
-    again = run(str(program), path=tmp_path)
+    again = run(str(program), path=folder)
     assert "AssertionError: grad_weight at " in again.stderr
     assert run(str(program)).returncode == 0, "it fails without the defect, too"
 
 
-def test_a_crash_is_found_with_a_program_that_crashes(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(CRASHING)
-    finished = run("-m", "attack", "--only", "dense", "--seconds", "20", path=tmp_path)
+@pytest.mark.beside
+def test_a_crash_is_found_with_a_program_that_crashes(beside: Beside) -> None:
+    folder = beside.make_folder("crash")
+    (folder / "sitecustomize.py").write_text(CRASHING)
+    finished = run("-m", "attack", "--only", "dense", "--seconds", "20", path=folder)
     assert finished.returncode == 1, finished.stdout + finished.stderr
     assert finished.stdout.count("\ndense: ended by -6") == 3
     finding = re.search(r"^dense: .*?\n\n(.*?)\n\ndense: ", finished.stdout, flags=re.M | re.S)
     assert finding, finished.stdout
-    program = tmp_path / "program.py"
+    program = folder / "program.py"
     program.write_text(finding[1])
-    assert run(str(program), path=tmp_path).returncode == -6
+    assert run(str(program), path=folder).returncode == -6

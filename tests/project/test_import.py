@@ -15,7 +15,6 @@ from typing import Any
 import cnnx
 import cnnx.ops
 import pytest
-from beside import Beside
 from python_process import run_python
 
 PACKAGE = Path(cnnx.__file__).parent
@@ -36,8 +35,11 @@ def test_import_loads_neither_numpy_nor_the_extension() -> None:
     assert "numpy" not in loaded
 
 
-def used_without(beside: Beside, optional: str) -> None:
-    """Use cnnx where a package is missing."""
+@pytest.mark.parametrize(
+    "optional", ["PIL", "tqdm", "matplotlib", "mpi4py", "onnx", "sklearn", "torch"]
+)
+@pytest.mark.beside
+def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
     code = (
         f"import sys; sys.modules[{optional!r}] = None\n"
         "import cnnx\n"
@@ -46,14 +48,6 @@ def used_without(beside: Beside, optional: str) -> None:
         "cnnx.Trainer(cnnx.models.small()).step(x, y)\n"
     )
     run_python("-c", code)
-
-
-@pytest.mark.parametrize(
-    "optional", ["PIL", "tqdm", "matplotlib", "mpi4py", "onnx", "sklearn", "torch"]
-)
-@pytest.mark.beside(call=used_without)
-def test_everything_but_the_command_line_needs_numpy_alone(optional: str, beside: Beside) -> None:
-    beside.result(used_without, optional=optional)
 
 
 def test_the_readers_of_other_formats_load_no_optional_package() -> None:
@@ -98,12 +92,6 @@ assert thread_count() == before, (thread_count(), before)
     run_python("-c", code)
 
 
-def detect(beside: Beside, change: str, names: tuple[str, ...]) -> None:
-    """Make a change in a process that must find it, and no other."""
-    code = f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {list(names)}"
-    run_python("-c", code)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at a process through Linux's /proc")
 @pytest.mark.parametrize(
     ("change", "names"),
@@ -125,9 +113,11 @@ def detect(beside: Beside, change: str, names: tuple[str, ...]) -> None:
         ("import sys; sys.setrecursionlimit(999)", ("limits",)),
     ],
 )
-@pytest.mark.beside(call=detect)
-def test_such_changes_are_detected(change: str, names: tuple[str, ...], beside: Beside) -> None:
-    beside.result(detect, change=change, names=names)
+@pytest.mark.beside
+def test_such_changes_are_detected(change: str, names: tuple[str, ...]) -> None:
+    """By the process that makes the change, and no other."""
+    code = f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {list(names)}"
+    run_python("-c", code)
 
 
 def test_every_public_name_resolves() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cnnx
 import numpy as np
 import pytest
-from beside import Beside
 from cnnx.quantization.network import Network, Node
 from cnnx.quantization.rounding import rounded_for_outputs
 from cnnx.quantization.weights import rounded, weight_scales
@@ -97,9 +96,9 @@ print(found.hexdigest())
 """
 
 
-def weights_by_instruction_set(beside: Beside) -> dict[bool, set[str]]:
-    """The digests of the program on all instruction sets and threads, of baseline under True."""
-    found: dict[bool, set[str]] = {True: set(), False: set()}
+@pytest.mark.beside
+def test_the_same_weights_wherever_the_float_model_has_the_same_bits() -> None:
+    found: dict[bool, set[str]] = {True: set(), False: set()}  # of baseline under True
     for isa in CPU_FLAGS:
         if refusal_of(isa) is not None:
             continue
@@ -107,11 +106,5 @@ def weights_by_instruction_set(beside: Beside) -> dict[bool, set[str]]:
             finished = run_python(isa, "-c", PROGRAM, threads)
             assert finished.returncode == 0, finished.stderr
             found[isa == "baseline"].add(finished.stdout)
-    return found
-
-
-@pytest.mark.beside(call=weights_by_instruction_set)
-def test_the_same_weights_wherever_the_float_model_has_the_same_bits(beside: Beside) -> None:
-    found = beside.result(weights_by_instruction_set)
     assert len(found[True]) == 1
     assert len(found[False]) <= 1

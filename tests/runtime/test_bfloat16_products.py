@@ -10,10 +10,13 @@ from cpp_build import ROOT, inherited_environment
 from instruction_sets import INTEGER_CPU_FLAGS, needs
 
 
-def cpp_test(beside: Beside, test: str, isa: str) -> subprocess.CompletedProcess[str]:
-    """One of the C++ tests on an instruction set."""
+@pytest.mark.parametrize("isa", INTEGER_CPU_FLAGS)
+@pytest.mark.parametrize("test", ["conv2d_bfloat16_test", "conv2d_bfloat16_depthwise_test"])
+@pytest.mark.beside
+@pytest.mark.usefixtures("cpp_build")
+def test_convolutions_have_the_expected_bits(test: str, isa: str, beside: Beside) -> None:
     needs(isa)
-    return subprocess.run(
+    finished = subprocess.run(
         [beside.built_cpp().folder / "cpp" / "tests" / test],
         env={**inherited_environment(), "CNNX_ISA": isa},
         cwd=ROOT,
@@ -22,13 +25,5 @@ def cpp_test(beside: Beside, test: str, isa: str) -> subprocess.CompletedProcess
         timeout=240,
         check=False,
     )
-
-
-@pytest.mark.parametrize("isa", INTEGER_CPU_FLAGS)
-@pytest.mark.parametrize("test", ["conv2d_bfloat16_test", "conv2d_bfloat16_depthwise_test"])
-@pytest.mark.beside(call=cpp_test)
-@pytest.mark.usefixtures("cpp_build")
-def test_convolutions_have_the_expected_bits(test: str, isa: str, beside: Beside) -> None:
-    finished = beside.result(cpp_test, test=test, isa=isa)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert " 0 failed" in finished.stdout

@@ -6,11 +6,9 @@ An instruction set is chosen once per process, so each one has processes of its 
 from __future__ import annotations
 
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import cnnx
 import pytest
-from beside import Beside
 from instruction_sets import CPU_FLAGS, ROOT, digests, every_isa, needs, run_python
 
 # AVX2 has the bits of AVX-512, as the tests below show.
@@ -25,7 +23,9 @@ def python_tests(folder: Path) -> list[Path]:
     return sorted(folder.rglob("test_*.py"))
 
 
-def parity_tests(beside: Beside, isa: str) -> CompletedProcess[str]:
+@pytest.mark.parametrize("isa", PARITY_ISAS)
+@pytest.mark.beside
+def test_parity(isa: str) -> None:
     """The tests marked parity, run on another instruction set than that of this process."""
     if isa == cnnx.isa():
         pytest.skip("the tests marked parity run on this instruction set without this test")
@@ -35,13 +35,7 @@ def parity_tests(beside: Beside, isa: str) -> CompletedProcess[str]:
         str(path) for path in python_tests(ROOT / "tests") if PARITY in path.read_text("utf-8")
     ]
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", *files)
-    return run_python(isa, *command)
-
-
-@pytest.mark.parametrize("isa", PARITY_ISAS)
-@pytest.mark.beside(call=parity_tests)
-def test_parity(isa: str, beside: Beside) -> None:
-    finished = beside.result(parity_tests, isa=isa)
+    finished = run_python(isa, *command)
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
     assert " passed" in finished.stdout.splitlines()[-1]
 
@@ -55,6 +49,7 @@ def test_every_op_has_parity_tests() -> None:
 
 
 @every_isa
+@pytest.mark.beside
 def test_threads_and_memory_of_every_op(isa: str) -> None:
     """Also: no op reads past the end of its inputs, which would crash the process."""
     needs(isa)
@@ -63,6 +58,7 @@ def test_threads_and_memory_of_every_op(isa: str) -> None:
     assert [name for name, digest in one.items() if not digest] == [], "ops without a digest"
 
 
+@pytest.mark.beside
 def test_avx2_and_avx512_give_the_same_bits() -> None:
     needs("avx2")
     needs("avx512")
@@ -71,6 +67,7 @@ def test_avx2_and_avx512_give_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize("name", ["avx1024", "AVX2", "baseline,avx2"])
+@pytest.mark.beside
 def test_an_unknown_name_is_an_error_and_not_a_crash(name: str) -> None:
     calls = (
         "cnnx.isa()",

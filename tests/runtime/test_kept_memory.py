@@ -45,6 +45,7 @@ print(megabytes() - start)
 
 
 @pytest.mark.parametrize("released", ["trainer", "model"])
+@pytest.mark.beside
 def test_a_model_keeps_the_memory_of_its_largest_batch(released: str) -> None:
     not_under_address_sanitizer("freed memory stays in quarantine")
     # glibc then returns freed memory to the system at once.

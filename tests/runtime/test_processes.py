@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from pathlib import Path
 
 import pytest
+from beside import Beside
 from python_process import run_python
 
 # Python 3.12 and later warn about forking with threads, which these tests do.
@@ -36,9 +36,9 @@ def has_threads():
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def run_script(folder: Path, code: str, *arguments: str) -> str:
+def run_script(beside: Beside, code: str, *arguments: str) -> str:
     """As a file, because spawned processes import it again."""
-    script = folder / "script.py"
+    script = beside.make_folder("script") / "script.py"
     script.write_text(WORK + code, encoding="utf-8")
     return run_python(*WITHOUT_WARNING, str(script), *arguments)
 
@@ -61,7 +61,8 @@ def result_of_forked_child(function):
 
 @needs_fork
 @pytest.mark.parametrize("before", ["used", "unused"])
-def test_a_forked_child_predicts_and_trains(before: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_forked_child_predicts_and_trains(before: str, beside: Beside) -> None:
     """A child of a parent that has used it would wait for its parent's threads for ever."""
     code = f"""{IN_A_FORKED_CHILD}
 if sys.argv[1] == "used":
@@ -76,11 +77,12 @@ assert results == [expected] * 2, "other bits in a child"
 assert work() == expected
 print("same")
 """
-    assert run_script(tmp_path, code, before) == "same"
+    assert run_script(beside, code, before) == "same"
 
 
 @needs_fork
-def test_a_forked_child_continues_with_its_parents_model_and_trainer(tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_forked_child_continues_with_its_parents_model_and_trainer(beside: Beside) -> None:
     code = f"""{IN_A_FORKED_CHILD}
 cnnx.set_num_threads(2)
 x, y = cnnx.data.xo(256)
@@ -96,11 +98,12 @@ child = result_of_forked_child(resume)
 assert child == resume(), "other bits in the child"
 print("same")
 """
-    assert run_script(tmp_path, code) == "same"
+    assert run_script(beside, code) == "same"
 
 
 @needs_fork
-def test_a_fork_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_fork_in_the_middle_of_an_epoch(beside: Beside) -> None:
     """The thread that gathers the next batch is lost: both sides finish the epoch and exit."""
     code = """
 x, y = cnnx.data.xo(256)
@@ -124,13 +127,14 @@ os.write(1, f"{hashlib.sha256(model(x)).hexdigest()}\\n".encode())
 if children:
     assert os.waitpid(children[0], 0)[1] == 0
 """
-    digests = run_script(tmp_path, code).splitlines()
+    digests = run_script(beside, code).splitlines()
     assert len(digests) == 2
     assert digests[0] == digests[1]
 
 
 @needs_fork
-def test_children_forked_beside_threads_that_predict(tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_children_forked_beside_threads_that_predict(beside: Beside) -> None:
     """They predict and train with the model, whatever the threads were doing."""
     code = f"""{IN_A_FORKED_CHILD}
 import threading
@@ -158,11 +162,12 @@ for event in begun:
 assert [result_of_forked_child(use) for _ in range(20)] == [expected] * 20
 print("same")
 """
-    assert run_script(tmp_path, code) == "same"
+    assert run_script(beside, code) == "same"
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_a_pool_of_workers_predicts_and_trains(method: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_pool_of_workers_predicts_and_trains(method: str, beside: Beside) -> None:
     code = """
 def task(number):
     return work()
@@ -179,14 +184,15 @@ if __name__ == "__main__":
     assert work() == expected
     print("same")
 """
-    outcome = run_script(tmp_path, code, method)
+    outcome = run_script(beside, code, method)
     if outcome == "absent":
         pytest.skip(f"this system has no {method}")
     assert outcome == "same"
 
 
 @needs_fork
-def test_forked_workers_predict_with_their_parents_model(tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_forked_workers_predict_with_their_parents_model(beside: Beside) -> None:
     code = """
 cnnx.set_num_threads(2)
 x, _ = cnnx.data.xo(300)
@@ -202,7 +208,7 @@ if __name__ == "__main__":
     assert b"".join(part.tobytes() for part in parts) == expected.tobytes()
     print("all")
 """
-    assert run_script(tmp_path, code) == "all"
+    assert run_script(beside, code) == "all"
 
 
 # A second interpreter in the same process, which has a module name of its own in every Python.
@@ -233,7 +239,8 @@ except ImportError as error:
 
 
 @pytest.mark.parametrize("first", ["main", "second"])
-def test_a_second_interpreter_is_refused(first: str, tmp_path: Path) -> None:
+@pytest.mark.beside
+def test_a_second_interpreter_is_refused(first: str, beside: Beside) -> None:
     """The first interpreter works as before."""
     code = f"""{SECOND_INTERPRETER}
 if sys.argv[1] == "main":
@@ -242,7 +249,7 @@ for _ in range(2):
     run_in_second_interpreter({TRY!r})
     exec({USE!r})
 """
-    outcome = run_script(tmp_path, code, first).splitlines()
+    outcome = run_script(beside, code, first).splitlines()
     works = "(8, 2)"
     if first == "main":
         assert outcome.pop(0) == works

@@ -71,6 +71,7 @@ def test_its_own_number_ends_with_an_exception() -> None:
         ({"CNNX_NUM_THREADS": "", "OMP_NUM_THREADS": "5"}, 5),
     ],
 )
+@pytest.mark.beside
 def test_the_environment_sets_the_threads(environment: dict[str, str], expected: int) -> None:
     ask = "import cnnx; print(cnnx.get_num_threads())"
     assert run_python("-c", ask, **environment) == str(expected)
@@ -78,6 +79,7 @@ def test_the_environment_sets_the_threads(environment: dict[str, str], expected:
     assert run_python("-c", set_too, **environment) == "6"
 
 
+@pytest.mark.beside
 def test_a_wrong_variable_is_refused_until_the_number_is_set() -> None:
     code = """
 import cnnx
@@ -97,6 +99,7 @@ print(cnnx.get_num_threads() == (2 if cnnx.has_threads() else 1))
 @pytest.mark.skipif(not cnnx.has_openmp(), reason="built without OpenMP")
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
 @pytest.mark.parametrize("policy", ["false", "close", "spread", "master"])
+@pytest.mark.beside
 def test_openmp_places_the_threads(policy: str) -> None:
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:

@@ -13,7 +13,6 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
-from beside import Beside
 from cnnx import _core
 from comparison import assert_same_bits
 from python_process import run_python
@@ -242,17 +241,12 @@ for event in begun:
 """
 
 
-def last_words(beside: Beside, end: str, attempt: int) -> str:
-    """The output of a program that ends while its threads compute."""
-    return run_python("-c", f"{COMPUTE}\nprint('over', flush=True)\n{end}")
-
-
 @pytest.mark.parametrize("attempt", range(4))
 @pytest.mark.parametrize("end", ["pass", "sys.exit(0)"])
-@pytest.mark.beside(call=last_words)
-def test_the_interpreter_ends_while_threads_compute(end: str, attempt: int, beside: Beside) -> None:
+@pytest.mark.beside
+def test_the_interpreter_ends_while_threads_compute(end: str, attempt: int) -> None:
     """Daemon threads end without a crash when they return to the interpreter."""
-    assert beside.result(last_words, end=end, attempt=attempt) == "over"
+    assert run_python("-c", f"{COMPUTE}\nprint('over', flush=True)\n{end}") == "over"
 
 
 def test_a_program_may_still_compute_when_it_ends() -> None:

@@ -1,12 +1,17 @@
 """Programs that run beside the tests, which leave one of two cores idle most of the time.
 
-For a test with the mark `beside(call=f)`, a thread calls `f(beside, **parameters)` with the
-parameters of its case, from the first test on. The test gets the result by the same call of
-`beside.result`. The function may only start programs: threads of this process would disturb tests.
+A test with the mark `beside` runs in a thread of its own, and pytest reports its result. It may
+only start programs: threads of this process would disturb other tests. Its arguments are those that
+parametrize it and, if it wants one, `beside`; it needs no other fixtures.
+
+For tests that share the result of a program, the mark is `beside(call=f)`: a thread calls
+`f(beside, **parameters)` with the parameters of the case, and each test gets the result by the same
+call of `beside.result`.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,21 +24,19 @@ Result = TypeVar("Result")
 
 
 class Beside:
-    """Calls that a thread makes one after another."""
+    """Calls that two threads make, in the order in which they were started."""
 
     def __init__(self, make_folder: Callable[[str], Path]) -> None:
         """`make_folder` returns a new folder for a name."""
         self.make_folder = make_folder
         self.cpp_build: Future[CppBuild] | None = None
-        self._pool = ThreadPoolExecutor(1)
+        self._pool = ThreadPoolExecutor(2)
         self._futures: dict[Any, Future[Any]] = {}
 
     def start(self, function: Callable[..., Any], **parameters: Any) -> Future[Any]:
         """The call, waiting or running or done."""
         key = function, tuple(sorted(parameters.items()))
-        if key not in self._futures:
-            self._futures[key] = self._pool.submit(function, self, **parameters)
-        return self._futures[key]
+        return self._started(key, function, self, **parameters)
 
     def result(self, function: Callable[..., Result], **parameters: Any) -> Result:
         """What the call returned. What it raised, such as a skip, is raised here."""
@@ -41,11 +44,23 @@ class Beside:
         return result
 
     def start_for(self, items: list[pytest.Item]) -> None:
-        """Start what the tests with the mark need."""
-        for item in items:
+        """Start the tests with the mark, and what they need; those last that need the C++ build."""
+        for item in sorted(
+            items, key=lambda item: "cpp_build" in getattr(item, "fixturenames", ())
+        ):
             for mark in item.iter_markers("beside"):
-                parameters = item.callspec.params if hasattr(item, "callspec") else {}
-                self.start(mark.kwargs["call"], **parameters)
+                if "call" in mark.kwargs:
+                    self.start(mark.kwargs["call"], **parameters_of(item))
+                else:
+                    self.start_test(item)
+
+    def start_test(self, item: pytest.Item) -> Future[Any]:
+        """The run of a test, waiting or running or done."""
+        assert isinstance(item, pytest.Function)
+        parameters = parameters_of(item)
+        if "beside" in inspect.signature(item.function).parameters:
+            parameters["beside"] = self
+        return self._started(item.nodeid, item.function, **parameters)
 
     def built_cpp(self) -> CppBuild:
         """The C++ library and its tests, for tests with the fixture `cpp_build`."""
@@ -53,5 +68,22 @@ class Beside:
         return self.cpp_build.result()
 
     def stop(self) -> None:
-        """Wait for the program that runs; the calls that wait are not made."""
+        """Wait for the programs that run; the calls that wait are not made."""
         self._pool.shutdown(cancel_futures=True)
+
+    def _started(
+        self, key: Any, function: Callable[..., Any], *arguments: Any, **parameters: Any
+    ) -> Future[Any]:
+        if key not in self._futures:
+            self._futures[key] = self._pool.submit(function, *arguments, **parameters)
+        return self._futures[key]
+
+
+def parameters_of(item: pytest.Item) -> dict[str, Any]:
+    """The arguments that parametrize a test."""
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+
+
+def runs_beside(item: pytest.Item) -> bool:
+    """Whether the test itself runs in a thread."""
+    return any("call" not in mark.kwargs for mark in item.iter_markers("beside"))

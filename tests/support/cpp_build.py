@@ -234,10 +234,8 @@ def is_newer(target: Path, files: list[Path]) -> bool:
     return max(each.stat().st_mtime for each in files) < target.stat().st_mtime
 
 
-def build_cpp(folder: Path, *definitions: str) -> CppBuild:
-    """The static library, because the tests call functions behind the public headers. It is built
-    at a low priority, so that its compilers leave the tests that run meanwhile their cores.
-    """
+def configure_tests(folder: Path, *definitions: str) -> None:
+    """Configure a build of the static library and its tests."""
     configure(
         ROOT,
         folder,
@@ -246,5 +244,12 @@ def build_cpp(folder: Path, *definitions: str) -> CppBuild:
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
         *definitions,
     )
+
+
+def build_cpp(folder: Path, *definitions: str) -> CppBuild:
+    """The static library, because the tests call functions behind the public headers. It is built
+    at a low priority, so that its compilers leave the tests that run meanwhile their cores.
+    """
+    configure_tests(folder, *definitions)
     run([*(["nice"] if shutil.which("nice") else []), cmake(), "--build", folder])
     return CppBuild(folder)
