@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cnnx
-import numpy as np
 from cnnx import _core
 
-from benchmarks.convolutions import ConvolutionTask, Shape, checked_elements, draw
+from benchmarks.convolutions import ConvolutionTask, Shape, checked_elements, draw, new_array
 from benchmarks.network_in_cnnx import versions as versions
 
 
@@ -35,7 +34,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
         )
 
     def gradient() -> Any:
-        result = np.empty_like(x if direction == "input_gradient" else weight)
+        result = new_array((x if direction == "input_gradient" else weight).shape)
         _core.repeat_conv2d(
             direction,
             *(x, weight, bias, grad_output, result),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.convolutions import ConvolutionTask, Shape, checked_elements, draw
@@ -22,11 +21,10 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     data = draw(shape)
 
     def tensor(array: Any, *axes: int) -> torch.Tensor:
-        turned = torch.from_numpy(np.ascontiguousarray(array.transpose(axes)))
-        return turned.contiguous(memory_format=layout)
+        return torch.from_numpy(array.transpose(axes)).clone(memory_format=layout)
 
     x, grad_output = tensor(data.x, 0, 3, 1, 2), tensor(data.grad_output, 0, 3, 1, 2)
-    weight, bias = tensor(data.weight, 3, 2, 0, 1), torch.from_numpy(data.bias)
+    weight, bias = tensor(data.weight, 3, 2, 0, 1), torch.from_numpy(data.bias).clone()
 
     def forward() -> torch.Tensor:
         return torch.nn.functional.conv2d(

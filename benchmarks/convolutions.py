@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ CALL_SECONDS, OPERATIONS_PER_SECOND, BYTES_PER_SECOND = 0.004, 200e9, 10e9
 MOST_IMAGES = 64
 # The number of output elements by which libraries are compared.
 CHECKED = 64
+LINE_FLOATS = 16  # of a cache line
 
 
 class Shape(NamedTuple):
@@ -135,6 +137,17 @@ class Data(NamedTuple):
     grad_output: FloatArray
 
 
+def new_array(shape: tuple[int, ...]) -> FloatArray:
+    """An array that begins on a cache line, as those that cnnx and PyTorch return.
+
+    NumPy's own begin 16 bytes after one, so that every vector of a kernel touches two lines.
+    """
+    count = math.prod(shape)
+    block = np.empty(count + LINE_FLOATS, np.float32)
+    first = -block.ctypes.data // block.itemsize % LINE_FLOATS
+    return block[first : first + count].reshape(shape)
+
+
 def draw(shape: Shape, seed: int = 0) -> Data:
     """Gaussian arrays; weights are scaled so that results have variance one."""
     random = np.random.default_rng(seed)
@@ -146,7 +159,11 @@ def draw(shape: Shape, seed: int = 0) -> Data:
     grad_output = random.standard_normal(
         (shape.batch, out_size, out_size, shape.out_channels), np.float32
     )
-    return Data(x, weight, bias, grad_output)
+    arrays = (x, weight, bias, grad_output)
+    own = [new_array(array.shape) for array in arrays]
+    for target, array in zip(own, arrays, strict=True):
+        target[...] = array
+    return Data(*own)
 
 
 def checked_elements(result: Any) -> list[float]:

@@ -5,6 +5,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cstdint>
+
 #include "cnnx/shape.h"
 #include "gil.h"
 
@@ -24,7 +26,17 @@ inline Shape shape_of(const py::array& array) {
   return Shape(array.shape(), array.shape() + array.ndim());
 }
 
-inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
+// A result. NumPy's memory begins 16 bytes after a cache line, so that each vector of a kernel
+// would touch two: a large array is a view of one that is larger by a line.
+inline FloatArray new_array(const Shape& shape) {
+  constexpr uintptr_t kLine = 64, kLineFloats = kLine / sizeof(float);
+  constexpr int64_t kLargeFloats = 4096;  // which take longer to compute than a view to make
+  const int64_t count = element_count(shape);
+  if (count < kLargeFloats) return FloatArray(shape);
+  FloatArray block(Shape{count + static_cast<int64_t>(kLineFloats)});
+  const uintptr_t behind_line = reinterpret_cast<uintptr_t>(block.data()) % kLine;
+  return FloatArray(shape, block.data() + (kLine - behind_line) / sizeof(float), block);
+}
 
 // One block per component.
 void bind_batch_norm2d(py::module_& module);

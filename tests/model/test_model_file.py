@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from model_file_parts import make_model, read_parts
+from python_process import run_python
 
 Images: TypeAlias = "npt.NDArray[np.uint8]"
 
@@ -192,16 +194,26 @@ def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_a_full_disk_leaves_the_old_file(saved: Path) -> None:
-    resource = pytest.importorskip("resource", reason="no RLIMIT_FSIZE on this system")
-    before = saved.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+SAVE_ON_A_FULL_DISK = """
+import sys
+from pathlib import Path
+from full_disk import half_the_size_of
+from model_file_parts import make_model
+
+path = Path(sys.argv[1])
+with half_the_size_of(path):
     try:
-        with pytest.raises(OSError, match=r"cannot write .*m\.cnnx"):
-            make_model(seed=1).save(saved)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        make_model(seed=1).save(path)
+    except OSError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_old_file(saved: Path) -> None:
+    pytest.importorskip("resource", reason="no RLIMIT_FSIZE on this system")
+    before = saved.read_bytes()
+    error = run_python("-c", SAVE_ON_A_FULL_DISK, str(saved))
+    assert re.search(r"cannot write .*m\.cnnx", error)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
 

@@ -1,8 +1,9 @@
 """Programs that run beside the tests, which leave one of two cores idle most of the time.
 
 A test with the mark `beside` runs in a thread of its own, and pytest reports its result. It may
-only start programs: threads of this process would disturb other tests. Its arguments are those that
-parametrize it and, if it wants one, `beside`; it needs no other fixtures.
+only start programs: threads of this process would disturb other tests. Those may change the
+environment and the working folder meanwhile, but no limits that a program inherits. Its arguments
+are those that parametrize it and, if it wants one, `beside`; it needs no other fixtures.
 
 For tests that share the result of a program, the mark is `beside(call=f)`: a thread calls
 `f(beside, **parameters)` with the parameters of the case, and each test gets the result by the same
