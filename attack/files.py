@@ -66,8 +66,19 @@ def checkpoint(draw: Draw) -> Format:
     """A checkpoint of a drawn training."""
     training = drawn_training(draw)
     setup = training.setup.replace(HEADER, "")
-    fit = f"epochs=2, validation={training.validation}, {training.fit}, checkpoint=path"
-    write = f"path = folder / 'run.ckpt'\n{setup}\nmake_trainer().fit(x, y, sample_weight=w, {fit})"
+    fit = f"validation={training.validation}, {training.fit}, checkpoint=path"
+    write = lines(
+        (
+            "path = folder / 'run.ckpt'",
+            *setup.splitlines(),
+            "def fit(epochs):",
+            f"    make_trainer().fit(x, y, sample_weight=w, epochs=epochs, {fit})",
+            "try:",
+            "    fit(2)",
+            "except FloatingPointError:  # of an unstable network",
+            "    fit(0)",
+        )
+    )
     use = "def use(trainer):\n    trainer.step(x[:3], y[:3])\n    trainer.evaluate(x, y)"
     return Format(write, "cnnx.Trainer.resume(path)", use, has_header=True)
 
