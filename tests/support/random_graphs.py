@@ -47,7 +47,7 @@ LAYERS: dict[str, list[Draw]] = {
     "gelu": [lambda rng: cnnx.GELU("tanh" if rng.integers(2) else "none")],
     "hard_sigmoid": [lambda rng: cnnx.HardSigmoid(slope=float(rng.choice([1 / 6, 0.25])))],
     # Of numbers near 0 the gradient, the square of the reciprocal, leaves the range of float32.
-    "reciprocal": [lambda rng: [cnnx.Sigmoid(), cnnx.Clip(0.05, 1.0), cnnx.Reciprocal()]],
+    "reciprocal": [lambda rng: [cnnx.Sigmoid(), cnnx.Clip(0.05, 2.0), cnnx.Reciprocal()]],
     "dropout": [lambda rng: cnnx.Dropout(0.3)],
     "max_pool2d": [
         lambda rng: cnnx.MaxPool2d(3, stride=1, padding="same"),
