@@ -59,9 +59,11 @@ def test_axe_finds_no_violation_with_a_marked_cell_and_while_and_after_a_trainin
     for name, strokes in (("X", playground_tab.CROSS), ("O", playground_tab.RING)):
         for scale in (0.8, 1):
             playground_tab.draw(tab, strokes, scale=scale)
-            playground_tab.press_button(tab, f"Add to {name}")
+            for _ in range(4):
+                playground_tab.press_button(tab, f"Add to {name}")
     status = "document.querySelector('.training-status').textContent"
-    tab.run("document.getElementById('training-epochs').value = '10000'")
+    for setting, value in (("epochs", 10000), ("batchSize", 1)):  # longer than axe takes
+        tab.run(f"document.getElementById('training-{setting}').value = '{value}'")
     playground_tab.press_button(tab, "Train")
     tab.wait_until(f"{status}.startsWith('Step')")
     assert violations(tab) == []
