@@ -151,19 +151,16 @@ def new_array(shape: tuple[int, ...]) -> FloatArray:
 def draw(shape: Shape, seed: int = 0) -> Data:
     """Gaussian arrays; weights are scaled so that results have variance one."""
     random = np.random.default_rng(seed)
-    out_size = shape.out_size
-    x = random.standard_normal((shape.batch, shape.size, shape.size, shape.in_channels), np.float32)
-    weight = random.standard_normal(shape.weight_shape, np.float32)
+
+    def gaussians(*sizes: int) -> FloatArray:
+        return random.standard_normal(dtype=np.float32, out=new_array(sizes))
+
+    x = gaussians(shape.batch, shape.size, shape.size, shape.in_channels)
+    weight = gaussians(*shape.weight_shape)
     weight /= np.float32(np.sqrt(np.prod(shape.weight_shape[:3])))
-    bias = random.standard_normal(shape.out_channels, np.float32)
-    grad_output = random.standard_normal(
-        (shape.batch, out_size, out_size, shape.out_channels), np.float32
-    )
-    arrays = (x, weight, bias, grad_output)
-    own = [new_array(array.shape) for array in arrays]
-    for target, array in zip(own, arrays, strict=True):
-        target[...] = array
-    return Data(*own)
+    bias = gaussians(shape.out_channels)
+    grad_output = gaussians(shape.batch, shape.out_size, shape.out_size, shape.out_channels)
+    return Data(x, weight, bias, grad_output)
 
 
 def checked_elements(result: Any) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import hypothesis
 import numpy as np
 import pytest
-from beside import Beside, runs_beside
+from beside import Beside, fixtures_of, runs_beside
 from cpp_build import CppBuild, build_cpp, cache_installed_objects, launcher
 
 if TYPE_CHECKING:
@@ -93,11 +93,6 @@ def pytest_terminal_summary(
         skipped = terminalreporter.stats.get("skipped", [])
         with path.open("a", encoding="utf-8") as file:
             file.writelines(f"{report.nodeid}\n" for report in skipped)
-
-
-def fixtures_of(item: pytest.Item) -> Sequence[str]:
-    """Names of the fixtures that a test uses, also through other fixtures."""
-    return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
 @pytest.fixture(scope="session", autouse=True)

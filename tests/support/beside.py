@@ -13,7 +13,7 @@ call of `beside.result`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,9 +46,7 @@ class Beside:
 
     def start_for(self, items: list[pytest.Item]) -> None:
         """Start the tests with the mark, and what they need; those last that need the C++ build."""
-        for item in sorted(
-            items, key=lambda item: "cpp_build" in getattr(item, "fixturenames", ())
-        ):
+        for item in sorted(items, key=lambda item: "cpp_build" in fixtures_of(item)):
             for mark in item.iter_markers("beside"):
                 if "call" in mark.kwargs:
                     self.start(mark.kwargs["call"], **parameters_of(item))
@@ -78,6 +76,11 @@ class Beside:
         if key not in self._futures:
             self._futures[key] = self._pool.submit(function, *arguments, **parameters)
         return self._futures[key]
+
+
+def fixtures_of(item: pytest.Item) -> Sequence[str]:
+    """Names of the fixtures that a test uses, also through other fixtures."""
+    return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
 def parameters_of(item: pytest.Item) -> dict[str, Any]:
