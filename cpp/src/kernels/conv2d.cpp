@@ -147,7 +147,8 @@ void convolve_block(const Strip& strip, int64_t group_input, const float* panel,
 }
 
 // Whether lines follow one another without a gap, as in a 1x1 kernel: then they form one long line.
-// Lines with a pixel outside the image do not: the next line's pixel is in its place.
+// Lines with a pixel outside the image do not: the next line's pixel is in its place. A copy of
+// pixels has no gaps.
 bool lines_join(const Strip& strip) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
@@ -155,24 +156,27 @@ bool lines_join(const Strip& strip) {
   const bool rows_inside = v.origin + strip.rows.first * v.stride >= 0 &&
                            v.origin + (strip.rows.last - 1) * v.stride < c.source.height;
   const bool columns_inside = h.origin >= 0 && last_place(h, columns) < c.source.width;
-  return v.taps == 1 && h.taps == 1 && rows_inside && columns_inside &&
-         v.stride * strip.source.row_floats == columns * h.stride * c.source.channels &&
+  const bool source_joins = copies_pixels(c) || v.stride * strip.source.row_floats ==
+                                                    columns * h.stride * c.source.channels;
+  return v.taps == 1 && h.taps == 1 && rows_inside && columns_inside && source_joins &&
          c.row_step * c.target_width == columns * c.column_step;
 }
 
-// The line formed by all windows of a strip, with gaps: see pixels_alias.
+// The line formed by all windows of a strip: see copies_pixels.
 void copy_pixels(Strip& strip, Product& product) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
-  const int64_t row = v.origin + strip.rows.first * v.stride;
-  const float* pixel = strip.source.at(row, h.origin, c.source.channels);
+  const int64_t top = v.origin + strip.rows.first * v.stride;
+  const int64_t step = c.source.channels + kLineFloats;
   float* copy = strip.band.scratch;
-  strip.source = {copy, row, h.origin, 0};
-  for (int64_t i = 0; i < product.rows; ++i, pixel += product.row_step) {
-    copy_floats(pixel, c.source.channels, copy);
-    copy += c.source.channels + kLineFloats;
+  for (int64_t r = strip.rows.first; r < strip.rows.last; ++r) {
+    const float* pixel = strip.source.at(v.origin + r * v.stride, h.origin, c.source.channels);
+    for (int64_t q = 0; q < strip.pass.columns; ++q, pixel += product.row_step, copy += step) {
+      copy_floats(pixel, c.source.channels, copy);
+    }
   }
-  product.row_step = c.source.channels + kLineFloats;
+  strip.source = {strip.band.scratch, top, h.origin, 0};
+  product.row_step = step;
 }
 
 // The band's blocks of channels in a strip of one pass.
@@ -189,9 +193,9 @@ void convolve_strip(Strip strip) {
   product.ceiling = strip.band.ceiling;
   strip.joined = lines_join(strip);
   if (strip.joined) {
+    if (copies_pixels(c)) copy_pixels(strip, product);
     product.rows *= strip.rows.last - strip.rows.first;
     strip.rows.last = strip.rows.first + 1;
-    if (pixels_alias(c)) copy_pixels(strip, product);
   }
   const int64_t group_blocks = block_count(c.group_outputs);
   for (int64_t index = strip.band.first_block; index < strip.band.last_block; ++index) {

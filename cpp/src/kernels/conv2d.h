@@ -150,18 +150,21 @@ constexpr int64_t copied_floats(const WindowedImage& image, int64_t rows) {
 // enough for source and target to stay in the cache.
 constexpr int64_t kStripPixels = 126;
 
-// Pixels at multiples of 4 KB fall into one set of a first-level cache, which holds fewer of them
-// than a tile reads. A 1x1 kernel, whose tiles read such pixels, reads a copy with a cache line
-// between them.
-constexpr int64_t kAliasedFloats = 1024, kLineFloats = 16;
-constexpr bool pixels_alias(const Convolution& c) {
+// Whether a 1x1 kernel reads a copy of its pixels, with a cache line between them. With a stride,
+// pixels lie apart in memory and rows of few of them fill no tiles, which costs more than a copy
+// that many outputs read. Pixels at multiples of 4 KB fall into one set of a first-level cache,
+// which holds fewer of them than a tile reads.
+constexpr int64_t kAliasedFloats = 1024, kLineFloats = 16, kLeastOutputsOfCopy = 64;
+constexpr bool copies_pixels(const Convolution& c) {
   if (c.pass_count != 1 || c.groups != 1) return false;
   const WindowAxis &v = c.passes[0].vertical, &h = c.passes[0].horizontal;
-  return v.taps == 1 && h.taps == 1 && h.stride * c.source.channels % kAliasedFloats == 0;
+  const bool apart = (v.stride > 1 || h.stride > 1) && c.group_outputs >= kLeastOutputsOfCopy;
+  return v.taps == 1 && h.taps == 1 &&
+         (apart || h.stride * c.source.channels % kAliasedFloats == 0);
 }
 // Floats of the copy of one strip.
 constexpr int64_t pixel_copy_floats(const Convolution& c) {
-  if (!pixels_alias(c)) return 0;
+  if (!copies_pixels(c)) return 0;
   const int64_t columns = c.passes[0].columns;
   return (columns < kStripPixels ? kStripPixels : columns) * (c.source.channels + kLineFloats);
 }
