@@ -15,12 +15,17 @@ using Element = DepthwiseElement;
 using Pass = DepthwisePassOf<Element>;
 
 constexpr Element kZeros[kLanes] = {};
+constexpr int64_t kLineElements = 64 / sizeof(Element);  // of a cache line
 
 // Some outputs side by side in one or more rows.
 struct Outputs {
   int64_t row, q;     // the first
   Range source_rows;  // read by their taps, counted from the first row's first tap
   Range tap_columns;
+
+  // From another column on. A copy whose column were changed would be read as a whole just after
+  // that store, for which a CPU waits.
+  CNNX_INLINE Outputs from(int64_t column) const { return {row, column, source_rows, tap_columns}; }
 };
 
 // The values shared by all channels of a tile.
@@ -91,8 +96,8 @@ CNNX_INLINE void finish(const Pass& p, const Places& places, int64_t channel, La
 // covers the memory latency.
 template <int kRows, int kCount>
 CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
-  constexpr int64_t kAhead = 32, kLine = 64 / sizeof(Element);
-  if (kLanes < kLine && channel % kLine != 0) return;
+  constexpr int64_t kAhead = 32;
+  if (kLanes < kLineElements && channel % kLineElements != 0) return;
   const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
   const Element* target = places.target + channel + ahead;
   if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;

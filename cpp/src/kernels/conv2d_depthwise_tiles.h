@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/conv2d_depthwise_tile.h"
+#include "kernels/split.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -55,14 +56,11 @@ void convolve_any(const Pass& p, const Outputs& outputs) {
   });
 }
 
-// Prefetches pixels of some rows, a vector of channels. Not inlined: compilers would split the
-// following loop in two.
-__attribute__((noinline)) void fetch_pixels(const Element* first, int64_t rows,
-                                            int64_t row_elements, int64_t pixels,
-                                            int64_t channels) {
+// Prefetches `lines` cache lines of each of some rows, into the first level: they are read soon.
+CNNX_INLINE void fetch_lines(const Element* first, int64_t rows, int64_t row_elements,
+                             int64_t lines) {
   for (; rows > 0; --rows, first += row_elements) {
-    const Element* pixel = first;
-    for (int64_t j = 0; j < pixels; ++j, pixel += channels) __builtin_prefetch(pixel, 0, 2);
+    for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(first + i * kLineElements, 0, 3);
   }
 }
 
@@ -81,8 +79,9 @@ void convolve_sliding(const Pass& p, const Outputs& outputs) {
     Vector sum[kRows][kCount];
     fetch_target<kRows, kCount>(places, channel);
     if (fetches) {
-      fetch_pixels(below + channel, kRows * p.vertical.stride, places.source_row, kSpan,
-                   places.channels);
+      // A part of those pixels, in the order of memory.
+      constexpr int64_t kLines = (kSpan * kLanes + kLineElements - 1) / kLineElements;
+      fetch_lines(below + channel * kSpan, kRows * p.vertical.stride, places.source_row, kLines);
     }
     start(p, places, channel, lanes, sum);
     const int64_t first = outputs.source_rows.first, last = outputs.source_rows.last;
@@ -141,10 +140,10 @@ struct Tiles {
   Tile of[kMostColumns];
   Tile rest;
 
-  CNNX_INLINE void convolve(const Pass& p, Outputs outputs, int64_t columns) const {
+  CNNX_INLINE void convolve(const Pass& p, const Outputs& outputs, int64_t columns) const {
     of[columns - 1](p, outputs);
     if (!tiles_leave_rest(p.channels)) return;
-    for (; columns > 0; --columns, ++outputs.q) rest(p, outputs);
+    for (int64_t i = 0; i < columns; ++i) rest(p, outputs.from(outputs.q + i));
   }
 };
 template <int... kCount>
@@ -187,12 +186,14 @@ const Tiles* sliding_tiles(const Pass& p, int rows) {
   return nullptr;
 }
 
-// Columns [outputs.q, last)
-void convolve_columns(const Pass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
-  for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
-    const int64_t columns = divide_up(last - outputs.q, left);
-    tiles.convolve(p, outputs, columns);
-    outputs.q += columns;
+// The columns from outputs.q on that `split` divides.
+void convolve_columns(const Pass& p, const Tiles& tiles, const Outputs& outputs,
+                      const Split& split) {
+  int64_t q = outputs.q;
+  for (int64_t t = 0; t < split.tiles; ++t) {
+    const int64_t columns = split.size + (t < split.larger);
+    tiles.convolve(p, outputs.from(q), columns);
+    q += columns;
   }
 }
 
@@ -279,20 +280,21 @@ void convolve_depthwise(const Pass& p, int64_t first, int64_t last) {
   const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
   const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
+  const Split columns = split(sliding ? p.columns : inside.last - inside.first, kMostColumns);
   for (int64_t row = first, rows; row < last; row += rows) {
     rows = pairs && row + 2 <= last ? 2 : 1;
     const int64_t top = p.vertical.origin + row * p.vertical.stride;
     const Range source_rows =
         places_inside(top, p.vertical.dilation, p.vertical.taps + rows - 1, p.height);
     if (sliding) {
-      convolve_columns(p, rows == 2 ? *pairs : *sliding, {row, 0, source_rows, all}, p.columns);
+      convolve_columns(p, rows == 2 ? *pairs : *sliding, {row, 0, source_rows, all}, columns);
       continue;
     }
     const auto at_edge = [&](int64_t q) {
       kAny.convolve(p, {row, q, source_rows, taps_inside(p.horizontal, q, p.width)}, 1);
     };
     for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
-    convolve_columns(p, kAny, {row, inside.first, source_rows, all}, inside.last);
+    convolve_columns(p, kAny, {row, inside.first, source_rows, all}, columns);
     for (int64_t q = inside.last; q < p.columns; ++q) at_edge(q);
   }
 }

@@ -20,6 +20,7 @@ CNNX_INLINE int64_t divide_up(int64_t value, int64_t by) { return (value + by - 
 // Indices i in [0, count) for which begin + i * step lies in [0, size); an empty range also lies
 // within [0, count].
 CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int64_t size) {
+  if (begin >= 0 && begin + (count - 1) * step < size) return {0, count};  // without divisions
   const int64_t reached = begin >= 0 ? 0 : divide_up(-begin, step);
   const int64_t first = reached < count ? reached : count;
   const int64_t fitting = size > begin ? (size - begin - 1) / step + 1 : 0;

@@ -2,6 +2,7 @@
 // loops.
 #include "kernels/tile.h"
 
+#include "kernels/split.h"
 #include "kernels/tile_addend.h"
 #include "kernels/tile_fetch.h"
 #include "kernels/tile_last_vector.h"
@@ -24,22 +25,13 @@ constexpr int kRegisters = 16;
 constexpr int kRowsOfPairs = kRegisters == 32 ? 14 : 6;  // tile rows if a row is two vectors
 constexpr int kRowsOfOne = kRegisters == 32 ? 14 : 12;   // if it is one vector
 
-// Nearly equal tiles: `count` items in the fewest tiles of at most `most`, the first ones one
-// larger.
-struct Split {
-  int64_t tiles, size, larger;
-};
-CNNX_INLINE Split split(int64_t count, int64_t most) {
-  const int64_t tiles = (count + most - 1) / most;
-  return {tiles, count / tiles, count % tiles};
-}
-
 // Product -----------------------------------------------------------------------------------------
 
-// The path of one tile along a row of taps.
+// The path of one tile along a row of taps, and whether its sums end with the ReLU.
 struct Walk {
   int64_t taps_wide, run;
   bool zero_first, zero_last;
+  bool relu;
 };
 
 constexpr float kZeros[kMostZeroRun] = {};
@@ -149,7 +141,7 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
     opaque(output);
     opaque(output_step);
   }
-  if (p.relu) {
+  if (walk.relu) {
     const Vector ceiling = broadcast(p.ceiling);
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
         sum[r][v] = at_most(ceiling, positive_part(sum[r][v]));
@@ -325,19 +317,18 @@ void multiply(const Product& p) {
 #if defined(__AVX512F__)
   if (p.width > kLanes && p.columns <= kLanes + kLanes / 2) tiles = kProductOfHalf[fetches];
 #endif
+  const bool relu = p.relu && !p.addend;
   // Adjacent columns of taps form one run.
   const bool contiguous = p.tap_column_step == p.run;
   const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,
-                       false, false};
-  Product sums = p;
-  sums.relu = p.relu && !p.addend;
+                       false, false, relu};
   const float* input = p.input;
   float* output = p.output;
   for (int64_t t = 0; t < rows.tiles; ++t) {
     const int64_t size = rows.size + (t < rows.larger);
     Walk walk = joined;
     if ((p.zero_first && t == 0) || (p.zero_last && t == rows.tiles - 1)) {
-      walk = {p.taps_wide, p.run, p.zero_first && t == 0, p.zero_last && t == rows.tiles - 1};
+      walk = {p.taps_wide, p.run, p.zero_first && t == 0, p.zero_last && t == rows.tiles - 1, relu};
     }
     Ahead ahead = {};
     if (p.next_input) {
@@ -350,7 +341,7 @@ void multiply(const Product& p) {
       ahead.output_step = p.output_step;
     }
     if (p.addend) fetch_addend(p, size, output);
-    tiles[size - 1](sums, walk, ahead, input, output);
+    tiles[size - 1](p, walk, ahead, input, output);
     if (p.addend) add_to_tile(p, size, output);
     input += size * p.row_step;
     output += size * p.output_step;
