@@ -6,6 +6,7 @@ using DepthwiseElement = float;
 }  // namespace
 
 #include "kernels/conv2d_depthwise_tile.h"
+#include "kernels/split.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -20,10 +21,15 @@ void convolve_tile(const Pass& even, const Pass& odd, const Outputs& outputs) {
   const Places places(even, outputs), odd_places(odd, outputs);
   const int64_t left = even.horizontal.origin + outputs.q;
   const int64_t inside_first = -left, inside_last = even.width - left;
+  // Of the next tile. The columns of both phases lie side by side.
+  Element* const next = (places.target < odd_places.target ? places.target : odd_places.target) +
+                        2 * kCount * places.channels;
   VectorsOfLongBody::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[1][kCount], odd_sum[1][kCount];
-    fetch_target<1, kCount>(places, channel);
-    fetch_target<1, kCount>(odd_places, channel);
+    // A part of what will be written, in the order of memory.
+    constexpr int kLines = 2 * kCount * kLanes / kLineElements;
+    CNNX_UNROLL for (int i = 0; i < kLines; ++i)
+        __builtin_prefetch(next + 2 * kCount * channel + i * kLineElements, 1, 3);
     start(even, places, channel, lanes, sum);
     start(odd, odd_places, channel, lanes, odd_sum);
     for (int64_t u = outputs.source_rows.first; u < outputs.source_rows.last; ++u) {
@@ -54,25 +60,29 @@ void convolve_tile(const Pass& even, const Pass& odd, const Outputs& outputs) {
   });
 }
 
-// `wide` computes kWide columns of each phase, as many as have their sums in registers.
+// `of` is indexed by the number of columns of each phase minus one: up to as many as have their
+// sums in registers.
 #if defined(CNNX_32_REGISTERS)
-constexpr int kWide = 8;
+constexpr int kMostColumns = 8;
 #else
-constexpr int kWide = 4;
+constexpr int kMostColumns = 4;
 #endif
 using Tile = void (*)(const Pass&, const Pass&, const Outputs&);
 struct Tiles {
   int64_t even, odd, shift;
-  Tile wide, two, one;
+  Tile of[kMostColumns];
 };
+template <int kEven, int kOdd, int kShift, int... kCount>
+constexpr Tiles tiles_of_columns() {
+  return {kEven, kOdd, kShift, {convolve_tile<kEven, kOdd, kShift, kCount>...}};
+}
 template <int kEven, int kOdd, int kShift>
 constexpr Tiles tiles() {
-  return {kEven,
-          kOdd,
-          kShift,
-          convolve_tile<kEven, kOdd, kShift, kWide>,
-          convolve_tile<kEven, kOdd, kShift, 2>,
-          convolve_tile<kEven, kOdd, kShift, 1>};
+#if defined(CNNX_32_REGISTERS)
+  return tiles_of_columns<kEven, kOdd, kShift, 1, 2, 3, 4, 5, 6, 7, 8>();
+#else
+  return tiles_of_columns<kEven, kOdd, kShift, 1, 2, 3, 4>();
+#endif
 }
 // 3x3 kernels with padding 1, and without padding.
 constexpr Tiles kTiles[] = {tiles<1, 2, 0>(), tiles<2, 1, 1>()};
@@ -93,16 +103,16 @@ int64_t convolve(const Pass& even, const Pass& odd, int64_t first, int64_t last)
   const Tiles* tiles = tiles_of(even, odd);
   if (!tiles) return 0;
   const int64_t columns = even.columns < odd.columns ? even.columns : odd.columns;
+  const Split tiled = split(columns, kMostColumns);
   for (int64_t row = first; row < last; ++row) {
     const Range source_rows = places_inside(even.vertical.origin + row, even.vertical.dilation,
                                             even.vertical.taps, even.height);
-    Outputs outputs = {row, 0, source_rows, {}};
-    const auto cover = [&](Tile tile, int64_t count) {
-      for (; outputs.q + count <= columns; outputs.q += count) tile(even, odd, outputs);
-    };
-    cover(tiles->wide, kWide);
-    cover(tiles->two, 2);
-    cover(tiles->one, 1);
+    int64_t q = 0;
+    for (int64_t t = 0; t < tiled.tiles; ++t) {
+      const int64_t count = tiled.size + (t < tiled.larger);
+      tiles->of[count - 1](even, odd, {row, q, source_rows, {}});
+      q += count;
+    }
   }
   return columns;
 }
