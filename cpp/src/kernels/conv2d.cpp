@@ -166,7 +166,6 @@ bool lines_join(const Strip& strip) {
 void copy_pixels(Strip& strip, Product& product) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
-  const int64_t top = v.origin + strip.rows.first * v.stride;
   const int64_t step = c.source.channels + kLineFloats;
   float* copy = strip.band.scratch;
   for (int64_t r = strip.rows.first; r < strip.rows.last; ++r) {
@@ -175,7 +174,7 @@ void copy_pixels(Strip& strip, Product& product) {
       copy_floats(pixel, c.source.channels, copy);
     }
   }
-  strip.source = {strip.band.scratch, top, h.origin, 0};
+  strip.source = {strip.band.scratch, v.origin + strip.rows.first * v.stride, h.origin, 0};
   product.row_step = step;
 }
 

@@ -109,7 +109,7 @@ int64_t convolve(const Pass& even, const Pass& odd, int64_t first, int64_t last)
                                             even.vertical.taps, even.height);
     int64_t q = 0;
     for (int64_t t = 0; t < tiled.tiles; ++t) {
-      const int64_t count = tiled.size + (t < tiled.larger);
+      const int64_t count = tiled.items(t);
       tiles->of[count - 1](even, odd, {row, q, source_rows, {}});
       q += count;
     }

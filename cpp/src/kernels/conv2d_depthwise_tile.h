@@ -23,8 +23,8 @@ struct Outputs {
   Range source_rows;  // read by their taps, counted from the first row's first tap
   Range tap_columns;
 
-  // From another column on. A copy whose column were changed would be read as a whole just after
-  // that store, for which a CPU waits.
+  // From another column on. A copy whose column was just changed would be read as a whole, and
+  // a CPU waits with that until the change is stored.
   CNNX_INLINE Outputs from(int64_t column) const { return {row, column, source_rows, tap_columns}; }
 };
 

@@ -191,7 +191,7 @@ void convolve_columns(const Pass& p, const Tiles& tiles, const Outputs& outputs,
                       const Split& split) {
   int64_t q = outputs.q;
   for (int64_t t = 0; t < split.tiles; ++t) {
-    const int64_t columns = split.size + (t < split.larger);
+    const int64_t columns = split.items(t);
     tiles.convolve(p, outputs.from(q), columns);
     q += columns;
   }
@@ -262,9 +262,10 @@ bool has_long_pixels(const Pass& p) {
          slides(h, p.columns, p.width);
 }
 void convolve_long_pixels(const Pass& p, int64_t first, int64_t last) {
+  const Split tiled = split(p.columns, kMostColumnsDown);
   int64_t q = 0;
-  for (int64_t left = divide_up(p.columns, kMostColumnsDown); left > 0; --left) {
-    const int64_t columns = divide_up(p.columns - q, left);
+  for (int64_t t = 0; t < tiled.tiles; ++t) {
+    const int64_t columns = tiled.items(t);
     kDown[columns - kLeastColumnsDown](p, q, first, last);
     q += columns;
   }

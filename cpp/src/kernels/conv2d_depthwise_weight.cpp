@@ -3,6 +3,7 @@
 #include "kernels/channel_lanes.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_rows.h"
+#include "kernels/split.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -147,14 +148,16 @@ bool fits_tiles(const Gradient<Number>& g) {
 template <class Number>
 void add_tiles(const Gradient<Number>& g) {
   const Tiles<Number>(&tiles)[2] = kTiles<Number>[g.horizontal.stride - 1];
+  const Split tiled = split(g.columns, kMostColumns<Number>);
   for (int64_t row = g.first; row < g.last; ++row) {
     const Range taps = taps_inside(g.vertical, row, g.height);
-    int64_t columns;
-    for (int64_t q = 0; q < g.columns; q += columns) {
-      columns = divide_up(g.columns - q, divide_up(g.columns - q, kMostColumns<Number>));
+    int64_t q = 0;
+    for (int64_t t = 0; t < tiled.tiles; ++t) {
+      const int64_t columns = tiled.items(t);
       int64_t u = taps.first;
       for (; u + 3 <= taps.last; u += 3) tiles[0].add(g, {row, q, u}, columns);
       for (; u < taps.last; ++u) tiles[1].add(g, {row, q, u}, columns);
+      q += columns;
     }
   }
 }

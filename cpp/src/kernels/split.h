@@ -9,6 +9,8 @@ namespace {
 // larger. No items make no tiles.
 struct Split {
   int64_t tiles, size, larger;
+
+  CNNX_INLINE int64_t items(int64_t tile) const { return size + (tile < larger); }
 };
 CNNX_INLINE Split split(int64_t count, int64_t most) {
   if (count <= 0) return {0, 0, 0};

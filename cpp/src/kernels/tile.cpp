@@ -325,7 +325,7 @@ void multiply(const Product& p) {
   const float* input = p.input;
   float* output = p.output;
   for (int64_t t = 0; t < rows.tiles; ++t) {
-    const int64_t size = rows.size + (t < rows.larger);
+    const int64_t size = rows.items(t);
     Walk walk = joined;
     if ((p.zero_first && t == 0) || (p.zero_last && t == rows.tiles - 1)) {
       walk = {p.taps_wide, p.run, p.zero_first && t == 0, p.zero_last && t == rows.tiles - 1, relu};
@@ -362,7 +362,7 @@ void add_outer_products(const OuterSum& s) {
   const Split runs = split(s.run, tiles.longest[s.taps - 1]);
   int64_t k = 0;
   for (int64_t t = 0; t < runs.tiles; ++t) {
-    const int64_t run = runs.size + (t < runs.larger);
+    const int64_t run = runs.items(t);
     float* const sums = s.sums + k * s.sums_step;
     tiles.tiles[s.taps - 1][run - 1](s, fetch_with_tile(s, run, sums), s.input + k, sums);
     k += run;
