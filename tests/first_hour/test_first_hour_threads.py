@@ -11,7 +11,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
-from first_hour import Case, check, every
+from first_hour import Case, check, error_of, every
 from python_process import run_python
 
 IN_NEW_PROCESS = """
@@ -123,10 +123,13 @@ TRAINERS = [
         "fit: another fit of this model is running, expected one at a time: fit a cnnx.Trainer of "
         "model.clone()",
     ),
-    Case(
-        "two threads on one trainer",
-        in_new_process(
-            """
+    Case("release", lambda: (trainer().release(), cnnx.models.small().release()), None),
+]
+
+TWO_THREADS = Case(
+    "two threads on one trainer",
+    in_new_process(
+        """
 x, y = cnnx.data.xo(200)
 one = cnnx.Trainer(cnnx.models.small(), optimizer=cnnx.SGD(0.0))
 batches = slice(0, 30), slice(30, 200)
@@ -144,11 +147,9 @@ for thread in threads:
 for thread in threads:
     thread.join()
 """
-        ),
-        None,
     ),
-    Case("release", lambda: (trainer().release(), cnnx.models.small().release()), None),
-]
+    None,
+)
 
 # A thread trains, nearly always in a step, while the process forks and the child makes the call.
 FORK = """
@@ -200,12 +201,19 @@ CHILDREN = [
 ]
 
 
-@every(NUMBERS, TRAINERS)
-def test_threads(case: Case) -> None:
+@every(TRAINERS)
+def test_trainers(case: Case) -> None:
     check(case)
+
+
+@every(NUMBERS, [TWO_THREADS])
+@pytest.mark.beside
+def test_new_processes(case: Case) -> None:
+    check(case, error_of)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @every(CHILDREN)
+@pytest.mark.beside
 def test_forks(case: Case) -> None:
-    check(case)
+    check(case, error_of)

@@ -51,7 +51,7 @@ RUNNABLE = [each for each in ATTACKS if not missing_packages(each)]
 @pytest.mark.beside
 def test_every_attack_runs() -> None:
     names = ",".join(RUNNABLE)
-    finished = run("-m", "attack", "--only", names, "--seconds", "0.2", "--seed", "1")
+    finished = run("-m", "attack", "--only", names, "--seconds", "0.1", "--seed", "1")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     rows = re.findall(r"^(\w+) +(\d+) +(\d+)$", finished.stdout, flags=re.MULTILINE)
     assert [name for name, _, _ in rows] == RUNNABLE, finished.stdout

@@ -1,16 +1,12 @@
-"""Importing cnnx: light, complete, without side effects; and every example in its documentation."""
+"""Importing cnnx: light, complete, without side effects."""
 
 from __future__ import annotations
 
 import ast
-import doctest
 import importlib
-import inspect
 import json
-import pkgutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import cnnx
 import cnnx.ops
@@ -18,14 +14,6 @@ import pytest
 from python_process import run_python
 
 PACKAGE = Path(cnnx.__file__).parent
-MODULES = sorted(
-    {"cnnx"}
-    | {
-        module.name
-        for module in pkgutil.walk_packages(cnnx.__path__, "cnnx.")
-        if module.name not in ("cnnx._core", "cnnx.__main__", "cnnx._pyinstaller.hook-cnnx")
-    }
-)
 
 
 def test_import_loads_neither_numpy_nor_the_extension() -> None:
@@ -179,37 +167,3 @@ def test_everything_public_is_documented() -> None:
         name for name in cnnx.__all__ if name != "__version__" and not getattr(cnnx, name).__doc__
     ]
     assert undocumented == []
-
-
-class Finder(doctest.DocTestFinder):
-    """Finder of examples, those of decorated functions included."""
-
-    def _from_module(self, module: Any, value: Any) -> bool:
-        found: bool = super()._from_module(module, inspect.unwrap(value))  # type: ignore[misc]
-        return found
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_in_the_documentation(name: str) -> None:
-    if name.startswith("cnnx.sklearn."):
-        pytest.importorskip("sklearn")
-    module = importlib.import_module(name)
-    report: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for test in Finder().find(module):
-        runner.run(test, out=report.append)
-    assert runner.failures == 0, "".join(report)
-
-
-def test_there_are_examples() -> None:
-    """A finder that finds nothing would let every module pass."""
-    for name in (
-        "cnnx",
-        "cnnx.layers.convolution",
-        "cnnx.model.model",
-        "cnnx.training.trainer",
-        "cnnx.ops.activations",
-        "cnnx.models.plain",  # decorated functions
-    ):
-        module = importlib.import_module(name)
-        assert any(test.examples for test in Finder().find(module)), name

@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 from beside import Beside
-from cpp_build import ROOT, inherited_environment
+from cpp_build import OF_EVERY_ISA, ROOT, inherited_environment
 from instruction_sets import INTEGER_CPU_FLAGS, needs
 
 
 @pytest.mark.parametrize("isa", INTEGER_CPU_FLAGS)
-@pytest.mark.parametrize("test", ["conv2d_bfloat16_test", "conv2d_bfloat16_depthwise_test"])
+@pytest.mark.parametrize("test", OF_EVERY_ISA)
 @pytest.mark.beside
 @pytest.mark.usefixtures("cpp_build")
 def test_convolutions_have_the_expected_bits(test: str, isa: str, beside: Beside) -> None:

@@ -6,8 +6,8 @@ environment and the working folder meanwhile, but no limits that a program inher
 are those that parametrize it and, if it wants one, `beside`; it needs no other fixtures.
 
 For tests that share the result of a program, the mark is `beside(call=f)`: a thread calls
-`f(beside, **parameters)` with the parameters of the case, and each test gets the result by the same
-call of `beside.result`.
+`f(beside, **parameters)` with those parameters of the case that f has, and each test gets the
+result by the same call of `beside.result`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Beside:
         for item in sorted(items, key=lambda item: "cpp_build" in fixtures_of(item)):
             for mark in item.iter_markers("beside"):
                 if "call" in mark.kwargs:
-                    self.start(mark.kwargs["call"], **parameters_of(item))
+                    call = mark.kwargs["call"]
+                    names = inspect.signature(call).parameters
+                    parameters = parameters_of(item).items()
+                    self.start(call, **{name: each for name, each in parameters if name in names})
                 else:
                     self.start_test(item)
 

@@ -24,6 +24,8 @@ from sanitizer import not_under_address_sanitizer
 
 ROOT = Path(__file__).parents[2]
 TEST_NAMES = sorted(path.stem for path in (ROOT / "cpp" / "tests").glob("*_test.cpp"))
+# `tests/runtime/test_bfloat16_products.py` runs these on every instruction set.
+OF_EVERY_ISA = ("conv2d_bfloat16_depthwise_test", "conv2d_bfloat16_test")
 STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 
