@@ -56,6 +56,7 @@ struct Strip {
   Range rows;
   bool joined;       // one long line
   bool reads_first;  // this block of channels is the first that reads the input
+  bool last_block;   // of the band's blocks of channels
 };
 
 int64_t least_fetch_depth(const Strip& strip) {
@@ -64,6 +65,19 @@ int64_t least_fetch_depth(const Strip& strip) {
   const int64_t row_floats = c.target_width * c.target_channels;
   const bool large = strip.pass.rows * c.row_step * row_floats > kCachedFloats;
   return large ? kLeastFetchDepthOfLargeImage : kLeastFetchDepth;
+}
+
+// Whether the panel after a cut is read next, and not from a second-level cache: by a band's first
+// strip, or by any if the pass's weights exceed a part of that cache.
+bool fetches_panel(const Strip& strip, const Cut& cut) {
+  constexpr int64_t kCachedWeights = 128 * 1024;
+  const int64_t taps_high = strip.pass.vertical.taps, taps_wide = strip.pass.horizontal.taps;
+  const int64_t inputs = strip.c.group_inputs;
+  const bool last_cut =
+      cut.tap_rows.last == taps_high && cut.tap_columns.last == taps_wide && cut.run.last == inputs;
+  if (last_cut && strip.last_block) return false;
+  return strip.rows.first == strip.band.first ||
+         taps_high * taps_wide * inputs * strip.c.group_outputs > kCachedWeights;
 }
 
 // All lines of the strip use one depth block of a panel; `product` holds the block of channels.
@@ -79,6 +93,11 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   product.run = cut.run.last - cut.run.first;
   const int64_t depth = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run;
   const bool fetches = depth >= least_fetch_depth(strip);
+  const int64_t tap_row_floats = h.taps * tap_depth * product.width;
+  panel += cut.tap_rows.first * tap_row_floats +
+           (cut.tap_columns.first * tap_depth + cut.run.first) * product.width;
+  const FetchAhead next_panel =
+      panel_after(panel, fetches_panel(strip, cut) ? depth * product.width : 0);
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
   product.zero_last = !copied && last_place(h, strip.pass.columns) >= c.source.width &&
                       cut.tap_columns.last == h.taps;
@@ -101,8 +120,7 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
         strip.source.at(v.origin + r * v.stride + first * v.dilation,
                         h.origin + cut.tap_columns.first * h.dilation, c.source.channels) +
         group_input + cut.run.first;
-    product.panel = panel + ((first * h.taps + cut.tap_columns.first) * tap_depth + cut.run.first) *
-                                product.width;
+    product.panel = panel + (first - cut.tap_rows.first) * tap_row_floats;
     product.output = target + r * target_step;
     product.addend = strip.band.addend && ends
                          ? strip.band.addend + (product.output - strip.band.target)
@@ -120,6 +138,8 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
         product.next_input = strip.source.at(below, 0, c.source.channels);
       }
     }
+    product.next_panel =
+        part_of(next_panel, r - strip.rows.first, strip.rows.last - strip.rows.first);
     multiply(product);
   }
 }
@@ -201,6 +221,7 @@ void convolve_strip(Strip strip) {
     const int64_t g = index / group_blocks;
     const ColumnBlock block = column_block(c.group_outputs, index % group_blocks);
     strip.reads_first = index == strip.band.first_block || index % group_blocks == 0;
+    strip.last_block = index + 1 == strip.band.last_block;
     const float* panel = strip.band.panels + pass.panels_offset +
                          g * panel_floats(depth, c.group_outputs) + depth * block.begin;
     const int64_t channel = g * c.group_outputs + block.begin;
@@ -278,7 +299,7 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
         convolve_one_input(c, band, rows.at(0, pass.horizontal.origin, 1), rows.row_floats, first,
                            pass_last);
       } else {
-        convolve_strip({c, band, pass, rows, {first, pass_last}, false, false});
+        convolve_strip({c, band, pass, rows, {first, pass_last}, false, false, false});
       }
     }
   }

@@ -116,6 +116,9 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
   product.taps_high = product.taps_wide = 1;
   product.start = fresh ? kZeroSums : nullptr;
   product.output_step = products.row_floats;
+  // Fewer weights stay in a second-level cache.
+  constexpr int64_t kCachedWeights = 128 * 1024;
+  const bool fetches = kPoints * inputs.count() * columns > kCachedWeights;
   for (int64_t point = 0; point < kPoints; ++point) {
     const WinogradInputs::Range& range = inputs.at(point, kSide);
     product.input = planes.data + point * planes.plane_floats + range.first;
@@ -128,6 +131,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
       product.output = plane + block.begin;
       product.columns = with_padding(block);
       product.width = block.width;
+      if (fetches) product.next_panel = panel_after(product.panel, range.count() * block.width);
       multiply(product);
     }
   }

@@ -133,6 +133,8 @@ void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64
     const ColumnBlock block = column_block(p.columns, b);
     if (p.panels) {
       product.panel = p.panels + p.depth * block.begin + k * block.width;
+      const float* const next = product.panel + p.depth * block.width;
+      product.next_panel = {next, next + count * block.width};
     } else {
       pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
                  block.columns, p.column_step, block.width, panel);

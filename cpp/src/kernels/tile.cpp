@@ -48,9 +48,11 @@ struct Ahead {
   const float *input, *input_end;
   const float *output, *output_end;
   int64_t output_step;
+  FetchAhead panel;
 
-  template <int kVectors>
-  CNNX_INLINE void fetch_line() {
+  // Of the panel, as much as kSteps steps multiply.
+  template <int kVectors, int kSteps>
+  CNNX_INLINE void fetch_step() {
     if (input < input_end) {
       __builtin_prefetch(input, 0, 3);
       input += kCacheLineFloats;
@@ -58,6 +60,13 @@ struct Ahead {
     if (output < output_end) {
       CNNX_UNROLL for (int v = 0; v < kVectors; ++v) __builtin_prefetch(output + v * kLanes, 1, 3);
       output += output_step;
+    }
+    if (panel.next < panel.end) {
+      constexpr int64_t kFloats = kSteps * kVectors * kLanes;
+      CNNX_UNROLL for (int64_t i = 0; i < kFloats; i += kCacheLineFloats) {
+        __builtin_prefetch(panel.next + i, 0, 2);
+      }
+      panel.next += kFloats;
     }
   }
 };
@@ -126,12 +135,12 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
       const float* const end = x + walk.run;
       if (kVectors == 1 && kStepsOfOne > 1) {
         for (; end - x >= kStepsOfOne; x += kStepsOfOne, panel += kStepsOfOne * kLanes) {
-          if (kFetches) ahead.fetch_line<kVectors>();
+          if (kFetches) ahead.fetch_step<kVectors, kStepsOfOne>();
           add_products<kStepsOfOne, kHalf>(x, first, row_step, last, panel, sum);
         }
       }
       for (; x != end; ++x, panel += kVectors * kLanes) {
-        if (kFetches) ahead.fetch_line<kVectors>();
+        if (kFetches) ahead.fetch_step<kVectors, 1>();
         add_products<1, kHalf>(x, first, row_step, last, panel, sum);
       }
     }
@@ -312,7 +321,8 @@ CNNX_INLINE const OuterTiles& outer_tiles([[maybe_unused]] int64_t columns, int6
 
 void multiply(const Product& p) {
   const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
-  const bool fetches = p.next_input || p.next_output;
+  const bool fetches_panel = p.next_panel.next < p.next_panel.end;
+  const bool fetches = p.next_input || p.next_output || fetches_panel;
   const ProductTile* tiles = p.width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
 #if defined(__AVX512F__)
   if (p.width > kLanes && p.columns <= kLanes + kLanes / 2) tiles = kProductOfHalf[fetches];
@@ -340,6 +350,7 @@ void multiply(const Product& p) {
       ahead.output_end = ahead.output + size * p.output_step;
       ahead.output_step = p.output_step;
     }
+    if (fetches_panel) ahead.panel = part_of(p.next_panel, t, rows.tiles);
     if (p.addend) fetch_addend(p, size, output);
     tiles[size - 1](p, walk, ahead, input, output);
     if (p.addend) add_to_tile(p, size, output);

@@ -49,6 +49,11 @@ CNNX_INLINE int64_t with_padding(const ColumnBlock& block) {
 namespace cnnx {
 namespace CNNX_ISA {
 
+// Memory that will be read soon.
+struct FetchAhead {
+  const float *next, *end;
+};
+
 // One block of columns of a product: output[row][column] = start + sum over k of input[row][k] *
 // panel[k][column], one FMA chain per output. k runs over taps_high x taps_wide runs of `run`
 // contiguous floats. The next row reads the same runs row_step floats further.
@@ -74,14 +79,25 @@ struct Product {
   // The data that will be read and written next, or null: prefetched while the tiles run.
   const float* next_input;
   const float* next_output;
+  // The panel, or a part of it, that later products read; or empty. Tiles read a panel faster than
+  // memory or a third-level cache deliver it.
+  FetchAhead next_panel;
 };
 constexpr int64_t kMostZeroRun = 1152;
 void multiply(const Product& product);
 
-// Memory that will be read soon.
-struct FetchAhead {
-  const float *next, *end;
-};
+// The floats that follow a panel in memory, as many as its own.
+CNNX_INLINE FetchAhead panel_after(const float* panel, int64_t floats) {
+  return {panel + floats, panel + 2 * floats};
+}
+
+// Part `index` of `count` nearly equal ones, whole cache lines.
+CNNX_INLINE FetchAhead part_of(const FetchAhead& stream, int64_t index, int64_t count) {
+  constexpr int64_t kLineFloats = 16;
+  const int64_t lines = (stream.end - stream.next) / kLineFloats;
+  return {stream.next + lines * index / count * kLineFloats,
+          stream.next + lines * (index + 1) / count * kLineFloats};
+}
 
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of
 // input[pixel + tap][k] * gradient[pixel][column], one FMA chain per sum in the order of the
