@@ -27,6 +27,29 @@ def images(rng: np.random.Generator) -> Images:
 # Running it.
 
 
+@pytest.mark.parametrize("enlarges", [False, True])
+def test_images_before_and_after_large_weights_are_computed_alike(
+    enlarges: bool, rng: np.random.Generator, restore_threads: None
+) -> None:
+    """Layers from large weights on run on whole batches, unless later images are larger."""
+    rest = [cnnx.Upsample2d(12)] if enlarges else [cnnx.MaxPool2d(2)]
+    model = cnnx.Model(
+        [
+            cnnx.Conv2d(512, 1),
+            cnnx.Residual([cnnx.Conv2d(512, 3, padding=1), cnnx.BatchNorm2d(), cnnx.ReLU()]),
+            *rest,
+            cnnx.Conv2d(3, 1),
+        ],
+        input_shape=(6, 6, 4),
+    )
+    x = rng.standard_normal((5, 6, 6, 4), dtype=np.float32)
+    cnnx.set_num_threads(1)
+    expected = np.concatenate([model(x[i : i + 1]) for i in range(len(x))])
+    for threads in (1, 2, 3):
+        cnnx.set_num_threads(threads)
+        assert_same_bits(model(x), expected)
+
+
 def test_layer_outputs_are_the_ops_one_after_the_other(rng: np.random.Generator) -> None:
     """Bit for bit: a network equals its layers, and the last output is the model's."""
     model = make_model()

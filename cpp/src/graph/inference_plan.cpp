@@ -15,8 +15,16 @@ namespace {
 // would be harder to balance when one CPU is temporarily slower than another.
 constexpr int64_t kMostImagesOfASlice = 8;
 
-// The number of nodes before the first whose op does not run in slices, at a point where one array
-// connects them with the rest.
+// Whether the whole batch of a later layer's images would leave a cache rather than the weights of
+// this one.
+bool has_larger_images_after(const Graph& graph, int id, int64_t weights) {
+  const auto after = graph.nodes().begin() + id + 1;
+  return std::any_of(after, graph.nodes().end(),
+                     [&](const Node& node) { return element_count(node.output_shape) > weights; });
+}
+
+// The number of nodes before the first whose op does not run in slices, or takes less time for a
+// whole batch, at a point where one array connects them with the rest.
 int end_of_trunk(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes().size());
   int end = 0;
@@ -24,7 +32,12 @@ int end_of_trunk(const Graph& graph) {
     ops::Fusion fusion;
     fusion.bfloat16 = runs_in_bfloat16(graph.node(end), 1, graph.compute_dtype());
     const auto op = graph.bind(end, 1, fusion);
-    if (op && !op->traits().runs_in_slices) break;
+    if (op) {
+      const ops::BoundOpTraits traits = op->traits();
+      if (!traits.runs_in_slices) break;
+      const int64_t weights = traits.weights_for_batch;
+      if (weights > 0 && !has_larger_images_after(graph, end, weights)) break;
+    }
     ++end;
   }
   // Back to a point where nodes from `end` on read nothing earlier except node end - 1.

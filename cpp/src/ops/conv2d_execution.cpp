@@ -53,7 +53,7 @@ class BoundConvolution final : public BoundOp {
     traits.backward_reads_output = traits.changes_grad_output;
     traits.passes_gradient = InputSet::only(1);
     traits.applies_relu_mask = true;
-    traits.runs_in_slices = !fusion_.bfloat16 || !has_large_weights();
+    if (has_large_weights()) traits.weights_for_batch = element_count(geometry_.weight_shape());
     return traits;
   }
   int64_t packed_floats() const override {
@@ -146,13 +146,14 @@ class BoundConvolution final : public BoundOp {
   }
 
  private:
-  // Products in bfloat16 take less time than reading such weights from memory for every image.
+  // Whether reading the weights from memory for every image takes a good part of the time.
   bool has_large_weights() const {
-    constexpr int64_t kLargeWeights = 512 * 1024;
+    constexpr int64_t kLargeWeights = 2048 * 1024, kLargeWeightsOfBfloat16 = 512 * 1024;
     const int64_t weights = element_count(geometry_.weight_shape());
     const int64_t images =
         element_count(geometry_.input_shape()) + element_count(geometry_.output_shape());
-    return weights >= kLargeWeights && weights > images / std::max<int64_t>(geometry_.batch, 1);
+    return weights >= (fusion_.bfloat16 ? kLargeWeightsOfBfloat16 : kLargeWeights) &&
+           weights > images / std::max<int64_t>(geometry_.batch, 1);
   }
   bool has_relu() const { return fusion_.relu || fusion_.relu6; }
   float ceiling() const { return fusion_.relu6 ? kRelu6Ceiling : kNoCeiling; }

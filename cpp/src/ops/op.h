@@ -99,6 +99,9 @@ struct BoundOpTraits {
   // A few images at a time cost no more per image than a whole batch. False: the op reads many
   // weights, each used once per image.
   bool runs_in_slices = true;
+  // Weights of an op that takes less time per image for a whole batch, although it runs in slices;
+  // 0: it does not.
+  int64_t weights_for_batch = 0;
   // Inputs that the output may overwrite: forward reads each of their elements once, for the output
   // element at the same place.
   InputSet runs_in_place = InputSet::none();
