@@ -49,9 +49,9 @@ struct Ahead {
   const float *output, *output_end;
   int64_t output_step;
   FetchAhead panel;
+  int64_t panel_step;
 
-  // Of the panel, as much as kSteps steps multiply.
-  template <int kVectors, int kSteps>
+  template <int kVectors>
   CNNX_INLINE void fetch_step() {
     if (input < input_end) {
       __builtin_prefetch(input, 0, 3);
@@ -62,11 +62,10 @@ struct Ahead {
       output += output_step;
     }
     if (panel.next < panel.end) {
-      constexpr int64_t kFloats = kSteps * kVectors * kLanes;
-      CNNX_UNROLL for (int64_t i = 0; i < kFloats; i += kCacheLineFloats) {
+      for (int64_t i = 0; i < panel_step; i += kCacheLineFloats) {
         __builtin_prefetch(panel.next + i, 0, 2);
       }
-      panel.next += kFloats;
+      panel.next += panel_step;
     }
   }
 };
@@ -135,12 +134,12 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
       const float* const end = x + walk.run;
       if (kVectors == 1 && kStepsOfOne > 1) {
         for (; end - x >= kStepsOfOne; x += kStepsOfOne, panel += kStepsOfOne * kLanes) {
-          if (kFetches) ahead.fetch_step<kVectors, kStepsOfOne>();
+          if (kFetches) ahead.fetch_step<kVectors>();
           add_products<kStepsOfOne, kHalf>(x, first, row_step, last, panel, sum);
         }
       }
       for (; x != end; ++x, panel += kVectors * kLanes) {
-        if (kFetches) ahead.fetch_step<kVectors, 1>();
+        if (kFetches) ahead.fetch_step<kVectors>();
         add_products<1, kHalf>(x, first, row_step, last, panel, sum);
       }
     }
@@ -350,7 +349,13 @@ void multiply(const Product& p) {
       ahead.output_end = ahead.output + size * p.output_step;
       ahead.output_step = p.output_step;
     }
-    if (fetches_panel) ahead.panel = part_of(p.next_panel, t, rows.tiles);
+    if (fetches_panel) {
+      ahead.panel = part_of(p.next_panel, t, rows.tiles);
+      // At an even pace: memory delivers no faster.
+      const int64_t floats = (p.width > kLanes ? 1 : kStepsOfOne) * p.width;
+      ahead.panel_step =
+          (floats / rows.tiles + kCacheLineFloats - 1) / kCacheLineFloats * kCacheLineFloats;
+    }
     if (p.addend) fetch_addend(p, size, output);
     tiles[size - 1](p, walk, ahead, input, output);
     if (p.addend) add_to_tile(p, size, output);
