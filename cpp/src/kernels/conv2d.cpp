@@ -76,8 +76,10 @@ bool fetches_panel(const Strip& strip, const Cut& cut) {
   const bool last_cut =
       cut.tap_rows.last == taps_high && cut.tap_columns.last == taps_wide && cut.run.last == inputs;
   if (last_cut && strip.last_block) return false;
-  return strip.rows.first == strip.band.first ||
-         taps_high * taps_wide * inputs * strip.c.group_outputs > kCachedWeights;
+  const int64_t weights = taps_high * taps_wide * inputs * strip.c.group_outputs;
+  const int64_t pixels = strip.pass.columns * (strip.rows.last - strip.rows.first);
+  return weights > kCachedWeights ||
+         (strip.rows.first == strip.band.first && pixels > kFetchPixels);
 }
 
 // All lines of the strip use one depth block of a panel; `product` holds the block of channels.
@@ -96,8 +98,8 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   const int64_t tap_row_floats = h.taps * tap_depth * product.width;
   panel += cut.tap_rows.first * tap_row_floats +
            (cut.tap_columns.first * tap_depth + cut.run.first) * product.width;
-  const FetchAhead next_panel =
-      panel_after(panel, fetches_panel(strip, cut) ? depth * product.width : 0);
+  const bool fetches_next_panel = fetches_panel(strip, cut);
+  const FetchAhead next_panel = panel_after(panel, depth * product.width);
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
   product.zero_last = !copied && last_place(h, strip.pass.columns) >= c.source.width &&
                       cut.tap_columns.last == h.taps;
@@ -138,8 +140,10 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
         product.next_input = strip.source.at(below, 0, c.source.channels);
       }
     }
-    product.next_panel =
-        part_of(next_panel, r - strip.rows.first, strip.rows.last - strip.rows.first);
+    if (fetches_next_panel) {
+      product.next_panel =
+          part_of(next_panel, r - strip.rows.first, strip.rows.last - strip.rows.first);
+    }
     multiply(product);
   }
 }

@@ -107,7 +107,7 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
 // products[point][tile][column] (+)= planes[point][tile] times panel[point].
 template <int kSide>
 void multiply_points(const WinogradPlanes& planes, int64_t tiles, const WinogradInputs& inputs,
-                     const float* panels, int64_t columns, bool fresh,
+                     const WinogradPanels& panels, int64_t columns, bool fresh,
                      const WinogradPlanes& products) {
   constexpr int64_t kPoints = kSide * kSide;
   Product product = {};
@@ -116,9 +116,6 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
   product.taps_high = product.taps_wide = 1;
   product.start = fresh ? kZeroSums : nullptr;
   product.output_step = products.row_floats;
-  // Fewer weights stay in a second-level cache.
-  constexpr int64_t kCachedWeights = 128 * 1024;
-  const bool fetches = kPoints * inputs.count() * columns > kCachedWeights;
   for (int64_t point = 0; point < kPoints; ++point) {
     const WinogradInputs::Range& range = inputs.at(point, kSide);
     product.input = planes.data + point * planes.plane_floats + range.first;
@@ -126,12 +123,13 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
     float* plane = products.data + point * products.plane_floats;
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
-      product.panel = panels + panels_offset<kSide>(inputs.count(), block.begin) +
+      product.panel = panels.data + panels_offset<kSide>(inputs.count(), block.begin) +
                       point * (inputs.count() * block.width + kLine) + range.first * block.width;
       product.output = plane + block.begin;
       product.columns = with_padding(block);
       product.width = block.width;
-      if (fetches) product.next_panel = panel_after(product.panel, range.count() * block.width);
+      if (!panels.cached)
+        product.next_panel = panel_after(product.panel, range.count() * block.width);
       multiply(product);
     }
   }

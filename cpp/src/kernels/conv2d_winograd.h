@@ -111,6 +111,13 @@ constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t
   return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * 16);
 }
 
+// Weights to multiply, and whether a second-level cache holds them. If not, each panel is
+// prefetched while the one before it is multiplied.
+struct WinogradPanels {
+  const float* data;
+  bool cached;
+};
+
 struct WinogradKernels {
   // The start of the panels of `column`, a multiple of kWinogradColumns, after those of column 0.
   int64_t (*panels_offset)(int64_t inputs, int64_t column);
@@ -125,7 +132,7 @@ struct WinogradKernels {
   // A group's products <- its planes (tiles, inputs) times panels (inputs, columns); added unless
   // `fresh`.
   void (*multiply)(const WinogradPlanes& planes, int64_t tiles, const WinogradInputs& inputs,
-                   const float* panels, int64_t columns, bool fresh,
+                   const WinogradPanels& panels, int64_t columns, bool fresh,
                    const WinogradPlanes& products);
   // The tiles' `columns` in target <- products.
   void (*put_output)(const WinogradShape& shape, const WinogradPlanes& products,

@@ -129,12 +129,16 @@ void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64
   product.run = count;
   product.panel = panel;
   product.output_step = p.output_step;
+  // More weights exceed a third-level cache. Of those in it, the CPU prefetches the long panels.
+  constexpr int64_t kCachedWeights = 8 * 1024 * 1024;
+  const bool fetches = p.depth * p.columns > kCachedWeights;
   for (int64_t b = p.first_block; b < p.last_block; ++b) {
     const ColumnBlock block = column_block(p.columns, b);
     if (p.panels) {
       product.panel = p.panels + p.depth * block.begin + k * block.width;
       const float* const next = product.panel + p.depth * block.width;
-      product.next_panel = {next, next + count * block.width};
+      const bool fetches_next = fetches && b + 1 < p.last_block;
+      product.next_panel = {next, fetches_next ? next + count * block.width : next};
     } else {
       pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
                  block.columns, p.column_step, block.width, panel);

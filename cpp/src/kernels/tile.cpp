@@ -43,29 +43,22 @@ CNNX_INLINE int64_t to_zeros(const float* from) {
 }
 
 // Prefetching for a later tile, a cache line at a time during the multiplications of this one.
-// Prefetching everything at once would block all other loads.
+// Prefetching everything at once would block all other loads. A second array to read would take
+// registers that the loop needs.
 struct Ahead {
-  const float *input, *input_end;
+  FetchAhead read;
   const float *output, *output_end;
   int64_t output_step;
-  FetchAhead panel;
-  int64_t panel_step;
 
   template <int kVectors>
-  CNNX_INLINE void fetch_step() {
-    if (input < input_end) {
-      __builtin_prefetch(input, 0, 3);
-      input += kCacheLineFloats;
+  CNNX_INLINE void fetch_line() {
+    if (read.next < read.end) {
+      __builtin_prefetch(read.next, 0, 3);
+      read.next += kCacheLineFloats;
     }
     if (output < output_end) {
       CNNX_UNROLL for (int v = 0; v < kVectors; ++v) __builtin_prefetch(output + v * kLanes, 1, 3);
       output += output_step;
-    }
-    if (panel.next < panel.end) {
-      for (int64_t i = 0; i < panel_step; i += kCacheLineFloats) {
-        __builtin_prefetch(panel.next + i, 0, 2);
-      }
-      panel.next += panel_step;
     }
   }
 };
@@ -134,12 +127,12 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
       const float* const end = x + walk.run;
       if (kVectors == 1 && kStepsOfOne > 1) {
         for (; end - x >= kStepsOfOne; x += kStepsOfOne, panel += kStepsOfOne * kLanes) {
-          if (kFetches) ahead.fetch_step<kVectors>();
+          if (kFetches) ahead.fetch_line<kVectors>();
           add_products<kStepsOfOne, kHalf>(x, first, row_step, last, panel, sum);
         }
       }
       for (; x != end; ++x, panel += kVectors * kLanes) {
-        if (kFetches) ahead.fetch_step<kVectors>();
+        if (kFetches) ahead.fetch_line<kVectors>();
         add_products<1, kHalf>(x, first, row_step, last, panel, sum);
       }
     }
@@ -341,20 +334,15 @@ void multiply(const Product& p) {
     }
     Ahead ahead = {};
     if (p.next_input) {
-      ahead.input = p.next_input + (input - p.input);
-      ahead.input_end = ahead.input + size * p.row_step;
+      const float* const next = p.next_input + (input - p.input);
+      ahead.read = {next, next + size * p.row_step};
+    } else if (fetches_panel) {
+      ahead.read = part_of(p.next_panel, t, rows.tiles);
     }
     if (p.next_output) {
       ahead.output = p.next_output + (output - p.output);
       ahead.output_end = ahead.output + size * p.output_step;
       ahead.output_step = p.output_step;
-    }
-    if (fetches_panel) {
-      ahead.panel = part_of(p.next_panel, t, rows.tiles);
-      // At an even pace: memory delivers no faster.
-      const int64_t floats = (p.width > kLanes ? 1 : kStepsOfOne) * p.width;
-      ahead.panel_step =
-          (floats / rows.tiles + kCacheLineFloats - 1) / kCacheLineFloats * kCacheLineFloats;
     }
     if (p.addend) fetch_addend(p, size, output);
     tiles[size - 1](p, walk, ahead, input, output);

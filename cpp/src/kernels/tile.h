@@ -80,7 +80,7 @@ struct Product {
   const float* next_input;
   const float* next_output;
   // The panel, or a part of it, that later products read; or empty. Tiles read a panel faster than
-  // memory or a third-level cache deliver it.
+  // memory or a third-level cache deliver it. Prefetched if there is no next input.
   FetchAhead next_panel;
 };
 constexpr int64_t kMostZeroRun = 1152;
@@ -94,6 +94,7 @@ CNNX_INLINE FetchAhead panel_after(const float* panel, int64_t floats) {
 // Part `index` of `count` nearly equal ones, whole cache lines.
 CNNX_INLINE FetchAhead part_of(const FetchAhead& stream, int64_t index, int64_t count) {
   constexpr int64_t kLineFloats = 16;
+  if (count == 1) return stream;
   const int64_t lines = (stream.end - stream.next) / kLineFloats;
   return {stream.next + lines * index / count * kLineFloats,
           stream.next + lines * (index + 1) / count * kLineFloats};

@@ -277,8 +277,9 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
       for (int64_t group = 0; group < shape_.groups; ++group) {
         const int64_t group_columns = columns.count() / shape_.groups;
         kernels.multiply(planes.at(0, group * weight_.inputs), count, inputs_,
-                         transformed + group * group_floats() +
-                             kernels.panels_offset(weight_.inputs, columns.first),
+                         {transformed + group * group_floats() +
+                              kernels.panels_offset(weight_.inputs, columns.first),
+                          group_floats() <= kCachedFloats},
                          group_columns, true, products.at(0, group * group_columns));
       }
       finish(products, WinogradTiles{first, count}, columns);
@@ -329,7 +330,8 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
   const int64_t inputs = weight_.inputs;
   if (transformed) {
     const int64_t offset = kernels.panels_offset(inputs, columns.first);
-    kernels.multiply(planes, tiles, inputs_, transformed + offset, columns.count(), true, products);
+    kernels.multiply(planes, tiles, inputs_, {transformed + offset, false}, columns.count(), true,
+                     products);
     return;
   }
   const int64_t parts = divide_up(inputs, inputs_at_once(points()));
@@ -339,7 +341,7 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
     part.inputs = count;
     kernels.transform_weight(part, winograd_part(tile_, 0, count), weight + first * weight_.k_step,
                              0, count, columns, panels);
-    kernels.multiply(planes.at(0, first), tiles, WinogradInputs::all(count), panels,
+    kernels.multiply(planes.at(0, first), tiles, WinogradInputs::all(count), {panels, true},
                      columns.count(), i == 0, products);
   }
 }

@@ -82,8 +82,8 @@ void WinogradOverlappingGradient::run(const float* source, const float*, const f
       const WinogradPlanes products =
           winograd_planes(slot_scratch + gradient_floats(), tiles.count, weight_.outputs);
       transform_gradient(shape_, source, tiles, {0, weight_.inputs}, planes, nullptr);
-      kernels.multiply(planes, tiles.count, WinogradInputs::all(weight_.inputs), transformed,
-                       weight_.outputs, true, products);
+      kernels.multiply(planes, tiles.count, WinogradInputs::all(weight_.inputs),
+                       {transformed, true}, weight_.outputs, true, products);
       overlap.add_tiles(shape_, products, tiles, epilogue.of_gradient(), sums, target);
     }
   });
