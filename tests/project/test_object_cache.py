@@ -78,6 +78,16 @@ def test_any_change_compiles_again(file: str, library: Path) -> None:
         assert compilations(library, "-O3") == 3
 
 
+def test_an_object_from_the_cache_depends_on_the_headers(library: Path) -> None:
+    build = library.parents[1]
+    for _ in range(2):  # compiled, which leaves the file to the compiler, and copied
+        assert compilations(library, "-MT", "object.o", "-MF", "object.d") == 1
+    rule = (build / "object.d").read_text()
+    assert rule.startswith("object.o: ")
+    names = rule.split()[1:]
+    assert {f"{library}/src/ops/add.cpp", f"{library}/src/ops/add.h"} <= set(names)
+
+
 def test_another_compiler_launcher_changes_nothing(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,22 @@ def store(target: str, cached: str) -> None:
     os.replace(unfinished, cached)
 
 
+def write_dependencies(command: list[str], source: str, library: str) -> None:
+    """Tell the build tool that an object from the cache depends on all that its key does: without
+    this file, the next change of a header alone would not compile it again.
+    """
+    if "-MF" not in command:
+        return
+    target = command[command.index("-MT") + 1] if "-MT" in command else "object"
+    names = [source, *parts_of(source), os.path.join(library, "CMakeLists.txt")]
+    for folder in ("include", "src", "bindings"):
+        if os.path.isdir(os.path.join(library, folder)):
+            names += files_in(os.path.join(library, folder))
+    rule = [name.replace(" ", "\\ ") for name in names]
+    with open(command[command.index("-MF") + 1], "w", encoding="utf-8") as file:
+        file.write(f"{target}: {' '.join(rule)}\n")
+
+
 def main(folder: str, command: list[str]) -> int:
     """Compile, or copy an earlier object."""
     source = command[command.index("-c") + 1] if "-c" in command else ""
@@ -131,6 +147,7 @@ def main(folder: str, command: list[str]) -> int:
     cached = os.path.join(folder, key(compiler, source, library, content_of(library)))
     if os.path.exists(cached):
         copy(cached, target)
+        write_dependencies(command, source, library)
         return 0
     code = run(command)
     if code == 0:
