@@ -80,12 +80,14 @@ def test_any_change_compiles_again(file: str, library: Path) -> None:
 
 def test_an_object_from_the_cache_depends_on_the_headers(library: Path) -> None:
     build = library.parents[1]
+    (library / "src" / "ops" / "dense.cpp").write_text("another")
     for _ in range(2):  # compiled, which leaves the file to the compiler, and copied
         assert compilations(library, "-MT", "object.o", "-MF", "object.d") == 1
     rule = (build / "object.d").read_text()
     assert rule.startswith("object.o: ")
     names = rule.split()[1:]
     assert {f"{library}/src/ops/add.cpp", f"{library}/src/ops/add.h"} <= set(names)
+    assert f"{library}/src/ops/dense.cpp" not in names
 
 
 def test_another_compiler_launcher_changes_nothing(

@@ -48,14 +48,19 @@ def files_in(folder: str) -> Iterator[str]:
             yield entry.path
 
 
+def common_files(library: str) -> list[str]:
+    """What every object depends on."""
+    paths = [os.path.join(library, "CMakeLists.txt")]
+    for folder in ("include", "src"):
+        paths += files_in(os.path.join(library, folder))
+    return paths
+
+
 def content_of(library: str) -> bytes:
     """A hash of all sources and headers, and of CMakeLists.txt, from which the list of layers comes
     that a source includes.
     """
-    paths = [os.path.join(library, "CMakeLists.txt")]
-    for folder in ("include", "src"):
-        paths += files_in(os.path.join(library, folder))
-    return hash_of(paths, library)
+    return hash_of(common_files(library), library)
 
 
 def content_of_bindings(library: str, command: list[str]) -> bytes:
@@ -120,16 +125,17 @@ def store(target: str, cached: str) -> None:
 
 
 def write_dependencies(command: list[str], source: str, library: str) -> None:
-    """Tell the build tool that an object from the cache depends on all that its key does: without
-    this file, the next change of a header alone would not compile it again.
+    """Tell the build tool what an object from the cache depends on, except headers of other
+    projects: without this file, the next change of a header alone would not compile it again.
     """
     if "-MF" not in command:
         return
-    target = command[command.index("-MT") + 1] if "-MT" in command else "object"
-    names = [source, *parts_of(source), os.path.join(library, "CMakeLists.txt")]
-    for folder in ("include", "src", "bindings"):
-        if os.path.isdir(os.path.join(library, folder)):
-            names += files_in(os.path.join(library, folder))
+    target = command[command.index("-MT") + 1]
+    others = common_files(library)
+    bindings = os.path.join(library, "bindings")
+    if os.path.isdir(bindings):
+        others += files_in(bindings)
+    names = [source, *parts_of(source), *(name for name in others if not name.endswith(".cpp"))]
     rule = [name.replace(" ", "\\ ") for name in names]
     with open(command[command.index("-MF") + 1], "w", encoding="utf-8") as file:
         file.write(f"{target}: {' '.join(rule)}\n")
