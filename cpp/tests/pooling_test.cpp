@@ -196,6 +196,64 @@ void layer_kind(const std::string& kind) {
                cnnx::ops::make_op({kind, settings}));
 }
 
+cnnx::Settings max_pool2d_settings(const Case& c) {
+  const auto pair = [](Pair p) { return std::vector<int64_t>{p.height, p.width}; };
+  cnnx::Settings settings = {{"kernel_size", pair(c.kernel_size)},
+                             {"stride", pair(c.stride)},
+                             {"dilation", pair(c.dilation)},
+                             {"ceil_mode", c.ceil_mode}};
+  if (c.padding.rule == Padding::Rule::same) {
+    settings["padding"] = std::string("same");
+  } else {
+    settings["padding"] =
+        std::vector<int64_t>{c.padding.top, c.padding.bottom, c.padding.left, c.padding.right};
+  }
+  return settings;
+}
+
+// In training forward saves the places of the maxima, and backward does not read the image. A byte
+// cannot count the pixels of the largest windows.
+void saved_argmax() {
+  std::vector<Case> cases = {{{2, 40, 39, 5}, {16, 16}, {3, 4}, sides(15, 0, 2, 15)},
+                             {{1, 40, 39, 3}, {16, 17}, {3, 4}, sides(0, 0, 0, 0)},
+                             {{1, 9, 12, 17}, {3, 3}, {1, 1}, sides(2, 0, 1, 1), 2}};
+  for (const int64_t channels : {1, 3, 8, 16, 20}) {
+    for (const Case& c : windows_of({2, 7, 9, channels})) cases.push_back(c);
+  }
+  for (const Case& c : cases) {
+    cnnx::ops::Fusion training;
+    training.training = true;
+    const auto bound =
+        cnnx::ops::make_op({"max_pool2d", max_pool2d_settings(c)})->bind_fused(c.x, training);
+    const bool counted = c.kernel_size.height * c.kernel_size.width <= 256;
+    CHECK(bound->traits().backward_reads_input == !counted);
+    const MaxPooling pooling(c);
+    Floats x = integers(element_count(c.x), 7);
+    const Floats gradient = integers(element_count(pooling.geometry.output_shape()), 8);
+    Floats output(gradient.size()), want_output(output), grad_input(x.size()), want_gradient(x);
+    pooling.forward(x.data(), want_output.data());
+    pooling.backward(gradient.data(), x.data(), want_gradient.data(), false);
+    const float* inputs[] = {x.data()};
+    Floats saved(static_cast<std::size_t>(bound->saved_bytes() / 4));
+    cnnx::ops::ForwardArguments forward;
+    forward.inputs = inputs;
+    forward.output = output.data();
+    forward.saved = reinterpret_cast<uint8_t*>(saved.data());
+    bound->forward(forward);
+    CHECK(same_bits(output, want_output));
+    if (counted) x.assign(x.size(), 99.0f);
+    const cnnx::ops::InputGradient input_gradient = {grad_input.data()};
+    cnnx::ops::BackwardArguments backward;
+    backward.inputs = inputs;
+    backward.saved = forward.saved;
+    backward.grad_output = const_cast<float*>(gradient.data());
+    backward.grad_inputs = &input_gradient;
+    backward.kernels = &cnnx::ops::gradient_kernels();
+    bound->backward(backward);
+    CHECK(same_bits(grad_input, want_gradient));
+  }
+}
+
 void refusals() {
   using Error = std::invalid_argument;
   const auto geometry = [](const Shape& x, Pair kernel_size, Pair stride, const Padding& padding) {
@@ -228,6 +286,7 @@ int main() {
   threads();
   layer_kind("max_pool2d");
   layer_kind("avg_pool2d");
+  saved_argmax();
   refusals();
   return cnnx::test::finish("pooling_test");
 }

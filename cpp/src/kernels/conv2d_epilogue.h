@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "kernels/argmax.h"
 #include "kernels/relu.h"
 
 namespace cnnx {
@@ -15,7 +16,7 @@ struct ForwardEpilogue {
   bool pool;          // maxima of 2x2 windows side by side; `output` is the pooled map
   // With `pool`, or null: for every pooled output the index of its pixel in the window, 0 to 3 in
   // row-major order, or with `relu` kNoArgmax where the output is not > 0. Pixels are
-  // argmax_step(channels) bytes apart; the bytes between are undefined.
+  // argmax_step(channels) bytes apart.
   uint8_t* argmax;
   // Or null: an array of the shape of `output`, which it may be, added after the bias. Not with
   // `pool`.
@@ -31,8 +32,5 @@ struct GradientEpilogue {
 };
 
 constexpr uint8_t kNoArgmax = 4;
-
-// Whole vectors of the widest instruction set, so that no store needs a mask.
-constexpr int64_t argmax_step(int64_t channels) { return (channels + 15) / 16 * 16; }
 
 }  // namespace cnnx

@@ -1,6 +1,7 @@
 // The fused 2x2 max pooling: four vectors of channels at a time.
 #include "kernels/max_pool2x2.h"
 
+#include "kernels/argmax_lanes.h"
 #include "kernels/max_pool2x2_window.h"
 #include "kernels/pool2d_loops.h"
 
@@ -39,8 +40,7 @@ void backward(const PooledRows& p, const float* grad_output, const uint8_t* argm
     for (int64_t j = 0; j < columns; ++j) {
       for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const Vector grad = lanes.load(grad_output + channel);
-        const IntVector argmax_index = __builtin_convertvector(
-            *reinterpret_cast<const UnalignedBytes*>(argmax + channel), IntVector);
+        const IntVector argmax_index = load_argmax(argmax + channel);
         float* const pixel = rows + 2 * j * p.channels + channel;
         CNNX_UNROLL for (int k = 0; k < 4; ++k) {
           const IntVector mine = argmax_index == IntVector{} + k;

@@ -3,24 +3,13 @@
 
 #include <stdint.h>
 
+#include "kernels/argmax_lanes.h"
 #include "kernels/channel_lanes.h"
 #include "kernels/conv2d_epilogue.h"
 #include "kernels/pool2d_loops.h"
 #include "kernels/simd.h"
 
 namespace {
-
-typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
-typedef uint8_t UnalignedBytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
-
-// Whole vectors: argmax_step leaves space for them.
-template <class Lanes>
-CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, Lanes) {
-  *reinterpret_cast<UnalignedBytes*>(target) = __builtin_convertvector(argmax_index, Bytes);
-}
-CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, OneLane) {
-  *target = static_cast<uint8_t>(argmax_index[0]);
-}
 
 // Four pixels in row-major order, as in ForwardEpilogue; see relu_floor.
 template <bool kArgmax, class Lanes>

@@ -90,27 +90,34 @@ class PoolSource {
   float* scratch_;
 };
 
+// Of one image.
+int64_t argmax_bytes(const Pool2dGeometry& g) {
+  return g.out_height * g.out_width * argmax_step(g.channels);
+}
+
 template <class Element>
 void run_max_pool2d(const Pool2dGeometry& g, const PoolSource& source, const Element* x,
-                    int threads, Element* output) {
+                    int threads, Element* output, uint8_t* argmax = nullptr) {
   const PoolWindows windows = windows_of_one_image(g);
   const MaxPool2dKernels& kernels = CNNX_KERNELS(max_pool2d_kernels);
   const auto kernel = by_element<Element>(kernels.forward, kernels.bfloat16_forward);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
-  parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
-                    [&](int64_t image, int64_t begin, int64_t end, int slot) {
-                      source.for_outputs(x + image * in_floats, begin, end, slot,
-                                         [&](const Element* rows, int64_t first, int64_t last) {
-                                           kernel(windows, rows, first, last,
-                                                  output + image * g.out_height * out_row);
-                                         });
-                    });
+  const auto pool_rows = [&](int64_t image, int64_t begin, int64_t end, int slot) {
+    Element* const pooled = output + image * g.out_height * out_row;
+    uint8_t* const places = argmax ? argmax + image * argmax_bytes(g) : nullptr;
+    source.for_outputs(x + image * in_floats, begin, end, slot,
+                       [&](const Element* rows, int64_t first, int64_t last) {
+                         kernel(windows, rows, first, last, pooled, places);
+                       });
+  };
+  parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row, pool_rows);
 }
 
 template <class Element>
 struct MaxPool2dBackward {
   const Element *x, *grad_output;
+  const uint8_t* argmax;  // null: found in x
   bool accumulate;
   Element* grad_input;
 };
@@ -126,10 +133,12 @@ void run_max_pool2d_backward(const Pool2dGeometry& g, const PoolSource& source,
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
                     [&](int64_t image, int64_t begin, int64_t end, int slot) {
+                      const uint8_t* const argmax =
+                          a.argmax ? a.argmax + image * argmax_bytes(g) : nullptr;
                       const auto add_bands = [&](const Element* rows, int64_t first, int64_t last) {
                         const auto add = [&](int64_t from, int64_t to, float* target) {
-                          kernel(windows, a.grad_output + image * out_floats, rows, from, to,
-                                 a.accumulate, target);
+                          kernel(windows, a.grad_output + image * out_floats, rows, argmax, from,
+                                 to, a.accumulate, target);
                         };
                         gradients.for_bands(a.grad_input + image * in_floats, first, last, slot,
                                             a.accumulate, add);
@@ -141,10 +150,14 @@ void run_max_pool2d_backward(const Pool2dGeometry& g, const PoolSource& source,
 template <class Element>
 class BoundMaxPool2d final : public BoundOp {
  public:
-  BoundMaxPool2d(const Pool2dGeometry& geometry, bool normalises_input)
-      : geometry_(geometry), normalises_input_(normalises_input) {}
+  BoundMaxPool2d(const Pool2dGeometry& geometry, const Fusion& fusion)
+      : geometry_(geometry),
+        normalises_input_(fusion.normalises_input),
+        saves_argmax_(fusion.training && geometry.kernel_size.height * geometry.kernel_size.width <=
+                                             kMostArgmaxPixels) {}
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
+    traits.backward_reads_input = !saves_argmax_;
     traits.backward_reads_output = false;
     traits.recomputes_quickly = normalises_input_;
     return traits;
@@ -153,19 +166,25 @@ class BoundMaxPool2d final : public BoundOp {
     return normalises_input_ ? threads * PoolSource(geometry_).band_floats() : 0;
   }
   int64_t backward_scratch_floats(int threads) const override {
-    return scratch_floats(threads) + gradient_rows().scratch_floats(threads);
+    return (saves_argmax_ ? 0 : scratch_floats(threads)) + gradient_rows().scratch_floats(threads);
+  }
+  int64_t saved_bytes() const override {
+    return saves_argmax_ ? geometry_.batch * argmax_bytes(geometry_) : 0;
   }
   void forward(const ForwardArguments& a) const override {
     run_max_pool2d(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
-                   elements_of<Element>(a.inputs[0]), a.threads, elements_of<Element>(a.output));
+                   elements_of<Element>(a.inputs[0]), a.threads, elements_of<Element>(a.output),
+                   saves_argmax_ ? a.saved : nullptr);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const MaxPool2dBackward<Element> arrays = {
-        elements_of<Element>(a.inputs[0]), elements_of<Element>(a.grad_output), gradient.accumulate,
+        elements_of<Element>(a.inputs[0]), elements_of<Element>(a.grad_output),
+        saves_argmax_ ? a.saved : nullptr, gradient.accumulate,
         elements_of<Element>(gradient.values)};
-    run_max_pool2d_backward(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
+    const BatchNormForward* normalisation = saves_argmax_ ? nullptr : a.normalisation;
+    run_max_pool2d_backward(geometry_, PoolSource(geometry_, normalisation, a.scratch),
                             gradient_rows(a.scratch), *a.kernels, arrays, a.threads);
   }
 
@@ -175,7 +194,7 @@ class BoundMaxPool2d final : public BoundOp {
   }
 
   Pool2dGeometry geometry_;
-  bool normalises_input_;
+  bool normalises_input_, saves_argmax_;
 };
 
 class MaxPool2dOp final : public ElementsOp {
@@ -184,7 +203,7 @@ class MaxPool2dOp final : public ElementsOp {
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
-    return bind_elements<BoundMaxPool2d>(fusion, geometry(input), fusion.normalises_input);
+    return bind_elements<BoundMaxPool2d>(fusion, geometry(input), fusion);
   }
   bool can_normalise_input(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape& input) const override {
@@ -245,7 +264,7 @@ void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {
 
 void max_pool2d_backward(const Pool2dGeometry& geometry, const float* grad_output, const float* x,
                          float* grad_input, bool accumulate) {
-  const ops::MaxPool2dBackward<float> arrays = {x, grad_output, accumulate, grad_input};
+  const ops::MaxPool2dBackward<float> arrays = {x, grad_output, nullptr, accumulate, grad_input};
   ops::run_max_pool2d_backward(geometry, ops::PoolSource(geometry),
                                ops::GradientRows<float>(geometry.in_width * geometry.channels),
                                ops::gradient_kernels(), arrays, get_num_threads());
