@@ -120,6 +120,15 @@ void a_gap_is_filled_where_it_fits() {
   CHECK_EQUAL(buffers[3].offset, 8 * kLine);
 }
 
+// The largest first would need a line more: the last two would then lie on both sides of a gap.
+void a_long_lifetime_comes_first() {
+  std::vector<ArenaBuffer> buffers = {
+      {3 * kLine, 1, 3}, {3 * kLine, 1, 5}, {2 * kLine, 4, 8}, {2 * kLine, 4, 4}};
+  const int64_t floats = assign_offsets(buffers);
+  check_offsets(buffers, floats);
+  CHECK_EQUAL(floats, 7 * kLine);
+}
+
 // Two arrays alternate while the map becomes smaller: their middles stay.
 void smaller_arrays_lie_in_the_middle() {
   std::vector<ArenaBuffer> chain;
@@ -225,6 +234,25 @@ void large_activations_are_not_saved() {
   CHECK_EQUAL(training_floats(layers, Recompute::quick, kBatch), 7 * kArray * kBatch);
 }
 
+// The output of a pooling is computed again, and only then is its argmax saved, which needs as much
+// as an array of four channels.
+void a_pooling_saves_its_argmax_when_it_runs_again() {
+  Layer pool = layer("max_pool2d", "pool");
+  pool.settings = {{"kernel_size", std::vector<int64_t>{3, 3}},
+                   {"stride", std::vector<int64_t>{1, 1}},
+                   {"padding", std::vector<int64_t>{1, 1, 1, 1}},
+                   {"dilation", std::vector<int64_t>{1, 1}},
+                   {"ceil_mode", false}};
+  Layer norm = layer("batch_norm2d", "norm");
+  norm.settings = {{"momentum", 0.1f}, {"epsilon", 1e-5f}, {"affine", true}};
+  std::vector<Layer> layers = {layer("conv2d", "a"), norm, layer("relu", "relu"), pool};
+  for (const char* name : {"b", "c", "d", "e", "f"}) layers.push_back(layer("conv2d", name));
+  constexpr int64_t kBatch = 2048;
+  const int64_t floats = training_floats(layers, Recompute::quick, kBatch);
+  // Five outputs that a backward reads, and two gradients.
+  CHECK_EQUAL(floats / (kArray * kBatch), 7);
+}
+
 }  // namespace
 
 int main() {
@@ -232,6 +260,7 @@ int main() {
   nothing_needs_nothing();
   a_chain_takes_turns();
   a_last_reader_still_reads();
+  a_long_lifetime_comes_first();
   smaller_arrays_lie_in_the_middle();
   the_middle_costs_no_memory();
   a_gap_is_filled_where_it_fits();
@@ -240,5 +269,6 @@ int main() {
   large_activations_are_not_saved();
   recomputation_saves_about_a_square_root();
   cheap_recomputation_drops_few_outputs();
+  a_pooling_saves_its_argmax_when_it_runs_again();
   return cnnx::test::finish("graph_arena_test");
 }

@@ -1,7 +1,8 @@
-// Assigns offsets to arrays in one block, by decreasing size.
+// Assigns offsets to arrays in one block, one array after another.
 #include "graph/arena.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -42,14 +43,24 @@ int64_t centred_fit(const ArenaBuffer& buffer, const std::vector<const ArenaBuff
   return first_fit(buffer, placed);
 }
 
+// Those with the largest are placed first.
+using Weight = double (*)(const ArenaBuffer& buffer);
+
+double size(const ArenaBuffer& buffer) { return static_cast<double>(buffer.floats); }
+
+// A smaller array that lives long is as hard to place as a larger one. The root is by trial.
+double size_and_lifetime(const ArenaBuffer& buffer) {
+  return size(buffer) * std::sqrt(buffer.last - buffer.first + 1);
+}
+
 using Fit = int64_t (*)(const ArenaBuffer& buffer, const std::vector<const ArenaBuffer*>& placed);
 
-int64_t place(std::vector<ArenaBuffer>& arena_buffers, Fit fit) {
+int64_t place(std::vector<ArenaBuffer>& arena_buffers, Weight weight, Fit fit) {
   std::vector<std::size_t> order(arena_buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   // Equal ones in their own order.
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const int64_t difference = arena_buffers[a].floats - arena_buffers[b].floats;
+    const double difference = weight(arena_buffers[a]) - weight(arena_buffers[b]);
     return difference != 0 ? difference > 0 : a < b;
   });
   std::vector<const ArenaBuffer*> placed;  // by offset
@@ -67,16 +78,25 @@ int64_t place(std::vector<ArenaBuffer>& arena_buffers, Fit fit) {
   return floats;
 }
 
+int64_t place_in_better_order(std::vector<ArenaBuffer>& arena_buffers, Fit fit) {
+  std::vector<ArenaBuffer> by_lifetime = arena_buffers;
+  const int64_t floats = place(arena_buffers, size, fit);
+  const int64_t floats_by_lifetime = place(by_lifetime, size_and_lifetime, fit);
+  if (floats_by_lifetime >= floats) return floats;
+  arena_buffers = std::move(by_lifetime);
+  return floats_by_lifetime;
+}
+
 }  // namespace
 
 int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
-  return place(arena_buffers, first_fit);
+  return place_in_better_order(arena_buffers, first_fit);
 }
 
 int64_t assign_centred_offsets(std::vector<ArenaBuffer>& arena_buffers) {
   std::vector<ArenaBuffer> centred = arena_buffers;
-  const int64_t floats = place(arena_buffers, first_fit);
-  const int64_t centred_floats = place(centred, centred_fit);
+  const int64_t floats = place_in_better_order(arena_buffers, first_fit);
+  const int64_t centred_floats = place_in_better_order(centred, centred_fit);
   if (centred_floats > floats) return floats;
   arena_buffers = std::move(centred);
   return centred_floats;

@@ -164,8 +164,13 @@ Recomputation Search::least_memory() {
   return best;
 }
 
-// Whether a backward reads the value, as an input or as an output.
+// Whether a backward reads the value, as an input or as an output. Of a value that its reader
+// computes, which has no array of its own: whether one reads what it is computed from.
 bool is_saved(const Chain& chain, const Value& value) {
+  if (value.producer >= 0) {
+    const Step& step = chain.steps()[static_cast<std::size_t>(value.producer)];
+    if (step.left_to_reader) return is_saved(chain, chain.values()[step.inputs[0]]);
+  }
   const auto traits = [&](int step) {
     return chain.steps()[static_cast<std::size_t>(step)].op->traits();
   };

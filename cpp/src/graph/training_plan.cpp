@@ -73,14 +73,14 @@ StepArrays TrainingPlan::arrays(const TrainingEvent& event, const ChainArguments
                            ? a.input
                            : place_of(event.inputs[i]);
   arrays.output = place_of(event.output);
-  const auto saved_by = [&](int index) {
-    return reinterpret_cast<uint8_t*>(place_of(timeline_.saved(index)));
+  const auto bytes_of = [&](std::size_t arena_buffer) {
+    return reinterpret_cast<uint8_t*>(place_of(arena_buffer));
   };
-  arrays.saved = saved_by(event.step);
+  arrays.saved = bytes_of(event.saved);
   if (step.fusion.normalises_input) {
     const int index = chain_.values()[step.inputs[0]].producer;
     const Step& before = chain_.steps()[static_cast<std::size_t>(index)];
-    arrays.normalisation = before.op->normalisation(saved_by(index));
+    arrays.normalisation = before.op->normalisation(bytes_of(timeline_.saved(index)));
   }
   return arrays;
 }

@@ -96,7 +96,7 @@ void TrainingTimeline::forget_brief(const std::vector<bool>& brief) {
 
 void TrainingTimeline::assign_arena_buffers() {
   for (TrainingEvent& event : events_) {
-    const int time = static_cast<int>(&event - events_.data());
+    const int time = time_of(event);
     const auto buffer_of = [&](std::size_t lifetime) {
       return lifetime == kNothing ? kNothing : lifetimes_[lifetime].arena_buffer;
     };
@@ -123,31 +123,39 @@ void TrainingTimeline::assign_arena_buffers() {
   }
 }
 
-// What forward saves besides: from its first run to backward, or to the last run of a reader that
-// normalises with it.
+// What forward saves besides: from its first run, or the last one if that saves it anew, to
+// backward or to the last run of a reader that normalises with it.
 void TrainingTimeline::add_saved() {
   saved_.assign(chain_->steps().size(), kNothing);
+  std::vector<int> last_forward(chain_->steps().size());
   for (const TrainingEvent& event : events_) {
+    if (event.step >= 0 && event.kind != TrainingEvent::Kind::backward)
+      last_forward[static_cast<std::size_t>(event.step)] = time_of(event);
+  }
+  for (TrainingEvent& event : events_) {
     if (event.step < 0) continue;
-    const int time = static_cast<int>(&event - events_.data());
+    const int time = time_of(event);
     const Step& step = step_of(event.step);
     if (step.fusion.normalises_input)
       arena_buffers_[saved(chain_->values()[step.inputs[0]].producer)].last = time;
-    std::size_t& saved = saved_[static_cast<std::size_t>(event.step)];
     const int64_t bytes = step.op->saved_bytes();
-    if (saved != kNothing) {
-      arena_buffers_[saved].last = time;
-    } else if (bytes > 0) {
+    const bool saves_later = step.op->traits().every_forward_saves &&
+                             time < last_forward[static_cast<std::size_t>(event.step)];
+    if (bytes == 0 || saves_later) continue;
+    std::size_t& saved = saved_[static_cast<std::size_t>(event.step)];
+    if (saved == kNothing) {
       saved = arena_buffers_.size();
       arena_buffers_.push_back({runtime::round_up_to_line((bytes + 3) / 4), time, time});
     }
+    arena_buffers_[saved].last = time;
+    event.saved = saved;
   }
 }
 
 void TrainingTimeline::add_scratch(int threads) {
   for (TrainingEvent& event : events_) {
     if (event.step < 0) continue;
-    const int time = static_cast<int>(&event - events_.data());
+    const int time = time_of(event);
     const ops::BoundOp& op = *step_of(event.step).op;
     const int64_t floats = event.kind == TrainingEvent::Kind::backward
                                ? op.backward_scratch_floats(threads)
@@ -164,13 +172,13 @@ void TrainingTimeline::add_scratch(int threads) {
 void TrainingTimeline::add_gradients(const GradientFlow& flow) {
   first_gradient_ = arena_buffers_.size();
   const int steps = static_cast<int>(chain_->steps().size());
-  const auto time_of = [&](int step) {
+  const auto backward_time_of = [&](int step) {
     if (step == kAfterBackward) return now() - 1;
     return step == steps ? steps : backward_times_[static_cast<std::size_t>(step)];
   };
   for (const GradientBuffer& buffer : flow.arena_buffers())
     arena_buffers_.push_back(
-        {buffer.floats, time_of(buffer.first_step), time_of(buffer.last_step)});
+        {buffer.floats, backward_time_of(buffer.first_step), backward_time_of(buffer.last_step)});
 }
 
 void TrainingTimeline::add_parameter_gradients(const GradientFlow& flow) {
@@ -178,7 +186,7 @@ void TrainingTimeline::add_parameter_gradients(const GradientFlow& flow) {
     if (event.kind != TrainingEvent::Kind::backward) continue;
     const int64_t floats = step_of(event.step).parameter_floats;
     if (floats == 0 || !flow.steps()[static_cast<std::size_t>(event.step)].trains) continue;
-    const int time = static_cast<int>(&event - events_.data());
+    const int time = time_of(event);
     event.parameter_gradients = arena_buffers_.size();
     arena_buffers_.push_back({runtime::round_up_to_line(floats), time, time});
   }

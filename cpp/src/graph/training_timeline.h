@@ -33,6 +33,7 @@ struct TrainingEvent {
   // Arena buffers. kNothing is the caller's input, or what a backward does not read.
   std::vector<std::size_t> inputs = {};
   std::size_t output = kNothing;
+  std::size_t saved = kNothing;    // what a forward saves besides, and its backward reads
   std::size_t scratch = kNothing;  // if it is large; else TrainingTimeline::scratch_floats
   std::size_t parameter_gradients = kNothing;  // unless TrainingMemory::keeps_gradients
 };
@@ -45,7 +46,7 @@ class TrainingTimeline {
   const std::vector<TrainingEvent>& events() const { return events_; }
   // Without offsets. Those of the gradient flow are last, in its order.
   const std::vector<ArenaBuffer>& arena_buffers() const { return arena_buffers_; }
-  // Of a step, or kNothing.
+  // By a step, or kNothing.
   std::size_t saved(int step) const { return saved_[static_cast<std::size_t>(step)]; }
   std::size_t gradient(std::size_t buffer_of_flow) const {
     return first_gradient_ + buffer_of_flow;
@@ -65,6 +66,9 @@ class TrainingTimeline {
 
   const Step& step_of(int index) const { return chain_->steps()[static_cast<std::size_t>(index)]; }
   int now() const { return static_cast<int>(events_.size()); }
+  int time_of(const TrainingEvent& event) const {
+    return static_cast<int>(&event - events_.data());
+  }
   std::size_t read(std::size_t value);
   void add_forward(int step, TrainingEvent::Kind kind);
   void add_backward(int step);

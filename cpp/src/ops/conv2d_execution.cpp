@@ -53,6 +53,7 @@ class BoundConvolution final : public BoundOp {
     traits.backward_reads_output = traits.changes_grad_output;
     traits.passes_gradient = InputSet::only(1);
     traits.applies_relu_mask = true;
+    traits.every_forward_saves = true;
     if (has_large_weights()) traits.weights_for_batch = element_count(geometry_.weight_shape());
     return traits;
   }

@@ -160,6 +160,7 @@ class BoundMaxPool2d final : public BoundOp {
     traits.backward_reads_input = !saves_argmax_;
     traits.backward_reads_output = false;
     traits.recomputes_quickly = normalises_input_;
+    traits.every_forward_saves = true;
     return traits;
   }
   int64_t scratch_floats(int threads) const override {

@@ -119,6 +119,8 @@ struct BoundOpTraits {
   bool applies_relu_mask = false;
   // Computing the output again from the inputs and saved bytes costs one pass over them.
   bool recomputes_quickly = false;
+  // A second forward writes the saved bytes again, so that the first needs not save them.
+  bool every_forward_saves = false;
   // A reader may compute the output from inputs[0]: see BoundOp::normalisation.
   bool is_normalisation = false;
 };
@@ -139,8 +141,11 @@ struct ForwardArguments {
   float* const* buffers = nullptr;           // of Op::buffers; written to in training only
   const float* packed = nullptr;             // by pack_weights; null: forward packs what it needs
   float* output = nullptr;
-  uint8_t* saved = nullptr;  // BoundOp::saved_bytes; null: no backward follows
-  // The step's forward has run already: `saved` has its bytes, and buffers are not updated again.
+  // BoundOp::saved_bytes; null: no backward follows, or with BoundOpTraits::every_forward_saves
+  // another forward before it.
+  uint8_t* saved = nullptr;
+  // The step's forward has run already: `saved` has its bytes, unless every forward saves them, and
+  // buffers are not updated again.
   bool again = false;
   float* scratch = nullptr;
   int threads = 1;
