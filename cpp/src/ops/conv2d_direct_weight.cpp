@@ -194,12 +194,13 @@ void DirectWeightGradient::run_share(const WeightGradientArguments& a, const Sha
     band.vertical.origin += top * vertical_.stride;
     band.input = a.x + image * g.in_height * g.in_width * g.in_channels;
     band.gradient = a.grad_output + row * row_floats;
-    if (a.grad_weight) kernel.add_weight_gradient(band);
-    band.first = false;
+    // Before the tiles, which skip from pixel to pixel: it brings the whole band into a cache.
     if (share.with_bias) {
       kernel.add_bias_gradient(band.gradient, band.images * band.rows, g.out_width, g.out_channels,
                                bias_sums);
     }
+    if (a.grad_weight) kernel.add_weight_gradient(band);
+    band.first = false;
   }
 }
 
