@@ -49,6 +49,8 @@ CNNX_INLINE int64_t with_padding(const ColumnBlock& block) {
 namespace cnnx {
 namespace CNNX_ISA {
 
+constexpr int64_t kCacheLineFloats = 16;
+
 // Memory that will be read soon.
 struct FetchAhead {
   const float *next, *end;
@@ -93,11 +95,10 @@ CNNX_INLINE FetchAhead panel_after(const float* panel, int64_t floats) {
 
 // Part `index` of `count` nearly equal ones, whole cache lines.
 CNNX_INLINE FetchAhead part_of(const FetchAhead& stream, int64_t index, int64_t count) {
-  constexpr int64_t kLineFloats = 16;
   if (count == 1) return stream;
-  const int64_t lines = (stream.end - stream.next) / kLineFloats;
-  return {stream.next + lines * index / count * kLineFloats,
-          stream.next + lines * (index + 1) / count * kLineFloats};
+  const int64_t lines = (stream.end - stream.next) / kCacheLineFloats;
+  return {stream.next + lines * index / count * kCacheLineFloats,
+          stream.next + lines * (index + 1) / count * kCacheLineFloats};
 }
 
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of

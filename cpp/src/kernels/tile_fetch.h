@@ -7,8 +7,6 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-constexpr int64_t kCacheLineFloats = 16;
-
 // The part of the longer stream that one tile prefetches, up to its last line. Without one, the
 // tile prefetches a line that it reads itself. The sums of the next tile are prefetched here.
 CNNX_INLINE FetchAhead fetch_with_tile(const OuterSum& s, int64_t run, const float* sums) {
