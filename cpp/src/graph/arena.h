@@ -17,8 +17,7 @@ struct ArenaBuffer {
 // the arena needs. The first are the largest, or large ones with long lifetimes, whichever order
 // needs less.
 int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers);
-// The largest first, but a smaller array lies in the middle of a larger one where that needs no
-// more memory.
+// The same, but a smaller array lies in the middle of a larger one where that needs no more memory.
 int64_t assign_centred_offsets(std::vector<ArenaBuffer>& arena_buffers);
 
 }  // namespace cnnx::graph

@@ -46,7 +46,7 @@ class TrainingTimeline {
   const std::vector<TrainingEvent>& events() const { return events_; }
   // Without offsets. Those of the gradient flow are last, in its order.
   const std::vector<ArenaBuffer>& arena_buffers() const { return arena_buffers_; }
-  // By a step, or kNothing.
+  // Of a step, or kNothing.
   std::size_t saved(int step) const { return saved_[static_cast<std::size_t>(step)]; }
   std::size_t gradient(std::size_t buffer_of_flow) const {
     return first_gradient_ + buffer_of_flow;

@@ -98,15 +98,14 @@ void pool_windows(const PoolWindows& w, const Element* x, int64_t row_begin, int
                   Element* output, uint8_t* argmax) {
   const auto pool_numbers = [&](int64_t row) CNNX_INLINED {
     Vector nan_probe = {};
-    const auto pool = [&](const Window<Element>& window, int64_t pixel, int64_t channel, auto lanes)
-                          CNNX_INLINED {
-                            lanes.store(output + pixel * w.channels + channel,
-                                        maximum_of_numbers(window, lanes, nan_probe));
-                          };
+    const auto pool = [&](auto window, int64_t pixel, int64_t channel, auto lanes) CNNX_INLINED {
+      lanes.store(output + pixel * w.channels + channel,
+                  maximum_of_numbers(window, lanes, nan_probe));
+    };
     for_window_vectors<general>(w, x, row, pool);
     return !has_nan(nan_probe);
   };
-  const auto pool_with_places = [&](const Window<Element>& window, int64_t pixel, int64_t channel,
+  const auto pool_with_places = [&](auto window, int64_t pixel, int64_t channel,
                                     auto lanes) CNNX_INLINED {
     const Maximum maximum = maximum_with_place(window, lanes);
     lanes.store(output + pixel * w.channels + channel, maximum.value);
