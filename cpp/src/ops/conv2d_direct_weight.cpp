@@ -194,7 +194,8 @@ void DirectWeightGradient::run_share(const WeightGradientArguments& a, const Sha
     band.vertical.origin += top * vertical_.stride;
     band.input = a.x + image * g.in_height * g.in_width * g.in_channels;
     band.gradient = a.grad_output + row * row_floats;
-    // Before the tiles, which skip from pixel to pixel: it brings the whole band into a cache.
+    // Summed first, because it reads the band in order, which brings it into a cache. The tiles
+    // skip from pixel to pixel.
     if (share.with_bias) {
       kernel.add_bias_gradient(band.gradient, band.images * band.rows, g.out_width, g.out_channels,
                                bias_sums);

@@ -175,16 +175,15 @@ class BoundMaxPool2d final : public BoundOp {
   void forward(const ForwardArguments& a) const override {
     run_max_pool2d(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
                    elements_of<Element>(a.inputs[0]), a.threads, elements_of<Element>(a.output),
-                   saves_argmax_ ? a.saved : nullptr);
+                   a.saved);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const MaxPool2dBackward<Element> arrays = {
-        elements_of<Element>(a.inputs[0]), elements_of<Element>(a.grad_output),
-        saves_argmax_ ? a.saved : nullptr, gradient.accumulate,
-        elements_of<Element>(gradient.values)};
-    const BatchNormForward* normalisation = saves_argmax_ ? nullptr : a.normalisation;
+        elements_of<Element>(a.inputs[0]), elements_of<Element>(a.grad_output), a.saved,
+        gradient.accumulate, elements_of<Element>(gradient.values)};
+    const BatchNormForward* normalisation = a.saved ? nullptr : a.normalisation;
     run_max_pool2d_backward(geometry_, PoolSource(geometry_, normalisation, a.scratch),
                             gradient_rows(a.scratch), *a.kernels, arrays, a.threads);
   }
