@@ -20,9 +20,10 @@ from sklearn.model_selection import GridSearchCV
 
 @pytest.fixture(scope="module", autouse=True)
 def _two_workers_of_two_threads() -> Iterator[None]:
+    # Port 0 is any free one; without a dashboard, too, dask serves HTTP on 8787, or warns.
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, dashboard_address=None
+            n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config("dask"),

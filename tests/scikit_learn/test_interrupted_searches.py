@@ -38,7 +38,7 @@ def cluster(kind):
         return nullcontext()
     from distributed import Client
 
-    return Client(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    return Client(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 
 
 if __name__ == "__main__":
