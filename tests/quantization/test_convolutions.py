@@ -43,3 +43,22 @@ def test_outputs_beyond_int32_are_limited_to_bytes(groups: int) -> None:
     np.testing.assert_array_equal(
         output, np.broadcast_to(np.where(signs > 0, 155, -100), output.shape)
     )
+
+
+@pytest.mark.parametrize("channels", [16, 24, 64])
+def test_addends_beyond_int32_are_limited_to_bytes(channels: int) -> None:
+    image = cnnx.Input((4, 4, 3))
+    read = cnnx.Quantize(1 / 200, 0)(image)
+    products = [cnnx.Conv2d(channels, 1, int8_weight=True)(read) for _ in range(2)]
+    addend = cnnx.Quantize(3e7, 100)(products[0])
+    output = cnnx.Quantize(1.0, 100)(cnnx.Add()(addend, products[1]))
+    model = cnnx.Model.from_graph(image, output)
+    signs = np.where(np.arange(channels) % 2, -1, 1)
+    for number, scale in enumerate([1e8, 0.01], 1):
+        model.buffers[f"conv2d_{number}.weight_scale"] = np.full(channels, scale, np.float32)
+        weights = np.broadcast_to(scale * 100 * signs, (1, 1, 3, channels))
+        model.parameters[f"conv2d_{number}.weight"] = weights.astype(np.float32)
+    found = model(np.ones((1, 4, 4, 3), np.float32))
+    np.testing.assert_array_equal(
+        found, np.broadcast_to(np.where(signs > 0, 155, -100), found.shape)
+    )

@@ -135,7 +135,7 @@ def any_limit(rng: np.random.Generator) -> tuple[Layer | None, float, float]:
 
 
 def any_columns(rng: np.random.Generator) -> int:
-    return int(rng.choice([1, 5, 10, 16, 20, 32, 33, 48, 64, 70, 100, 128, 200]))
+    return int(rng.choice([1, 5, 10, 16, 20, 24, 32, 33, 40, 48, 64, 70, 80, 128, 200]))
 
 
 def any_depthwise(rng: np.random.Generator, height: int, width: int) -> tuple[Geometry, int]:

@@ -53,7 +53,7 @@ class Bfloat16Finish {
     }
     CNNX_UNROLL for (int v = 0; v < vectors; ++v) t.of[v] =
         at_most(ceiling_, at_least(floor_, t.of[v]));
-    if (__builtin_expect(e_.output && !e_.relu_output, 1)) {
+    if (likely(e_.output && !e_.relu_output)) {
       CNNX_UNROLL for (int v = 0; v < vectors; ++v)
           store_some_bfloat16(e_.output + offset + v * kLanes, t.of[v], lanes(v, last_count_));
     } else {

@@ -19,27 +19,34 @@ class ByteRounding {
   explicit ByteRounding(const QuantizedEpilogue& e)
       : zero_(_mm512_set1_epi16(static_cast<int16_t>(e.zero))),
         least_(_mm512_set1_epi8(static_cast<char>(e.least))),
-        most_(_mm512_set1_epi8(static_cast<char>(e.most))) {}
+        most_(_mm512_set1_epi8(static_cast<char>(e.most))),
+        zero_is_0_(e.zero == 0) {}
 
-  template <int vectors>
-  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
-    constexpr int second = vectors > 1 ? 1 : 0;
-    const __m512i low = _mm512_packs_epi32(rounded(t[0]), rounded(t[second]));
+  // The outputs of some windows, `step` bytes apart: the first `count` of so many vectors of
+  // numbers each, which fit int32.
+  template <int windows, int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t step, int64_t count, uint8_t* target) const {
+    constexpr int total = windows * vectors;
+    const __m512i low = _mm512_packs_epi32(nearest(t[0]), nearest(t[total > 1 ? 1 : 0]));
     __m512i high = low;
-    if (vectors > 2) high = _mm512_packs_epi32(rounded(t[2]), rounded(t[vectors - 1]));
+    if (total > 2) high = _mm512_packs_epi32(nearest(t[2]), nearest(t[total - 1]));
     // Joining vectors interleaves their quarters.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i bytes = _mm512_permutexvar_epi32(order, joined(low, high));
-    if (vectors == 4 && count >= 64) {
-      _mm512_storeu_si512(target, bytes);
-    } else if (vectors == 2 && count >= 32) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), _mm512_castsi512_si256(bytes));
-    } else if (vectors == 1 && count >= 16) {
-      // A load soon after a store by a mask, of bytes next to them, takes long.
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), _mm512_castsi512_si128(bytes));
+    if (vectors == 4 || (total == 4 && step == vectors * kLanes)) {
+      store_first(bytes, vectors == 4 ? count : 64, target);
+    } else if constexpr (vectors == 3) {
+      store_first(bytes, count < 48 ? count : 48, target);
+    } else if constexpr (vectors == 2) {
+      store_first(_mm512_castsi512_si256(bytes), count, target);
+      if (windows > 1) store_first(_mm512_extracti64x4_epi64(bytes, 1), count, target + step);
     } else {
-      const int64_t stored = count < vectors * kLanes ? count : vectors * kLanes;
-      _mm512_mask_storeu_epi8(target, ~uint64_t{0} >> (64 - stored), bytes);
+      store_first(_mm512_castsi512_si128(bytes), count, target);
+      if constexpr (windows > 1) {
+        store_first(_mm512_extracti32x4_epi32(bytes, 1), count, target + step);
+        store_first(_mm512_extracti32x4_epi32(bytes, 2), count, target + 2 * step);
+        store_first(_mm512_extracti32x4_epi32(bytes, 3), count, target + 3 * step);
+      }
     }
   }
 
@@ -48,7 +55,7 @@ class ByteRounding {
     const __m512i low = _mm512_packs_epi32(nearest(t[0]), nearest(t[1]));
     const __m512i high = _mm512_packs_epi32(nearest(t[2]), nearest(t[3]));
     const __m512i bytes = joined(low, high);
-    if (count >= 64) {
+    if (likely(count >= 64)) {
       _mm512_storeu_si512(target, bytes);
     } else {
       _mm512_mask_storeu_epi8(target, ~uint64_t{0} >> (64 - count), bytes);
@@ -56,65 +63,135 @@ class ByteRounding {
   }
 
  private:
+  // By a mask only what is left, because a load of the bytes after those would wait for the store.
+  static CNNX_INLINE void store_first(__m128i bytes, int64_t count, uint8_t* target) {
+    if (likely(count >= 16)) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), bytes);
+      return;
+    }
+    if (count >= 8) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(target), bytes);
+      bytes = _mm_srli_si128(bytes, 8), target += 8, count -= 8;
+    }
+    if (count > 0) _mm_mask_storeu_epi8(target, first_lanes(count), bytes);
+  }
+  static CNNX_INLINE void store_first(__m256i bytes, int64_t count, uint8_t* target) {
+    if (likely(count >= 32)) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), bytes);
+      return;
+    }
+    __m128i rest = _mm256_castsi256_si128(bytes);
+    if (count >= 16) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), rest);
+      rest = _mm256_extracti128_si256(bytes, 1), target += 16, count -= 16;
+    }
+    if (count > 0) store_first(rest, count, target);
+  }
+  static CNNX_INLINE void store_first(__m512i bytes, int64_t count, uint8_t* target) {
+    if (likely(count >= 64)) {
+      _mm512_storeu_si512(target, bytes);
+      return;
+    }
+    __m256i rest = _mm512_castsi512_si256(bytes);
+    if (count >= 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), rest);
+      rest = _mm512_extracti64x4_epi64(bytes, 1), target += 32, count -= 32;
+    }
+    if (count > 0) store_first(rest, count, target);
+  }
   CNNX_INLINE __m512i joined(__m512i low, __m512i high) const {
     const __m512i bytes =
-        _mm512_packus_epi16(_mm512_adds_epi16(low, zero_), _mm512_adds_epi16(high, zero_));
+        zero_is_0_  // as after ReLU
+            ? _mm512_packus_epi16(low, high)
+            : _mm512_packus_epi16(_mm512_adds_epi16(low, zero_), _mm512_adds_epi16(high, zero_));
     return _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
   }
   static CNNX_INLINE __m512i nearest(Vector t) {
     return _mm512_cvtps_epi32(reinterpret_cast<__m512>(t));
   }
-  static CNNX_INLINE __m512i rounded(Vector t) {
-    return nearest(at_most(broadcast(kBeyondBytes), t));
-  }
   __m512i zero_, least_, most_;
+  bool zero_is_0_;
 #elif defined(__SSE2__)
   explicit ByteRounding(const QuantizedEpilogue& e)
       : zero_(_mm_set1_epi16(static_cast<int16_t>(e.zero))),
         least_(_mm_set1_epi8(static_cast<char>(e.least))),
         most_(_mm_set1_epi8(static_cast<char>(e.most))) {}
 
+  // The outputs of some windows, `step` bytes apart: the first `count` of so many vectors of
+  // numbers each, which fit int32.
+  template <int windows, int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t step, int64_t count, uint8_t* target) const {
+#if defined(__AVX2__)
+    if (windows * vectors == 4 && step == vectors * kLanes) {
+      // Joining vectors interleaves their halves.
+      const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+      store_whole(_mm256_permutevar8x32_epi32(joined(t), order), 4 * kLanes, target);
+      return;
+    }
+#endif
+    CNNX_UNROLL for (int window = 0; window < windows; ++window)
+        store_window<vectors>(t + window * vectors, count, target + window * step);
+  }
+
+  // Of a block in the order of byte_of_lane, whose numbers fit int32.
+  CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
+    store_whole(joined(t), count, target);
+  }
+
+ private:
   template <int vectors>
-  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
+  CNNX_INLINE void store_window(const Vector* t, int64_t count, uint8_t* target) const {
     static_assert(vectors <= 2);
 #if defined(__AVX2__)
-    const __m256i joined = _mm256_packs_epi32(rounded(t[0]), rounded(t[vectors - 1]));
-    const __m256i ordered = _mm256_permute4x64_epi64(joined, 0xd8);  // packing joins halves
+    const __m256i both = _mm256_packs_epi32(nearest(t[0]), nearest(t[vectors - 1]));
+    const __m256i ordered = _mm256_permute4x64_epi64(both, 0xd8);  // packing joins halves
     const __m128i low = _mm256_castsi256_si128(ordered);
     const __m128i high = _mm256_extracti128_si256(ordered, 1);
 #else
-    const __m128i low = _mm_packs_epi32(rounded(t[0]), rounded(t[vectors - 1])), high = low;
+    const __m128i low = _mm_packs_epi32(nearest(t[0]), nearest(t[vectors - 1])), high = low;
 #endif
     __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(low, zero_), _mm_adds_epi16(high, zero_));
     bytes = _mm_min_epu8(_mm_max_epu8(bytes, least_), most_);
     store_first<vectors * kLanes>(bytes, count, target);
   }
-
-  // Of a block in the order of byte_of_lane, whose numbers fit int32.
-  CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
 #if defined(__AVX2__)
+  using Integers = __m256i;
+  static CNNX_INLINE Integers nearest(Vector t) {
+    return _mm256_cvtps_epi32(reinterpret_cast<__m256>(t));
+  }
+  // In the order of byte_of_lane.
+  CNNX_INLINE Integers joined(const Vector* t) const {
     const __m256i zero = _mm256_broadcastsi128_si256(zero_);
     const __m256i low = _mm256_packs_epi32(nearest(t[0]), nearest(t[1]));
     const __m256i high = _mm256_packs_epi32(nearest(t[2]), nearest(t[3]));
-    __m256i bytes =
+    const __m256i bytes =
         _mm256_packus_epi16(_mm256_adds_epi16(low, zero), _mm256_adds_epi16(high, zero));
-    bytes = _mm256_max_epu8(bytes, _mm256_broadcastsi128_si256(least_));
-    bytes = _mm256_min_epu8(bytes, _mm256_broadcastsi128_si256(most_));
+    return _mm256_min_epu8(_mm256_max_epu8(bytes, _mm256_broadcastsi128_si256(least_)),
+                           _mm256_broadcastsi128_si256(most_));
+  }
+  static CNNX_INLINE void store_whole(Integers bytes, int64_t count, uint8_t* target) {
     if (count >= 32) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), bytes);
     } else {
       store_first<16>(_mm256_castsi256_si128(bytes), count, target);
       if (count > 16) store_first<16>(_mm256_extracti128_si256(bytes, 1), count - 16, target + 16);
     }
+  }
 #else
+  using Integers = __m128i;
+  static CNNX_INLINE Integers nearest(Vector t) {
+    return _mm_cvtps_epi32(reinterpret_cast<__m128>(t));
+  }
+  CNNX_INLINE Integers joined(const Vector* t) const {
     const __m128i low = _mm_packs_epi32(nearest(t[0]), nearest(t[1]));
     const __m128i high = _mm_packs_epi32(nearest(t[2]), nearest(t[3]));
     const __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(low, zero_), _mm_adds_epi16(high, zero_));
-    store_first<16>(_mm_min_epu8(_mm_max_epu8(bytes, least_), most_), count, target);
-#endif
+    return _mm_min_epu8(_mm_max_epu8(bytes, least_), most_);
   }
-
- private:
+  static CNNX_INLINE void store_whole(Integers bytes, int64_t count, uint8_t* target) {
+    store_first<16>(bytes, count, target);
+  }
+#endif
   template <int size>
   static CNNX_INLINE void store_first(__m128i bytes, int64_t count, uint8_t* target) {
     if (size == 16 && count >= 16) {
@@ -127,38 +204,29 @@ class ByteRounding {
       memcpy(target, all, static_cast<size_t>(count < size ? count : size));
     }
   }
-#if defined(__AVX2__)
-  using Rounded = __m256i;
-  static CNNX_INLINE Rounded nearest(Vector t) {
-    return _mm256_cvtps_epi32(reinterpret_cast<__m256>(t));
-  }
-#else
-  using Rounded = __m128i;
-  static CNNX_INLINE Rounded nearest(Vector t) {
-    return _mm_cvtps_epi32(reinterpret_cast<__m128>(t));
-  }
-#endif
-  static CNNX_INLINE Rounded rounded(Vector t) {
-    return nearest(at_most(broadcast(kBeyondBytes), t));
-  }
   __m128i zero_, least_, most_;
 #else
   explicit ByteRounding(const QuantizedEpilogue& e)
       : zero_(IntVector{} + e.zero), least_(IntVector{} + e.least), most_(IntVector{} + e.most) {}
 
-  template <int vectors>
-  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
-      IntVector byte = rounded(t[v]) + zero_;
+  // The outputs of some windows, `step` bytes apart: the first `count` of so many vectors of
+  // numbers each.
+  template <int windows, int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t step, int64_t count, uint8_t* target) const {
+    CNNX_UNROLL for (int i = 0; i < windows * vectors; ++i) {
+      const int v = i % vectors;
+      IntVector byte = rounded(t[i]) + zero_;
       byte = byte < least_ ? least_ : byte > most_ ? most_ : byte;
-      if (count > v * kLanes)
-        store_bytes(target + v * kLanes, lowest_bytes(byte), count - v * kLanes);
+      if (count > v * kLanes) {
+        store_bytes(target + i / vectors * step + v * kLanes, lowest_bytes(byte),
+                    count - v * kLanes);
+      }
     }
   }
 
   // Of a block in the order of byte_of_lane.
   CNNX_INLINE void store_block(const Vector* t, int64_t count, uint8_t* target) const {
-    store<4>(t, count, target);
+    store<1, 4>(t, 0, count, target);
   }
 
  private:
@@ -184,37 +252,22 @@ class ByteOutput {
         most_(e.float_most),
         rounding_(e) {}
 
-  template <int vectors>
-  CNNX_INLINE void store(const Vector* t, int64_t element, int64_t count) const {
+  CNNX_INLINE void store_at(int64_t element, Vector t, int64_t count) const {
     if (output_) {
-      rounding_.store<vectors>(t, count, output_ + element);
+      const Vector bounded = at_most(broadcast(kBeyondBytes), t);
+      rounding_.store<1, 1>(&bounded, 0, count, output_ + element);
     } else {
-      const Vector &second = t[vectors > 1 ? 1 : 0], &third = t[vectors > 2 ? 2 : 0];
-      store_floats(t[0], second, third, t[vectors - 1],
-                   count < vectors * kLanes ? count : vectors * kLanes, {least_, most_},
+      store_floats(at_most(broadcast(most_), at_least(broadcast(least_), t)), count,
                    float_output_ + element);
     }
   }
-  CNNX_INLINE void store_at(int64_t element, Vector t, int64_t count) const {
-    store<1>(&t, element, count);
-  }
 
  private:
-  struct Limits {
-    float least, most;
-  };
-  // Takes the vectors by value: their addresses would keep them, and all members, in memory.
-  static __attribute__((noinline)) void store_floats(Vector first, Vector second, Vector third,
-                                                     Vector fourth, int64_t count, Limits limits,
-                                                     float* target) {
-    const Vector t[] = {first, second, third, fourth};
-    for (int v = 0; v < 4 && count > 0; ++v, count -= kLanes, target += kLanes) {
-      const Vector y = at_most(broadcast(limits.most), at_least(broadcast(limits.least), t[v]));
-      if (count >= kLanes) {
-        ::store(target, y);
-      } else {
-        store_partial(target, y, count);
-      }
+  static CNNX_INLINE void store_floats(Vector y, int64_t count, float* target) {
+    if (count >= kLanes) {
+      ::store(target, y);
+    } else {
+      store_partial(target, y, count);
     }
   }
 

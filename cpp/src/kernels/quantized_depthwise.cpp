@@ -6,6 +6,7 @@
 #include "kernels/byte_quads.h"
 #include "kernels/dot_products.h"
 #include "kernels/quantized_block_finish.h"
+#include "kernels/quantized_range.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
@@ -57,22 +58,6 @@ int64_t packed_bytes(const QuantizedDepthwiseShape& shape) {
   return kHeaderBytes + sets.count * sets.bytes;
 }
 
-// Whether no product of a sum and its multiplier is beyond int32, even if the sum wraps around.
-bool fits_int32(const QuantizedDepthwiseWeights& w) {
-  const int64_t taps = w.shape.row_count * w.shape.taps;
-  for (int64_t channel = 0; channel < w.shape.channels; ++channel) {
-    double most = w.bias[channel] < 0 ? -1.0 * w.bias[channel] : w.bias[channel];
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      const int weight = w.values[tap * w.shape.channels + channel];
-      most += 255 * (weight < 0 ? -weight : weight);
-    }
-    const double multiplier = w.multiplier[channel];
-    const double product = most * (multiplier < 0 ? -multiplier : multiplier);
-    if (!(product < 1 << 30)) return false;
-  }
-  return true;
-}
-
 // The weights of a channel, or none, in a lane of a set.
 void pack_lane(const QuantizedDepthwiseWeights& w, int64_t channel, int64_t vector, int64_t lane,
                uint8_t* set) {
@@ -100,7 +85,8 @@ void pack_lane(const QuantizedDepthwiseWeights& w, int64_t channel, int64_t vect
 
 void pack(const QuantizedDepthwiseWeights& w, void* packed) {
   const Sets sets(w.shape);
-  *static_cast<int32_t*>(packed) = fits_int32(w);
+  *static_cast<int32_t*>(packed) = sums_fit_int32(w.values, w.shape.row_count * w.shape.taps,
+                                                  w.shape.channels, w.bias, w.multiplier);
   for (int64_t i = 0; i < sets.count; ++i) {
     uint8_t* const set = static_cast<uint8_t*>(packed) + kHeaderBytes + i * sets.bytes;
     for (int64_t vector = 0; vector < 4; ++vector) {

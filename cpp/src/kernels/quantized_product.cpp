@@ -3,6 +3,7 @@
 
 #include "kernels/dot_products.h"
 #include "kernels/quantized_finish.h"
+#include "kernels/quantized_range.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
@@ -33,34 +34,41 @@ constexpr int64_t quads_of(int64_t run_bytes) {
 constexpr int64_t padded_columns(int64_t columns) { return round_up(columns, kLanes); }
 constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Packed weights: multipliers, biases, then the panels one after the other, in each one run after
-// the other.
+constexpr int64_t kHeaderBytes = 64;
+
+// Packed weights: whether sums_fit_int32, multipliers, biases, then the panels one after the other,
+// in each one run after the other.
 struct Panels {
+  const int32_t* sums_fit;
   const float* multiplier;
   const int32_t* bias;
   const uint8_t* weights;
   int64_t quads;  // of all runs
 
   Panels(const void* packed, int64_t run_count, int64_t run_bytes, int64_t columns)
-      : multiplier(static_cast<const float*>(packed)),
-        bias(static_cast<const int32_t*>(packed) + padded_columns(columns)),
+      : sums_fit(static_cast<const int32_t*>(packed)),
+        multiplier(
+            reinterpret_cast<const float*>(static_cast<const uint8_t*>(packed) + kHeaderBytes)),
+        bias(reinterpret_cast<const int32_t*>(multiplier + padded_columns(columns))),
         weights(reinterpret_cast<const uint8_t*>(bias + padded_columns(columns))),
         quads(run_count * quads_of(run_bytes)) {}
   int64_t offset(int64_t column) const { return column * quads * kBytesPerQuad; }
 };
 
 int64_t packed_bytes(int64_t run_count, int64_t run_bytes, int64_t columns) {
-  return padded_columns(columns) * (8 + run_count * quads_of(run_bytes) * kBytesPerQuad);
+  return kHeaderBytes +
+         padded_columns(columns) * (8 + run_count * quads_of(run_bytes) * kBytesPerQuad);
 }
 
 void pack(const QuantizedWeights& w, void* packed) {
   const Panels panels(packed, w.run_count, w.run_bytes, w.columns);
-  const int64_t padded = padded_columns(w.columns);
+  const int64_t padded = padded_columns(w.columns), rows = w.run_count * w.run_bytes;
+  *const_cast<int32_t*>(panels.sums_fit) =
+      sums_fit_int32(w.values, rows, w.columns, w.bias, w.multiplier);
   for (int64_t c = 0; c < padded; ++c) {
     const_cast<float*>(panels.multiplier)[c] = c < w.columns ? w.multiplier[c] : 0.0f;
     const_cast<int32_t*>(panels.bias)[c] =
-        c < w.columns ? start_of_sums(w.bias[c], w.values + c, w.run_count * w.run_bytes, w.columns)
-                      : 0;
+        c < w.columns ? start_of_sums(w.bias[c], w.values + c, rows, w.columns) : 0;
   }
   uint8_t* target = const_cast<uint8_t*>(panels.weights);
   for (int64_t first = 0; first < padded; first += kPanelColumns) {

@@ -26,6 +26,13 @@ constexpr int windows_of(int vectors) {
   return static_cast<int>(lesser(kMostWindows, kStrip * kVectors / vectors));
 }
 
+// Windows whose outputs are stored at once.
+#if defined(CNNX_32_REGISTERS) || defined(CNNX_DOT_PRODUCTS)
+constexpr int joined_windows(int vectors) { return 4 / vectors; }
+#else
+constexpr int joined_windows(int) { return 1; }
+#endif
+
 // Of a panel of columns, and where its outputs go.
 struct PanelOutputs {
   const QuantizedProduct& product;
@@ -36,19 +43,20 @@ struct PanelOutputs {
 // The windows of a strip of outputs that begins with the output `first`; those before `stored` are
 // stored already.
 template <int windows, int vectors>
-CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
-                           int64_t first, int64_t stored) {
+CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const uint8_t* weights,
+                           const int32_t* bias, int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
+  constexpr int kJoined = joined_windows(vectors);
   const uint8_t* sources[windows];
   int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
     sources[p] = a.source + (row * a.row_windows + in_row) * a.window_step;
     if (++in_row == a.row_outputs) in_row = 0, ++row;
   }
-  IntVector chain[windows][vectors];
+  IntVector chain[windows * vectors];
   CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
     const IntVector start = load_integers(bias + v * kLanes);
-    CNNX_UNROLL for (int p = 0; p < windows; ++p) chain[p][v] = start;
+    CNNX_UNROLL for (int p = 0; p < windows; ++p) chain[p * vectors + v] = start;
   }
   const int64_t quads = quads_of(a.run_bytes);
   for (int64_t run = 0; run < a.run_count; ++run) {
@@ -59,15 +67,26 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, cons
           held_weights[v] = load_weights(weights);
       CNNX_UNROLL for (int p = 0; p < windows; ++p) {
         const auto pixels = load_pixels(sources[p] + at);
-        CNNX_UNROLL for (int v = 0; v < vectors; ++v) chain[p][v] =
-            add_dot_product(chain[p][v], pixels, held_weights[v]);
+        CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+          IntVector& sum = chain[p * vectors + v];
+          sum = add_dot_product(sum, pixels, held_weights[v]);
+        }
       }
     }
   }
-  CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    if (first + p >= stored) {
-      out.finish.store_window<vectors>(chain[p], (first + p) * a.columns + out.column, out.column,
-                                       a.columns - out.column);
+  const int64_t columns = a.columns, column = out.column;
+  CNNX_UNROLL for (int p = 0; p < windows; p += kJoined) {
+    const int64_t element = (first + p) * columns + column;
+    if (p + kJoined <= windows && likely(first + p >= stored)) {
+      finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
+                                              columns - column);
+      continue;
+    }
+    CNNX_UNROLL for (int k = 0; k < kJoined; ++k) {
+      if (p + k < windows && first + p + k >= stored) {
+        finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns, columns,
+                                          column, columns - column);
+      }
     }
   }
 }
@@ -78,15 +97,22 @@ bool run_strips(const PanelOutputs& out, const uint8_t* weights, const int32_t* 
                 int64_t outputs) {
   if (outputs < windows) return false;
   // The last strip ends with the last output, and begins with some that are stored already.
-  for (int64_t stored = 0; stored < outputs; stored += windows)
-    run_strip<windows, vectors>(out, weights, bias, lesser(stored, outputs - windows), stored);
+#if defined(CNNX_32_REGISTERS)
+  const Finish finish = out.finish;  // a copy, which no byte that is stored can be part of
+#else
+  const Finish& finish = out.finish;
+#endif
+  for (int64_t stored = 0; stored < outputs; stored += windows) {
+    run_strip<windows, vectors>(out, finish, weights, bias, lesser(stored, outputs - windows),
+                                stored);
+  }
   return true;
 }
 
 template <int vectors>
 __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels& panels,
                                          int64_t column) {
-  const Finish finish(a.epilogue, panels.multiplier);
+  const Finish finish(a.epilogue, panels.multiplier, *panels.sums_fit);
   const uint8_t* const weights = panels.weights + panels.offset(column);
   const int32_t* const bias = panels.bias + column;
   const PanelOutputs out{a, finish, column};

@@ -54,7 +54,7 @@ class TileOutputs {
       if (!place.next(row_windows, row_outputs, index)) continue;
       IntVector loaded[vectors];
       CNNX_UNROLL for (int v = 0; v < vectors; ++v) loaded[v] = load_integers(sums + v * kLanes);
-      finish.store_window<vectors>(loaded, index * columns + column, column, columns - column);
+      finish.store<1, vectors>(loaded, index * columns + column, columns, column, columns - column);
     }
     place_ = place;
     if (last > stored_) stored_ = last;
@@ -116,7 +116,7 @@ CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source,
 template <int vectors>
 void run_columns(const QuantizedProduct& a, const Panels& panels, const TileWeights& weights,
                  int64_t column) {
-  const Finish finish(a.epilogue, panels.multiplier);
+  const Finish finish(a.epilogue, panels.multiplier, *panels.sums_fit);
   TileOutputs<vectors> outputs(a, finish, column);
   int64_t window = 0;
   for (; window + kTileWindows <= a.windows; window += kTileWindows) {

@@ -60,6 +60,8 @@ CNNX_INLINE IntVector load_integers(const int32_t* source) {
 CNNX_INLINE void store(float* target, Vector value) {
   *reinterpret_cast<UnalignedVector*>(target) = value;
 }
+// A condition whose consequence is compiled without a jump.
+CNNX_INLINE bool likely(bool condition) { return __builtin_expect(condition, 1); }
 // A value that was loaded and now stays in a register. GCC would load it again in every instruction
 // with a memory operand.
 CNNX_INLINE Vector held(Vector value) {
