@@ -138,27 +138,61 @@ def any_columns(rng: np.random.Generator) -> int:
     return int(rng.choice([1, 5, 10, 16, 20, 24, 32, 33, 40, 48, 64, 70, 80, 128, 200]))
 
 
-def any_depthwise(rng: np.random.Generator, height: int, width: int) -> tuple[Geometry, int]:
-    """Also the number of channels. Most networks have kernels of 3x3."""
-    geometry = any_geometry(rng, height, width, 7)
-    if min(height, width) > 2 and rng.integers(2):
-        geometry = geometry._replace(kernel_size=(3, 3), dilation=(1, 1))
-    return geometry, int(rng.choice([16, 24, 64, 96, 128, 144, 192, int(rng.integers(1, 201))]))
+class Convolution(NamedTuple):
+    """The images (batch, height, width, channels), and the number of output channels."""
+
+    images: tuple[int, int, int, int]
+    geometry: Geometry
+    columns: int
+    depthwise: bool = False
 
 
-def conv2d_case(depthwise: bool, rng: np.random.Generator) -> Case:
-    """Half of them add the output of another convolution to their own."""
+def any_images(rng: np.random.Generator, channels: int) -> tuple[int, int, int, int]:
     batch, height = int(rng.choice([1, 2, 5])), int(rng.choice([2, 5, 6, 7, 12, 21]))
-    width, channels = int(rng.integers(2, 22)), int(rng.choice([1, 3, 4, 7, 16, 24, 32, 64, 130]))
-    geometry = any_geometry(rng, height, width, 5)
-    if depthwise:
-        geometry, channels = any_depthwise(rng, height, width)
-    x = rng.normal(size=(batch, height, width, channels)).astype(np.float32) * 2
+    return batch, height, int(rng.integers(2, 22)), channels
+
+
+def any_convolution(rng: np.random.Generator) -> Convolution:
+    images = any_images(rng, int(rng.choice([1, 3, 4, 7, 16, 24, 32, 64, 130])))
+    return Convolution(images, any_geometry(rng, *images[1:3], 5), any_columns(rng))
+
+
+def any_depthwise(rng: np.random.Generator) -> Convolution:
+    """Most networks have kernels of 3x3."""
+    channels = int(rng.choice([16, 24, 64, 96, 128, 144, 192, int(rng.integers(1, 201))]))
+    images = any_images(rng, channels)
+    geometry = any_geometry(rng, *images[1:3], 7)
+    if min(images[1:3]) > 2 and rng.integers(2):
+        geometry = geometry._replace(kernel_size=(3, 3), dilation=(1, 1))
+    return Convolution(images, geometry, channels, depthwise=True)
+
+
+def any_narrow(rng: np.random.Generator) -> Convolution:
+    """Few output channels, or few beyond whole vectors, and windows of three pixels in a row."""
+    batch, height, _, channels = any_images(rng, int(rng.choice([3, 4, 8, 16, 24])))
+    width = int(rng.integers(12, 40))
+    any_ = any_geometry(rng, height, width, 5)
+    geometry = any_._replace(
+        kernel_size=(any_.kernel_size[0], 3),
+        stride=(any_.stride[0], 1),
+        dilation=(any_.dilation[0], 1),
+    )
+    columns = int(rng.choice([1, 4, 10, 16, 70, 80]))
+    return Convolution((batch, height, width, channels), geometry, columns)
+
+
+def conv2d_case(
+    draw: Callable[[np.random.Generator], Convolution], rng: np.random.Generator
+) -> Case:
+    """Half of them add the output of another convolution to their own."""
+    images, geometry, columns, depthwise = draw(rng)
+    channels = images[-1]
+    x = rng.normal(size=images).astype(np.float32) * 2
     format_ = any_quantization(rng, int(rng.choice([0, rng.integers(0, 256)])))
     centred = format_.bytes_of(x) - format_.zero_point
     adds = bool(rng.integers(2))
     limit, least, most = any_limit(rng)
-    columns, of_weight = (channels, 1) if depthwise else (any_columns(rng), channels)
+    of_weight = 1 if depthwise else channels
     weights = [any_weights(rng, *geometry.kernel_size, of_weight, columns) for _ in range(2)]
     sums = [
         sums_of(geometry.sums(centred, each.values), each, format_) for each in weights[: 1 + adds]
@@ -226,7 +260,8 @@ def case_of_sums(
 
 
 CONVOLUTION_CASES: dict[str, Callable[[np.random.Generator], Case]] = {
-    "conv2d": partial(conv2d_case, False),
-    "depthwise": partial(conv2d_case, True),
+    "conv2d": partial(conv2d_case, any_convolution),
+    "narrow": partial(conv2d_case, any_narrow),
+    "depthwise": partial(conv2d_case, any_depthwise),
     "dense": dense_case,
 }

@@ -40,13 +40,33 @@ struct PanelOutputs {
   int64_t column;
 };
 
-// The windows of a strip of outputs that begins with the output `first`; those before `stored` are
-// stored already.
+// Stores the outputs of a strip that begins with the output `first`, but for those before `stored`.
+template <int windows, int vectors>
+CNNX_INLINE void store_strip(const PanelOutputs& out, const Finish& finish, const IntVector* chain,
+                             int64_t first, int64_t stored) {
+  constexpr int kJoined = joined_windows(vectors);
+  const int64_t columns = out.product.columns, column = out.column;
+  CNNX_UNROLL for (int p = 0; p < windows; p += kJoined) {
+    const int64_t element = (first + p) * columns + column;
+    if (p + kJoined <= windows && likely(first + p >= stored)) {
+      finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
+                                              columns - column);
+      continue;
+    }
+    CNNX_UNROLL for (int k = 0; k < kJoined; ++k) {
+      if (p + k < windows && first + p + k >= stored) {
+        finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns, columns,
+                                          column, columns - column);
+      }
+    }
+  }
+}
+
+// A strip of outputs that begins with the output `first`; those before `stored` are stored already.
 template <int windows, int vectors>
 CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const uint8_t* weights,
                            const int32_t* bias, int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
-  constexpr int kJoined = joined_windows(vectors);
   const uint8_t* sources[windows];
   int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
@@ -74,21 +94,7 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const 
       }
     }
   }
-  const int64_t columns = a.columns, column = out.column;
-  CNNX_UNROLL for (int p = 0; p < windows; p += kJoined) {
-    const int64_t element = (first + p) * columns + column;
-    if (p + kJoined <= windows && likely(first + p >= stored)) {
-      finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
-                                              columns - column);
-      continue;
-    }
-    CNNX_UNROLL for (int k = 0; k < kJoined; ++k) {
-      if (p + k < windows && first + p + k >= stored) {
-        finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns, columns,
-                                          column, columns - column);
-      }
-    }
-  }
+  store_strip<windows, vectors>(out, finish, chain, first, stored);
 }
 
 // Computes the outputs of a panel in strips of so many windows, unless there are fewer outputs.
@@ -96,18 +102,74 @@ template <int windows, int vectors>
 bool run_strips(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
                 int64_t outputs) {
   if (outputs < windows) return false;
-  // The last strip ends with the last output, and begins with some that are stored already.
 #if defined(CNNX_32_REGISTERS)
   const Finish finish = out.finish;  // a copy, which no byte that is stored can be part of
 #else
   const Finish& finish = out.finish;
 #endif
-  for (int64_t stored = 0; stored < outputs; stored += windows) {
+  // The last strip, a half one if that has all that are left, ends with the last output, and begins
+  // with some that are stored already.
+  constexpr int kHalf = (windows + 1) / 2;
+  int64_t stored = 0;
+  for (; outputs - stored > kHalf; stored += windows) {
     run_strip<windows, vectors>(out, finish, weights, bias, lesser(stored, outputs - windows),
                                 stored);
   }
+  if (outputs > stored)
+    run_strip<kHalf, vectors>(out, finish, weights, bias, outputs - kHalf, stored);
   return true;
 }
+
+#if defined(CNNX_32_REGISTERS) && !defined(CNNX_LOADS_PIXELS)
+// For one vector, loads would take longer than dot products. A pixel that is one of three in a row
+// of a window, and of two windows beside it, is loaded once for all three.
+constexpr int kRowStrip = 16, kRowTaps = 3;
+
+bool shares_pixels(const QuantizedProduct& a) {
+  return a.run_bytes == kRowTaps * a.window_step && a.window_step % 4 == 0 &&
+         a.row_outputs >= kRowStrip;
+}
+
+// A strip as by run_strip, but within a row of outputs; `source`: of its first window.
+CNNX_INLINE void run_row_strip(const PanelOutputs& out, const Finish& finish,
+                               const uint8_t* weights, const int32_t* bias, const uint8_t* source,
+                               int64_t first, int64_t stored) {
+  const QuantizedProduct& a = out.product;
+  const int64_t quads = a.window_step / 4, tap_bytes = quads * kLanes * kBytesPerQuad;
+  IntVector chain[kRowStrip];
+  CNNX_UNROLL for (int p = 0; p < kRowStrip; ++p) chain[p] = load_integers(bias);
+  for (int64_t run = 0; run < a.run_count; ++run, weights += (kRowTaps - 1) * tap_bytes) {
+    for (int64_t quad = 0; quad < quads; ++quad, weights += kLanes * kBytesPerQuad) {
+      Weights of_taps[kRowTaps];
+      CNNX_UNROLL for (int tap = 0; tap < kRowTaps; ++tap) of_taps[tap] =
+          load_weights(weights + tap * tap_bytes);
+      const uint8_t* pixel = source + a.runs[run] + 4 * quad;
+      CNNX_UNROLL for (int x = 0; x < kRowStrip + kRowTaps - 1; ++x, pixel += a.window_step) {
+        const auto pixels = load_pixels(pixel);
+        CNNX_UNROLL for (int tap = 0; tap < kRowTaps; ++tap) {
+          if (x < tap || x - tap >= kRowStrip) continue;
+          chain[x - tap] = add_dot_product(chain[x - tap], pixels, of_taps[tap]);
+        }
+      }
+    }
+  }
+  store_strip<kRowStrip, 1>(out, finish, chain, first, stored);
+}
+
+__attribute__((noinline)) void run_row_strips(const PanelOutputs& out, const uint8_t* weights,
+                                              const int32_t* bias, int64_t rows) {
+  const QuantizedProduct& a = out.product;
+  const Finish finish = out.finish;
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint8_t* const source = a.source + row * a.row_windows * a.window_step;
+    for (int64_t stored = 0; stored < a.row_outputs; stored += kRowStrip) {
+      const int64_t in_row = lesser(stored, a.row_outputs - kRowStrip);
+      run_row_strip(out, finish, weights, bias, source + in_row * a.window_step,
+                    row * a.row_outputs + in_row, row * a.row_outputs + stored);
+    }
+  }
+}
+#endif
 
 template <int vectors>
 __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels& panels,
@@ -118,6 +180,9 @@ __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels
   const PanelOutputs out{a, finish, column};
   const int64_t rows = (a.windows - a.row_outputs) / a.row_windows + 1;
   const int64_t outputs = rows * a.row_outputs;
+#if defined(CNNX_32_REGISTERS) && !defined(CNNX_LOADS_PIXELS)
+  if (vectors == 1 && shares_pixels(a)) return run_row_strips(out, weights, bias, rows);
+#endif
   run_strips<windows_of(vectors), vectors>(out, weights, bias, outputs) ||
       run_strips<kStrip, vectors>(out, weights, bias, outputs) ||
       run_strips<1, vectors>(out, weights, bias, outputs);
