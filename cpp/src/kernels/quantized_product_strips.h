@@ -42,21 +42,21 @@ struct PanelOutputs {
 
 // Stores the outputs of a strip that begins with the output `first`, but for those before `stored`.
 template <int windows, int vectors>
-CNNX_INLINE void store_strip(const PanelOutputs& out, const Finish& finish, const IntVector* chain,
-                             int64_t first, int64_t stored) {
+CNNX_INLINE void store_strip(const PanelOutputs& out, const IntVector* chain, int64_t first,
+                             int64_t stored) {
   constexpr int kJoined = joined_windows(vectors);
   const int64_t columns = out.product.columns, column = out.column;
   CNNX_UNROLL for (int p = 0; p < windows; p += kJoined) {
     const int64_t element = (first + p) * columns + column;
     if (p + kJoined <= windows && likely(first + p >= stored)) {
-      finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
-                                              columns - column);
+      out.finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
+                                                  columns - column);
       continue;
     }
     CNNX_UNROLL for (int k = 0; k < kJoined; ++k) {
       if (p + k < windows && first + p + k >= stored) {
-        finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns, columns,
-                                          column, columns - column);
+        out.finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns,
+                                              columns, column, columns - column);
       }
     }
   }
@@ -64,8 +64,8 @@ CNNX_INLINE void store_strip(const PanelOutputs& out, const Finish& finish, cons
 
 // A strip of outputs that begins with the output `first`; those before `stored` are stored already.
 template <int windows, int vectors>
-CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const uint8_t* weights,
-                           const int32_t* bias, int64_t first, int64_t stored) {
+CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
+                           int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
   const uint8_t* sources[windows];
   int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
@@ -94,29 +94,28 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const 
       }
     }
   }
-  store_strip<windows, vectors>(out, finish, chain, first, stored);
+  store_strip<windows, vectors>(out, chain, first, stored);
 }
 
 // Computes the outputs of a panel in strips of so many windows, unless there are fewer outputs.
 template <int windows, int vectors>
-bool run_strips(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
+bool run_strips(const PanelOutputs& shared, const uint8_t* weights, const int32_t* bias,
                 int64_t outputs) {
   if (outputs < windows) return false;
 #if defined(CNNX_32_REGISTERS)
-  const Finish finish = out.finish;  // a copy, which no byte that is stored can be part of
+  const Finish finish = shared.finish;  // a copy, which no byte that is stored can be part of
+  const PanelOutputs out{shared.product, finish, shared.column};
 #else
-  const Finish& finish = out.finish;
+  const PanelOutputs& out = shared;
 #endif
   // The last strip, a half one if that has all that are left, ends with the last output, and begins
   // with some that are stored already.
   constexpr int kHalf = (windows + 1) / 2;
   int64_t stored = 0;
   for (; outputs - stored > kHalf; stored += windows) {
-    run_strip<windows, vectors>(out, finish, weights, bias, lesser(stored, outputs - windows),
-                                stored);
+    run_strip<windows, vectors>(out, weights, bias, lesser(stored, outputs - windows), stored);
   }
-  if (outputs > stored)
-    run_strip<kHalf, vectors>(out, finish, weights, bias, outputs - kHalf, stored);
+  if (outputs > stored) run_strip<kHalf, vectors>(out, weights, bias, outputs - kHalf, stored);
   return true;
 }
 
@@ -131,9 +130,8 @@ bool shares_pixels(const QuantizedProduct& a) {
 }
 
 // A strip as by run_strip, but within a row of outputs; `source`: of its first window.
-CNNX_INLINE void run_row_strip(const PanelOutputs& out, const Finish& finish,
-                               const uint8_t* weights, const int32_t* bias, const uint8_t* source,
-                               int64_t first, int64_t stored) {
+CNNX_INLINE void run_row_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
+                               const uint8_t* source, int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
   const int64_t quads = a.window_step / 4, tap_bytes = quads * kLanes * kBytesPerQuad;
   IntVector chain[kRowStrip];
@@ -153,18 +151,19 @@ CNNX_INLINE void run_row_strip(const PanelOutputs& out, const Finish& finish,
       }
     }
   }
-  store_strip<kRowStrip, 1>(out, finish, chain, first, stored);
+  store_strip<kRowStrip, 1>(out, chain, first, stored);
 }
 
-__attribute__((noinline)) void run_row_strips(const PanelOutputs& out, const uint8_t* weights,
+__attribute__((noinline)) void run_row_strips(const PanelOutputs& shared, const uint8_t* weights,
                                               const int32_t* bias, int64_t rows) {
-  const QuantizedProduct& a = out.product;
-  const Finish finish = out.finish;
+  const QuantizedProduct& a = shared.product;
+  const Finish finish = shared.finish;
+  const PanelOutputs out{a, finish, shared.column};
   for (int64_t row = 0; row < rows; ++row) {
     const uint8_t* const source = a.source + row * a.row_windows * a.window_step;
     for (int64_t stored = 0; stored < a.row_outputs; stored += kRowStrip) {
       const int64_t in_row = lesser(stored, a.row_outputs - kRowStrip);
-      run_row_strip(out, finish, weights, bias, source + in_row * a.window_step,
+      run_row_strip(out, weights, bias, source + in_row * a.window_step,
                     row * a.row_outputs + in_row, row * a.row_outputs + stored);
     }
   }
