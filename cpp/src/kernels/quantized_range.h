@@ -7,8 +7,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Half of the numbers that fit int32: for a sum times its multiplier, or for an addend.
-constexpr double kHalfRange = 1 << 30;
+// For a sum times its multiplier, and for an addend: both together fit int32 even when rounded.
+constexpr double kRange = 1 << 29;
 
 // Whether no sum of pixels times weights (rows, columns) exceeds this range when multiplied, even
 // if it wraps around.
@@ -22,14 +22,14 @@ CNNX_INLINE bool sums_fit_int32(const int8_t* weights, int64_t rows, int64_t col
     }
     const double factor = multiplier[column];
     const double product = most * (factor < 0 ? -factor : factor);
-    if (!(product < kHalfRange)) return false;
+    if (!(product < kRange)) return false;
   }
   return true;
 }
 
 CNNX_INLINE bool addend_fits_int32(const QuantizedEpilogue& e) {
   const double product = 255.0 * e.addend_multiplier;
-  return !e.addend || (product < kHalfRange && product > -kHalfRange);
+  return !e.addend || (product < kRange && product > -kRange);
 }
 
 }  // namespace
