@@ -340,11 +340,14 @@ def input_shape(draw: Draw) -> tuple[int, ...]:
     return (batch, channels, *sizes) if kind == "first" else (batch, *sizes, channels)
 
 
-def is_comparable(values: Any) -> bool:
+def is_comparable(values: Any, nearby: Any) -> bool:
     """Whether a value has few elements of several axes, and rounding errors are small beside it.
 
-    Those of ONNX Runtime's sigmoid are 1e-8, also of much smaller numbers.
+    Those of ONNX Runtime's sigmoid are 1e-8, also of much smaller numbers. `nearby`, the value for
+    an input that differs by 1e-6, is far away where a divisor is near 0.
     """
     if values.dtype != np.float32 or not 0 < values.size < 20000 or values.ndim < 2:
         return False
-    return bool(np.all(np.isfinite(values)) and 1e-2 < np.max(np.abs(values)) < 1e6)
+    largest = np.max(np.abs(values))
+    is_finite = bool(np.all(np.isfinite(values)) and np.all(np.isfinite(nearby)))
+    return is_finite and 1e-2 < largest < 1e6 and np.max(np.abs(values - nearby)) < 1e-4 * largest
