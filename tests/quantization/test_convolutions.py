@@ -30,16 +30,20 @@ def test_outputs_are_those_in_floats_within_one_step(kind: str) -> None:
         case.check_floats()
 
 
-@pytest.mark.parametrize("groups", [1, 64])
-def test_outputs_beyond_int32_are_limited_to_bytes(groups: int) -> None:
+@pytest.mark.parametrize(("groups", "channels"), [(1, 64), (64, 64), (1, 40), (40, 40)])
+def test_outputs_beyond_int32_are_limited_to_bytes(groups: int, channels: int) -> None:
     settings = {"int8_weight": True, "padding": 1, "groups": groups}
-    layers = [cnnx.Quantize(1 / 200, 0), cnnx.Conv2d(64, 3, **settings), cnnx.Quantize(1.0, 100)]
-    model = cnnx.Model(layers, input_shape=(4, 4, 64))
-    signs = np.where(np.arange(64) % 2, -1, 1)
-    model.buffers["conv2d_1.weight_scale"] = np.full(64, 1e9, np.float32)
-    weights = np.broadcast_to(100e9 * signs, (3, 3, 64 // groups, 64))
+    layers = [
+        cnnx.Quantize(1 / 200, 0),
+        cnnx.Conv2d(channels, 3, **settings),
+        cnnx.Quantize(1.0, 100),
+    ]
+    model = cnnx.Model(layers, input_shape=(4, 4, channels))
+    signs = np.where(np.arange(channels) % 2, -1, 1)
+    model.buffers["conv2d_1.weight_scale"] = np.full(channels, 1e9, np.float32)
+    weights = np.broadcast_to(100e9 * signs, (3, 3, channels // groups, channels))
     model.parameters["conv2d_1.weight"] = weights.astype(np.float32)
-    output = model(np.ones((1, 4, 4, 64), np.float32))
+    output = model(np.ones((1, 4, 4, channels), np.float32))
     np.testing.assert_array_equal(
         output, np.broadcast_to(np.where(signs > 0, 155, -100), output.shape)
     )
