@@ -7,10 +7,10 @@ Each network is trained for a few steps in a process of its own. The resident se
 has been loaded is subtracted from its peak, which so includes the parameters, the gradients, the
 momentum, and the images. The peak of the whole process is shown beside it. PyTorch runs eagerly in
 both of its layouts, and the better one counts. The step with `recompute` has a goal for its time,
-too. A batch eight times as large is trained as eight shards, of images in bytes, and compared with
-a plain step of such images. With --precision bfloat16, a step that computes in it is compared with
-one of float32, both of cnnx, and with PyTorch's autocast. Linux only. Exits 1 when a goal is
-missed.
+too, and is measured again with the other one if other processes made it slower. A batch eight times
+as large is trained as eight shards, of images in bytes, and compared with a plain step of such
+images. With --precision bfloat16, a step that computes in it is compared with one of float32, both
+of cnnx, and with PyTorch's autocast. Linux only. Exits 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ BFLOAT16_GOAL = 0.65  # the most of the memory in float32
 # Of eight images, parameters, their gradients and the momentum are most of ResNet-18's memory.
 BFLOAT16_BATCH = 32
 STEPS = 4
+ATTEMPTS = 3  # to measure a time: the shortest ones count
 OURS = "benchmarks.network_in_cnnx"
 LAYOUTS = ("nchw", "channels_last")
 TRAINED = ("resnet18", "resnet50", "mobilenet_v2")
@@ -159,10 +160,16 @@ def best_of_torch(module: str, network: str, options: Options) -> Training:
 
 def compare(network: str, options: Options) -> bool:
     """Print a network's rows; returns whether it meets its goals."""
-    ours, again = (train(OURS, mode, network, options) for mode in ("", "recompute"))
+    ours, again = pair = [train(OURS, mode, network, options) for mode in ("", "recompute")]
     print(f"  {network}: cnnx {ours}  cnnx with recompute {again}", flush=True)
     judged = network in GOALS
-    slower = again.seconds / ours.seconds
+    seconds = [each.seconds for each in pair]
+    for _ in range(ATTEMPTS - 1):
+        if seconds[1] <= RECOMPUTE_TIME_GOAL * seconds[0]:
+            break
+        later = [train(OURS, mode, network, options) for mode in ("", "recompute")]
+        seconds = [min(old, new.seconds) for old, new in zip(seconds, later, strict=True)]
+    slower = seconds[1] / seconds[0]
     met = judge("time with recompute / without", slower, RECOMPUTE_TIME_GOAL if judged else None)
     met &= compare_shards(network, options)
     if not options.peer_python:
