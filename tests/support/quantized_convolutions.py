@@ -171,11 +171,11 @@ def any_narrow(rng: np.random.Generator) -> Convolution:
     """Few output channels, or few beyond whole vectors, and windows of three pixels in a row."""
     batch, height, _, channels = any_images(rng, int(rng.choice([3, 4, 8, 16, 24])))
     width = int(rng.integers(12, 40))
-    any_ = any_geometry(rng, height, width, 5)
-    geometry = any_._replace(
-        kernel_size=(any_.kernel_size[0], 3),
-        stride=(any_.stride[0], 1),
-        dilation=(any_.dilation[0], 1),
+    drawn = any_geometry(rng, height, width, 5)
+    geometry = drawn._replace(
+        kernel_size=(drawn.kernel_size[0], 3),
+        stride=(drawn.stride[0], 1),
+        dilation=(drawn.dilation[0], 1),
     )
     columns = int(rng.choice([1, 4, 10, 16, 70, 80]))
     return Convolution((batch, height, width, channels), geometry, columns)

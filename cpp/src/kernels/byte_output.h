@@ -80,24 +80,16 @@ class ByteRounding {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), bytes);
       return;
     }
-    __m128i rest = _mm256_castsi256_si128(bytes);
-    if (count >= 16) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), rest);
-      rest = _mm256_extracti128_si256(bytes, 1), target += 16, count -= 16;
-    }
-    if (count > 0) store_first(rest, count, target);
+    store_first(_mm256_castsi256_si128(bytes), count, target);
+    if (count > 16) store_first(_mm256_extracti128_si256(bytes, 1), count - 16, target + 16);
   }
   static CNNX_INLINE void store_first(__m512i bytes, int64_t count, uint8_t* target) {
     if (likely(count >= 64)) {
       _mm512_storeu_si512(target, bytes);
       return;
     }
-    __m256i rest = _mm512_castsi512_si256(bytes);
-    if (count >= 32) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), rest);
-      rest = _mm512_extracti64x4_epi64(bytes, 1), target += 32, count -= 32;
-    }
-    if (count > 0) store_first(rest, count, target);
+    store_first(_mm512_castsi512_si256(bytes), count, target);
+    if (count > 32) store_first(_mm512_extracti64x4_epi64(bytes, 1), count - 32, target + 32);
   }
   CNNX_INLINE __m512i joined(__m512i low, __m512i high) const {
     const __m512i bytes =

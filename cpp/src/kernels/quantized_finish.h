@@ -29,12 +29,11 @@ class Finish {
     CNNX_UNROLL for (int i = 0; i < windows * vectors; ++i) {
       const int64_t in_window = i % vectors * kLanes;
       t[i] = __builtin_convertvector(sums[i], Vector) * load(multiplier_ + column + in_window);
-      if (!likely(!e_.addend)) {
-        const uint8_t* const addends = e_.addend + element + i / vectors * step + in_window;
-        const IntVector addend = integers_of(load_bytes(addends));
-        t[i] += __builtin_convertvector(addend - e_.addend_zero, Vector) *
-                broadcast(e_.addend_multiplier);
-      }
+      if (likely(!e_.addend)) continue;
+      const uint8_t* const addends = e_.addend + element + i / vectors * step + in_window;
+      const IntVector addend = integers_of(load_bytes(addends));
+      t[i] += __builtin_convertvector(addend - e_.addend_zero, Vector) *
+              broadcast(e_.addend_multiplier);
     }
     if (likely(rounds_)) {
       rounding_.store<windows, vectors>(t, step, count, e_.output + element);

@@ -53,6 +53,10 @@ struct WinogradTile {
   }
 };
 
+// The sums of a weight gradient by nine parts, a kernel of 7x7, are read and written again after
+// few tiles. This many, 16 MB, stay in half of a third-level cache meanwhile.
+constexpr int64_t kManyParts = 9, kCachedSumsOfManyParts = 4 * 1024 * 1024;
+
 // The tile with this side for a convolution's kernel.
 constexpr WinogradTile winograd_tile(const Conv2dGeometry& g, int64_t outputs) {
   const int64_t side = g.kernel_size.height, stride = g.stride.height;

@@ -163,9 +163,6 @@ int64_t strided_multiply_adds(const Conv2dGeometry& g, Direction direction) {
          fetch_multiply_adds(g, direction, tile.products());
 }
 
-// More sums of a weight gradient, 16 MB, leave a third-level cache before they are added to again.
-constexpr int64_t kManySums = 4 * 1024 * 1024;
-
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
 int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t outputs) {
@@ -185,7 +182,8 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
   int64_t point_multiply_adds = tile.products() * g.in_channels / g.groups * g.out_channels;
   // The sums of all parts exceed a second-level cache.
   if (direction == Direction::weight_gradient && tile.parts() > 1)
-    point_multiply_adds += point_multiply_adds / (point_multiply_adds > kManySums ? 2 : 4);
+    point_multiply_adds +=
+        point_multiply_adds / (point_multiply_adds > kCachedSumsOfManyParts ? 2 : 4);
   // Multiplications that take as long as the transform of one channel of one tile, read or written.
   const int64_t reading = tile.parts() * (tile.points() == 36 ? 256 : 88);
   const int64_t writing = outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;

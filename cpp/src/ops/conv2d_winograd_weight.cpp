@@ -16,12 +16,10 @@ namespace {
 // Chains begin where chunks do, so the number of chunks depends on shapes alone. It is a power of
 // two, which many numbers of threads divide evenly, and at most eight, or 64 with 4x4 taps, whose
 // long chains round twice as much. A chunk has at least 128 tiles, where its sums cost a tenth of
-// its products. All sums together take at most 64 MB, and 16 MB, half of a third-level cache, for
-// the nine parts of a kernel of 7x7: these are read and written again after few tiles.
+// its products. All sums together take at most 64 MB, or what a cache holds if the parts are many.
 int64_t chunk_count(const WinogradTile& tile, int64_t tiles, int64_t chunk_floats) {
   constexpr int64_t kLeastTilesOfChunk = 128, kMostFloats = 16 * 1024 * 1024;
-  constexpr int64_t kManyParts = 9, kMostFloatsOfManyParts = 4 * 1024 * 1024;
-  const int64_t most_floats = tile.parts() < kManyParts ? kMostFloats : kMostFloatsOfManyParts;
+  const int64_t most_floats = tile.parts() < kManyParts ? kMostFloats : kCachedSumsOfManyParts;
   const int64_t most = tile.taps == 4 ? 64 : 8;
   int64_t count = 1;
   while (2 * count <= most && 2 * count * kLeastTilesOfChunk <= tiles &&
