@@ -82,8 +82,7 @@ CNNX_INLINE void for_pixel_vectors(int64_t pixels, int64_t channels, const Body&
 
 // EveryVector for a long body, of which a second copy for the channels that remain after whole
 // vectors doubles the compile time. AVX-512 needs no copy, because its masked loads are as fast as
-// others. TileVectors are those of a tile of several columns: the baseline, for CPUs from before
-// 2013, leaves the remaining channels to tiles of one column.
+// others.
 #if defined(__AVX512F__)
 struct VectorsOfLongBody {
   template <class Body>
@@ -93,19 +92,37 @@ struct VectorsOfLongBody {
     }
   }
 };
-using TileVectors = VectorsOfLongBody;
-constexpr bool kTilesLeaveRest = false;
-#elif defined(CNNX_HAS_FMA)
-using VectorsOfLongBody = EveryVector;
-using TileVectors = EveryVector;
-constexpr bool kTilesLeaveRest = false;
 #else
 using VectorsOfLongBody = EveryVector;
-using TileVectors = WholeVectors;
-constexpr bool kTilesLeaveRest = true;
 #endif
+
+// The vectors of a tile of several columns of such elements, and whether they leave the remaining
+// channels to tiles of one column: so do those of the baseline, for CPUs from before 2013, and of
+// bfloat16 without masked loads, whose copies would be most of a static program's depthwise
+// kernels.
+template <class Element>
+struct TileVectorsOf {
+#if defined(__AVX512F__)
+  using Type = VectorsOfLongBody;
+  static constexpr bool kLeaveRest = false;
+#elif defined(CNNX_HAS_FMA)
+  using Type = EveryVector;
+  static constexpr bool kLeaveRest = false;
+#else
+  using Type = WholeVectors;
+  static constexpr bool kLeaveRest = true;
+#endif
+};
+#if defined(CNNX_HAS_FMA) && !defined(__AVX512F__)
+template <>
+struct TileVectorsOf<uint16_t> {
+  using Type = WholeVectors;
+  static constexpr bool kLeaveRest = true;
+};
+#endif
+template <class Element>
 CNNX_INLINE bool tiles_leave_rest(int64_t channels) {
-  return kTilesLeaveRest && channels % kLanes != 0;
+  return TileVectorsOf<Element>::kLeaveRest && channels % kLanes != 0;
 }
 
 }  // namespace

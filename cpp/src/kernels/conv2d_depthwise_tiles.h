@@ -32,7 +32,7 @@ struct ColumnsUpTo<8> {
 using TileColumns = ColumnsUpTo<kMostColumns>::Type;
 
 // Any windows: loads every tap of every output.
-template <int kCount, class Vectors = TileVectors>
+template <int kCount, class Vectors = TileVectorsOf<Element>::Type>
 void convolve_any(const Pass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t step = p.horizontal.stride * places.channels;
@@ -66,7 +66,8 @@ CNNX_INLINE void fetch_lines(const Element* first, int64_t rows, int64_t row_ele
 
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
 // tile that contain it. Taps beside the image read zeros.
-template <int kTaps, int kStride, int kRows, int kCount, class Vectors = TileVectors>
+template <int kTaps, int kStride, int kRows, int kCount,
+          class Vectors = TileVectorsOf<Element>::Type>
 void convolve_sliding(const Pass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
   const Places places(p, outputs);
@@ -142,7 +143,7 @@ struct Tiles {
 
   CNNX_INLINE void convolve(const Pass& p, const Outputs& outputs, int64_t columns) const {
     of[columns - 1](p, outputs);
-    if (!tiles_leave_rest(p.channels)) return;
+    if (!tiles_leave_rest<Element>(p.channels)) return;
     for (int64_t i = 0; i < columns; ++i) rest(p, outputs.from(outputs.q + i));
   }
 };
@@ -152,13 +153,13 @@ struct Columns {
   static constexpr Tiles sliding() {
     Tiles tiles = {
         kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}, nullptr};
-    if constexpr (kTilesLeaveRest)
+    if constexpr (TileVectorsOf<Element>::kLeaveRest)
       tiles.rest = convolve_sliding<kTaps, kStride, kRows, 1, RestOfChannels>;
     return tiles;
   }
   static constexpr Tiles any() {
     Tiles tiles = {0, 0, 1, {convolve_any<kCount>...}, nullptr};
-    if constexpr (kTilesLeaveRest) tiles.rest = convolve_any<1, RestOfChannels>;
+    if constexpr (TileVectorsOf<Element>::kLeaveRest) tiles.rest = convolve_any<1, RestOfChannels>;
     return tiles;
   }
 };

@@ -44,7 +44,8 @@ CNNX_INLINE void move(Float*& place, int64_t floats) {
 // A pixel is loaded once for all outputs of the tile that read it. Pixels beside the image are
 // zeros. All channels of a tile follow each other, as in memory. The pixels that the tile below
 // reads first are prefetched meanwhile: each pixel is used too few times to wait for memory.
-template <class Number, int kStride, int kHigh, int kCount, class Vectors = TileVectors>
+template <class Number, int kStride, int kHigh, int kCount,
+          class Vectors = typename TileVectorsOf<Number>::Type>
 void add_tile(const Gradient<Number>& g, const Outputs& outputs) {
   constexpr int kWide = 3, kSpan = (kCount - 1) * kStride + kWide;
   const int64_t channels = g.channels, row_step = g.vertical.dilation * g.width * channels;
@@ -111,13 +112,14 @@ struct Tiles {
 
   CNNX_INLINE void add(const Gradient<Number>& g, Outputs outputs, int64_t columns) const {
     of[columns - 1](g, outputs);
-    if (!tiles_leave_rest(g.channels)) return;
+    if (!tiles_leave_rest<Number>(g.channels)) return;
     for (; columns > 0; --columns, ++outputs.q) rest(g, outputs);
   }
 };
 template <class Number, int kStride, int kHigh>
 constexpr Tile<Number> rest_tile() {
-  if constexpr (kTilesLeaveRest) return add_tile<Number, kStride, kHigh, 1, RestOfChannels>;
+  if constexpr (TileVectorsOf<Number>::kLeaveRest)
+    return add_tile<Number, kStride, kHigh, 1, RestOfChannels>;
   return nullptr;
 }
 template <class Number, int kStride, int kHigh>

@@ -13,6 +13,6 @@ struct IntegerPeakKernels {
   int64_t (*run)(int64_t rounds, int32_t* result);
 };
 
-CNNX_DECLARE_INTEGER_KERNELS(IntegerPeakKernels, integer_peak_kernels)
+CNNX_DECLARE_INTEGER_TILE_KERNELS(IntegerPeakKernels, integer_peak_kernels)
 
 }  // namespace cnnx

@@ -127,8 +127,8 @@ CNNX_INLINE void add_tap(IntVector (*sums)[4], const IntVector* quads, const uin
 // Kernels of so many taps and of the fewest groups of rows for as many rows, or any if `taps` is 0.
 // The first `shared` taps of a block read the same pixels as the last ones of the block before.
 template <class Finish, int rows, int taps, int shared>
-__attribute__((noinline)) void run_blocks(const QuantizedDepthwiseRows& a, const Sets& sets,
-                                          Blocks b) {
+void run_blocks(const QuantizedDepthwiseRows& a, const Sets& sets, const Blocks& blocks) {
+  Blocks b = blocks;  // a copy, which no byte that is stored can be part of
   const Finish finish(a.epilogue);
   const uint8_t* next = a.next + b.first_set * b.count * b.next_step;
   const uint8_t* due = next;
@@ -167,9 +167,11 @@ __attribute__((noinline)) void run_blocks(const QuantizedDepthwiseRows& a, const
       CNNX_UNROLL for (int tap = 0; tap < taps; ++tap)
           add_tap<rows>(sums, quads[tap], weights + tap * kTapBytes, taps * kTapBytes);
     } else if constexpr (taps > 0) {
-      CNNX_UNROLL for (int k = 0; k < groups * taps; ++k) {
-        load_quads(lines + k / taps * 4, at + k % taps * tap_step, quads[0]);
-        add_tap<rows>(sums, quads[0], weights + k * kTapBytes, groups * taps * kTapBytes);
+      for (int group = 0; group < groups; ++group, weights += taps * kTapBytes) {
+        CNNX_UNROLL for (int tap = 0; tap < taps; ++tap) {
+          load_quads(lines + 4 * group, at + tap * tap_step, quads[0]);
+          add_tap<rows>(sums, quads[0], weights + tap * kTapBytes, groups * taps * kTapBytes);
+        }
       }
     } else {
       const int64_t all_groups = groups_of(a.shape.row_count);
@@ -189,8 +191,15 @@ __attribute__((noinline)) void run_blocks(const QuantizedDepthwiseRows& a, const
   }
 }
 
+// A function of its own for every kind of blocks, and whether it keeps the weights of one set.
+struct BlocksOfKind {
+  void (*run)(const QuantizedDepthwiseRows& a, const Sets& sets, const Blocks& blocks);
+  bool keeps_set;
+};
 template <class Finish, int rows, int taps, int shared>
-__attribute__((noinline)) void run_sets(const QuantizedDepthwiseRows& a) {
+constexpr BlocksOfKind blocks_of_kind = {run_blocks<Finish, rows, taps, shared>, shared > 0};
+
+void run_sets(const QuantizedDepthwiseRows& a, const BlocksOfKind& blocks) {
   const QuantizedDepthwiseShape& s = a.shape;
   const Sets sets(s);
   Blocks b = {};
@@ -198,7 +207,7 @@ __attribute__((noinline)) void run_sets(const QuantizedDepthwiseRows& a) {
   // In the order of memory, unless many weights would leave the cache before their next turn.
   const bool cached = sets.count * sets.bytes <= kCachedWeightBytes;
   const bool by_turns =
-      sets.across_pixels && shared == 0 && (cached || sets.blocks < 4 * sets.count);
+      sets.across_pixels && !blocks.keeps_set && (cached || sets.blocks < 4 * sets.count);
   b.set_count = by_turns ? sets.count : 1;
   for (; b.first_set < sets.count; b.first_set += b.set_count) {
     b.element = b.first_set * kBlockBytes;
@@ -212,12 +221,12 @@ __attribute__((noinline)) void run_sets(const QuantizedDepthwiseRows& a) {
       b.left = s.channels - b.element;
       b.count = s.outputs;
     }
-    run_blocks<Finish, rows, taps, shared>(a, sets, b);
+    blocks.run(a, sets, b);
   }
 }
 
 template <int rows>
-void run_rows(const QuantizedDepthwiseRows& a) {
+BlocksOfKind blocks_for(const QuantizedDepthwiseRows& a) {
   const QuantizedDepthwiseShape& s = a.shape;
   const Sets sets(s);
   const bool plain =
@@ -225,27 +234,16 @@ void run_rows(const QuantizedDepthwiseRows& a) {
   const int64_t source_step =
       sets.across_pixels ? sets.count * kBlockBytes : s.output_step * s.channels;
   const int64_t tap_step = s.tap_step * s.channels, groups = groups_of(s.row_count);
-  if (!plain) {
-    run_sets<BlockFinish, rows, 0, 0>(a);
-  } else if (s.taps == 5 && groups == 2) {
-    run_sets<PlainBlockFinish, rows, 5, 0>(a);
-  } else if (s.taps != 3 || groups != 1) {
-    run_sets<PlainBlockFinish, rows, 0, 0>(a);
-  } else if (source_step == tap_step) {
-    run_sets<PlainBlockFinish, rows, 3, 2>(a);
-  } else if (source_step == 2 * tap_step) {
-    run_sets<PlainBlockFinish, rows, 3, 1>(a);
-  } else {
-    run_sets<PlainBlockFinish, rows, 3, 0>(a);
-  }
+  if (!plain) return blocks_of_kind<BlockFinish, rows, 0, 0>;
+  if (s.taps == 5 && groups == 2) return blocks_of_kind<PlainBlockFinish, rows, 5, 0>;
+  if (s.taps != 3 || groups != 1) return blocks_of_kind<PlainBlockFinish, rows, 0, 0>;
+  if (source_step == tap_step) return blocks_of_kind<PlainBlockFinish, rows, 3, 2>;
+  if (source_step == 2 * tap_step) return blocks_of_kind<PlainBlockFinish, rows, 3, 1>;
+  return blocks_of_kind<PlainBlockFinish, rows, 3, 0>;
 }
 
 void run(const QuantizedDepthwiseRows& a) {
-  if (a.count == 2) {
-    run_rows<2>(a);
-  } else {
-    run_rows<1>(a);
-  }
+  run_sets(a, a.count == 2 ? blocks_for<2>(a) : blocks_for<1>(a));
 }
 
 }  // namespace

@@ -20,12 +20,37 @@ class Finish {
         rounds_(epilogue.output && sums_fit && addend_fits_int32(epilogue)),
         rounding_(epilogue) {}
 
-  // The outputs of some windows, `step` apart: the first `count` of so many vectors of columns from
-  // `column` on. `element`: the first output.
+  // Whether the outputs are bytes that need no limit before they are rounded.
+  bool rounds() const { return rounds_; }
+
+  // Where it rounds: the outputs of some windows, `step` apart, the first `count` of so many
+  // vectors of columns from `column` on. `element`: the first output.
   template <int windows, int vectors>
   CNNX_INLINE void store(const IntVector* sums, int64_t element, int64_t step, int64_t column,
                          int64_t count) const {
     Vector t[windows * vectors];
+    multiply<windows, vectors>(sums, element, step, column, t);
+    rounding_.store<windows, vectors>(t, step, count, e_.output + element);
+  }
+
+  // The outputs of one window, of any kind.
+  template <int vectors>
+  CNNX_INLINE void store_window(const IntVector* sums, int64_t element, int64_t column,
+                                int64_t count) const {
+    if (rounds_) return store<1, vectors>(sums, element, 0, column, count);
+    Vector t[vectors];
+    multiply<1, vectors>(sums, element, 0, column, t);
+    const ByteOutput output(e_);
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+      if (count > v * kLanes) output.store_at(element + v * kLanes, t[v], count - v * kLanes);
+    }
+  }
+
+ private:
+  // Numbers in the unit of the output.
+  template <int windows, int vectors>
+  CNNX_INLINE void multiply(const IntVector* sums, int64_t element, int64_t step, int64_t column,
+                            Vector* t) const {
     CNNX_UNROLL for (int i = 0; i < windows * vectors; ++i) {
       const int64_t in_window = i % vectors * kLanes;
       t[i] = __builtin_convertvector(sums[i], Vector) * load(multiplier_ + column + in_window);
@@ -35,27 +60,6 @@ class Finish {
       t[i] += __builtin_convertvector(addend - e_.addend_zero, Vector) *
               broadcast(e_.addend_multiplier);
     }
-    if (likely(rounds_)) {
-      rounding_.store<windows, vectors>(t, step, count, e_.output + element);
-      return;
-    }
-    CNNX_UNROLL for (int window = 0; window < windows; ++window) {
-      const Vector* const first = t + window * vectors;
-      store_other(first[0], first[vectors > 1 ? 1 : 0], first[vectors > 2 ? 2 : 0],
-                  first[vectors - 1], element + window * step,
-                  count < vectors * kLanes ? count : vectors * kLanes, e_);
-    }
-  }
-
- private:
-  // Takes the vectors by value: their addresses would keep them, and all members, in memory.
-  static __attribute__((noinline)) void store_other(Vector first, Vector second, Vector third,
-                                                    Vector fourth, int64_t element, int64_t count,
-                                                    QuantizedEpilogue epilogue) {
-    const ByteOutput output(epilogue);
-    const Vector t[] = {first, second, third, fourth};
-    for (int v = 0; count > 0; ++v, count -= kLanes, element += kLanes)
-      output.store_at(element, t[v], count);
   }
 
   QuantizedEpilogue e_;

@@ -39,6 +39,6 @@ struct QuantizedProductKernels {
   void (*run)(const QuantizedProduct& product);
 };
 
-CNNX_DECLARE_INTEGER_KERNELS(QuantizedProductKernels, quantized_product_kernels)
+CNNX_DECLARE_INTEGER_TILE_KERNELS(QuantizedProductKernels, quantized_product_kernels)
 
 }  // namespace cnnx

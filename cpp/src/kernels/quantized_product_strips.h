@@ -40,32 +40,48 @@ struct PanelOutputs {
   int64_t column;
 };
 
-// Stores the outputs of a strip that begins with the output `first`, but for those before `stored`.
-template <int windows, int vectors>
-CNNX_INLINE void store_strip(const PanelOutputs& out, const IntVector* chain, int64_t first,
-                             int64_t stored) {
-  constexpr int kJoined = joined_windows(vectors);
+// Stores outputs of any kind, window by window. One function for strips of every size: unrolled,
+// what is rare would be most of their code.
+template <int vectors>
+__attribute__((noinline)) void store_windows(const PanelOutputs& out, const IntVector* sums,
+                                             int64_t first, int64_t end) {
   const int64_t columns = out.product.columns, column = out.column;
-  CNNX_UNROLL for (int p = 0; p < windows; p += kJoined) {
+  for (; first < end; ++first, sums += vectors) {
+    out.finish.template store_window<vectors>(sums, first * columns + column, column,
+                                              columns - column);
+  }
+}
+
+// Stores the outputs of a strip that begins with the output `first`, but for those before `stored`.
+// `finish`: the panel's, or a copy.
+template <int windows, int vectors>
+CNNX_INLINE void store_strip(const PanelOutputs& out, const Finish& finish, const IntVector* chain,
+                             int64_t first, int64_t stored) {
+  if (!likely(first >= stored && finish.rounds())) {
+    IntVector sums[windows * vectors];  // a copy, because the chain is in registers
+    CNNX_UNROLL for (int i = 0; i < windows * vectors; ++i) sums[i] = chain[i];
+    const int64_t begin = first < stored ? stored : first;
+    store_windows<vectors>(out, sums + (begin - first) * vectors, begin, first + windows);
+    return;
+  }
+  const int64_t columns = out.product.columns, column = out.column;
+  constexpr int kJoined = joined_windows(vectors), kWhole = windows / kJoined * kJoined;
+  CNNX_UNROLL for (int p = 0; p < windows; p += p < kWhole ? kJoined : 1) {
     const int64_t element = (first + p) * columns + column;
-    if (p + kJoined <= windows && likely(first + p >= stored)) {
-      out.finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
-                                                  columns - column);
-      continue;
-    }
-    CNNX_UNROLL for (int k = 0; k < kJoined; ++k) {
-      if (p + k < windows && first + p + k >= stored) {
-        out.finish.template store<1, vectors>(chain + (p + k) * vectors, element + k * columns,
-                                              columns, column, columns - column);
-      }
+    if (p < kWhole) {
+      finish.template store<kJoined, vectors>(chain + p * vectors, element, columns, column,
+                                              columns - column);
+    } else {
+      finish.template store<1, vectors>(chain + p * vectors, element, columns, column,
+                                        columns - column);
     }
   }
 }
 
 // A strip of outputs that begins with the output `first`; those before `stored` are stored already.
 template <int windows, int vectors>
-CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
-                           int64_t first, int64_t stored) {
+CNNX_INLINE void run_strip(const PanelOutputs& out, const Finish& finish, const uint8_t* weights,
+                           const int32_t* bias, int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
   const uint8_t* sources[windows];
   int64_t row = first / a.row_outputs, in_row = first % a.row_outputs;
@@ -94,29 +110,29 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, cons
       }
     }
   }
-  store_strip<windows, vectors>(out, chain, first, stored);
+  store_strip<windows, vectors>(out, finish, chain, first, stored);
 }
 
-// Computes the outputs of a panel in strips of so many windows, unless there are fewer outputs.
+// Computes the outputs of a panel from `stored` on in strips of so many windows, and what is at
+// most half of one in smaller strips. The last one ends with the last output, and may begin with
+// some that are stored already.
 template <int windows, int vectors>
-bool run_strips(const PanelOutputs& shared, const uint8_t* weights, const int32_t* bias,
-                int64_t outputs) {
-  if (outputs < windows) return false;
+__attribute__((noinline)) void run_strips(const PanelOutputs& out, const uint8_t* weights,
+                                          const int32_t* bias, int64_t stored, int64_t outputs) {
 #if defined(CNNX_32_REGISTERS)
-  const Finish finish = shared.finish;  // a copy, which no byte that is stored can be part of
-  const PanelOutputs out{shared.product, finish, shared.column};
+  const Finish finish = out.finish;  // a copy, which no byte that is stored can be part of
 #else
-  const PanelOutputs& out = shared;
+  const Finish& finish = out.finish;
 #endif
-  // The last strip, a half one if that has all that are left, ends with the last output, and begins
-  // with some that are stored already.
-  constexpr int kHalf = (windows + 1) / 2;
-  int64_t stored = 0;
-  for (; outputs - stored > kHalf; stored += windows) {
-    run_strip<windows, vectors>(out, weights, bias, lesser(stored, outputs - windows), stored);
+  constexpr int kHalf = windows / 2;
+  if (outputs >= windows) {
+    for (; outputs - stored > kHalf; stored += windows)
+      run_strip<windows, vectors>(out, finish, weights, bias, lesser(stored, outputs - windows),
+                                  stored);
   }
-  if (outputs > stored) run_strip<kHalf, vectors>(out, weights, bias, outputs - kHalf, stored);
-  return true;
+  if constexpr (windows > 1) {
+    if (outputs > stored) run_strips<kHalf, vectors>(out, weights, bias, stored, outputs);
+  }
 }
 
 #if defined(CNNX_32_REGISTERS) && !defined(CNNX_LOADS_PIXELS)
@@ -130,8 +146,9 @@ bool shares_pixels(const QuantizedProduct& a) {
 }
 
 // A strip as by run_strip, but within a row of outputs; `source`: of its first window.
-CNNX_INLINE void run_row_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
-                               const uint8_t* source, int64_t first, int64_t stored) {
+CNNX_INLINE void run_row_strip(const PanelOutputs& out, const Finish& finish,
+                               const uint8_t* weights, const int32_t* bias, const uint8_t* source,
+                               int64_t first, int64_t stored) {
   const QuantizedProduct& a = out.product;
   const int64_t quads = a.window_step / 4, tap_bytes = quads * kLanes * kBytesPerQuad;
   IntVector chain[kRowStrip];
@@ -151,19 +168,18 @@ CNNX_INLINE void run_row_strip(const PanelOutputs& out, const uint8_t* weights, 
       }
     }
   }
-  store_strip<kRowStrip, 1>(out, chain, first, stored);
+  store_strip<kRowStrip, 1>(out, finish, chain, first, stored);
 }
 
-__attribute__((noinline)) void run_row_strips(const PanelOutputs& shared, const uint8_t* weights,
+__attribute__((noinline)) void run_row_strips(const PanelOutputs& out, const uint8_t* weights,
                                               const int32_t* bias, int64_t rows) {
-  const QuantizedProduct& a = shared.product;
-  const Finish finish = shared.finish;
-  const PanelOutputs out{a, finish, shared.column};
+  const QuantizedProduct& a = out.product;
+  const Finish finish = out.finish;
   for (int64_t row = 0; row < rows; ++row) {
     const uint8_t* const source = a.source + row * a.row_windows * a.window_step;
     for (int64_t stored = 0; stored < a.row_outputs; stored += kRowStrip) {
       const int64_t in_row = lesser(stored, a.row_outputs - kRowStrip);
-      run_row_strip(out, weights, bias, source + in_row * a.window_step,
+      run_row_strip(out, finish, weights, bias, source + in_row * a.window_step,
                     row * a.row_outputs + in_row, row * a.row_outputs + stored);
     }
   }
@@ -182,9 +198,7 @@ __attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels
 #if defined(CNNX_32_REGISTERS) && !defined(CNNX_LOADS_PIXELS)
   if (vectors == 1 && shares_pixels(a)) return run_row_strips(out, weights, bias, rows);
 #endif
-  run_strips<windows_of(vectors), vectors>(out, weights, bias, outputs) ||
-      run_strips<kStrip, vectors>(out, weights, bias, outputs) ||
-      run_strips<1, vectors>(out, weights, bias, outputs);
+  run_strips<windows_of(vectors), vectors>(out, weights, bias, 0, outputs);
 }
 
 void run(const QuantizedProduct& a) {

@@ -54,7 +54,7 @@ class TileOutputs {
       if (!place.next(row_windows, row_outputs, index)) continue;
       IntVector loaded[vectors];
       CNNX_UNROLL for (int v = 0; v < vectors; ++v) loaded[v] = load_integers(sums + v * kLanes);
-      finish.store<1, vectors>(loaded, index * columns + column, columns, column, columns - column);
+      finish.store_window<vectors>(loaded, index * columns + column, column, columns - column);
     }
     place_ = place;
     if (last > stored_) stored_ = last;

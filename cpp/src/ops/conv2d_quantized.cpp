@@ -52,7 +52,7 @@ class BoundQuantizedConvolution final : public InferenceOp {
 
  private:
   static const QuantizedProductKernels& kernels() {
-    return CNNX_INTEGER_KERNELS(quantized_product_kernels);
+    return CNNX_INTEGER_TILE_KERNELS(quantized_product_kernels);
   }
   int64_t pixels() const { return g_.batch * g_.out_height * g_.out_width; }
   int64_t weight_rows() const {

@@ -10,8 +10,9 @@
 //
 //   CNNX_KERNELS(relu_kernels).forward(...).
 //
-// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS, and
-// one of kernels of bfloat16, CNNX_DECLARE_BFLOAT16_KERNELS, by CNNX_BFLOAT16_KERNELS.
+// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS, one
+// of those with tiles by CNNX_INTEGER_TILE_KERNELS, and one of kernels of bfloat16,
+// CNNX_DECLARE_BFLOAT16_KERNELS, by CNNX_BFLOAT16_KERNELS.
 #pragma once
 
 #include "kernels/declare.h"
@@ -30,14 +31,17 @@
    CNNX_IF_NEON(CNNX_FOR_ISA(neon, ::cnnx::neon::name))          \
    ::cnnx::baseline::name)
 
-// A CPU with dot products of bfloat16 has those of bytes.
+// A CPU with tiles or dot products of bfloat16 has dot products of bytes.
 #define CNNX_INTEGER_KERNELS(name)                                                         \
-  (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name))                              \
-   CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_vnni::name))      \
+  (CNNX_IF_AVX512_VNNI(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::avx512_vnni::name))              \
+   CNNX_IF_AVX512_VNNI(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_vnni::name))      \
    CNNX_IF_AVX512_VNNI(CNNX_FOR_DOT_PRODUCTS(avx512_vnni, ::cnnx::avx512_vnni::name))      \
    CNNX_IF_AVX2_VNNI(CNNX_FOR_DOT_PRODUCTS(avx2_vnni, ::cnnx::avx2_vnni::name))            \
    CNNX_IF_NEON_DOTPROD(CNNX_FOR_DOT_PRODUCTS(neon_dotprod, ::cnnx::neon_dotprod::name))   \
    CNNX_KERNELS(name))
+
+#define CNNX_INTEGER_TILE_KERNELS(name)                                                    \
+  (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name)) CNNX_INTEGER_KERNELS(name))
 
 #define CNNX_BFLOAT16_KERNELS(name)                                                        \
   (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name))                              \

@@ -46,7 +46,7 @@ int64_t run_fma_peak(int64_t rounds) {
 int64_t run_integer_peak(int64_t rounds) {
   volatile int32_t sink;
   int32_t result = 0;
-  const int64_t operations = CNNX_INTEGER_KERNELS(integer_peak_kernels).run(rounds, &result);
+  const int64_t operations = CNNX_INTEGER_TILE_KERNELS(integer_peak_kernels).run(rounds, &result);
   sink = result;
   static_cast<void>(sink);
   return operations;
