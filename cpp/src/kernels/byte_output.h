@@ -184,6 +184,27 @@ class ByteRounding {
     store_first<16>(bytes, count, target);
   }
 #endif
+  // Stores the first 1 to 15 bytes, in parts that overlap.
+  static __attribute__((noinline)) void store_part(__m128i bytes, int64_t count, uint8_t* target) {
+    if (count > 8) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(target), bytes);
+      bytes = _mm_srli_si128(bytes, 8), target += 8, count -= 8;
+    }
+    uint64_t eight;
+    memcpy(&eight, &bytes, 8);
+    const auto from = [&](int64_t first) CNNX_INLINED { return eight >> 8 * first; };
+    if (count == 8) {
+      memcpy(target, &eight, 8);
+    } else if (count >= 4) {
+      const auto low = static_cast<uint32_t>(eight), high = static_cast<uint32_t>(from(count - 4));
+      memcpy(target, &low, 4);
+      memcpy(target + count - 4, &high, 4);
+    } else {
+      target[0] = static_cast<uint8_t>(eight);
+      target[count / 2] = static_cast<uint8_t>(from(count / 2));
+      target[count - 1] = static_cast<uint8_t>(from(count - 1));
+    }
+  }
   template <int size>
   static CNNX_INLINE void store_first(__m128i bytes, int64_t count, uint8_t* target) {
     if (size == 16 && count >= 16) {
@@ -191,9 +212,7 @@ class ByteRounding {
     } else if (size == 8 && count >= 8) {
       _mm_storel_epi64(reinterpret_cast<__m128i*>(target), bytes);
     } else {
-      uint8_t all[16];
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(all), bytes);
-      memcpy(target, all, static_cast<size_t>(count < size ? count : size));
+      store_part(bytes, count < size ? count : size, target);
     }
   }
   __m128i zero_, least_, most_;

@@ -1,6 +1,8 @@
 // Poolings of images in bytes, one window after the other. Maxima take as many channels at once as
-// fit a vector of bytes.
+// fit a vector of bytes; those of few channels reduce rows first.
 #include "kernels/quantized_pool2d.h"
+
+#include <string.h>
 
 #include "kernels/byte_output.h"
 #include "kernels/simd.h"
@@ -60,14 +62,67 @@ void maximum_of(const QuantizedPool& p, int64_t begin, int64_t end, uint8_t* out
                       });
 }
 
+// The greatest of each byte of some rows. The last vector may overlap the one before it.
+template <int size>
+CNNX_INLINE void maximum_of_rows(const uint8_t* first, int64_t rows, int64_t row_step,
+                                 int64_t bytes, uint8_t* target) {
+  using Vector = typename Bytes<size>::Type;
+  using Unaligned = typename Bytes<size>::Unaligned;
+  for (int64_t at = 0;; at += size) {
+    if (at + size > bytes) at = bytes - size;
+    Vector most = *reinterpret_cast<const Unaligned*>(first + at);
+    for (int64_t u = 1; u < rows; ++u) {
+      const Vector value = *reinterpret_cast<const Unaligned*>(first + u * row_step + at);
+      most = value > most ? value : most;
+    }
+    *reinterpret_cast<Unaligned*>(target + at) = most;
+    if (at + size >= bytes) return;
+  }
+}
+
+constexpr int kFewChannels = 16;  // a pixel with fewer does not fill a vector
+constexpr int64_t kMostRowBytes = 16384;
+
+// The rows of windows are reduced to one, in whole vectors. Then each of its pixels is in a vector
+// with some channels of the next one.
+template <int size>
+void maximum_of_few(const QuantizedPool& p, int64_t begin, int64_t end, uint8_t* output) {
+  using Vector = typename Bytes<size>::Type;
+  using Unaligned = typename Bytes<size>::Unaligned;
+  uint8_t row[kMostRowBytes + size], result[kMostRowBytes + size];
+  memset(row + p.row_bytes, 0, size);  // read with the last pixel, and not used
+  const int64_t column_step = p.column_dilation * p.channels, out_bytes = p.out_width * p.channels;
+  for (int64_t i = begin; i < end; ++i) {
+    maximum_of_rows<kFewChannels>(p.image + p.rows[i].first * p.row_bytes, p.rows[i].count,
+                                  p.row_dilation * p.row_bytes, p.row_bytes, row);
+    for (int64_t j = 0; j < p.out_width; ++j) {
+      const uint8_t* pixel = row + p.columns[j].first * p.channels;
+      Vector most = *reinterpret_cast<const Unaligned*>(pixel);
+      for (int64_t v = 1; v < p.columns[j].count; ++v) {
+        pixel += column_step;
+        const Vector value = *reinterpret_cast<const Unaligned*>(pixel);
+        most = value > most ? value : most;
+      }
+      *reinterpret_cast<Unaligned*>(result + j * p.channels) = most;
+    }
+    memcpy(output + i * out_bytes, result, static_cast<size_t>(out_bytes));
+  }
+}
+
 void maximum(const QuantizedPool& p, int64_t begin, int64_t end, uint8_t* output) {
-  constexpr int kWide = kLanes * 4, kNarrow = 16;
+  constexpr int kWide = kLanes * 4;
+  const int64_t out_bytes = p.out_width * p.channels;
+  const bool rows_fit = p.row_bytes >= kFewChannels && p.row_bytes <= kMostRowBytes;
   if (p.channels >= kWide) {
     maximum_of<kWide>(p, begin, end, output);
-  } else if (p.channels >= kNarrow) {
-    maximum_of<kNarrow>(p, begin, end, output);
-  } else {
+  } else if (p.channels >= kFewChannels) {
+    maximum_of<kFewChannels>(p, begin, end, output);
+  } else if (!rows_fit || out_bytes > kMostRowBytes) {
     maximum_of<1>(p, begin, end, output);
+  } else if (p.channels > kFewChannels / 2) {
+    maximum_of_few<kFewChannels>(p, begin, end, output);
+  } else {
+    maximum_of_few<kFewChannels / 2>(p, begin, end, output);
   }
 }
 
