@@ -225,7 +225,7 @@ CHOICES = {
     "whole tiles": Choice(Case((1, 8, 8, 16), 16), *["winograd4x4"] * 3),
     "7 channels in": Choice(Case((1, 8, 8, 7), 64), *["direct"] * 3),
     "7 channels out": Choice(Case((1, 8, 8, 64), 7), *["direct"] * 3),
-    "8 channels both ways": Choice(Case((1, 8, 8, 8), 8), *["direct"] * 3),
+    "8 channels both ways": Choice(Case((1, 8, 8, 8), 8), *["winograd4x4"] * 3),
     "2 groups of 16 channels": Choice(Case((1, 8, 8, 32), 32, groups=2), *["winograd4x4"] * 3),
     "half of the 4x4 tiles wasted": Choice(Case((1, 6, 6, 16), 16), *["winograd2x2"] * 3),
     "too little for tiles": Choice(Case((1, 2, 2, 16), 16), *["direct"] * 3),

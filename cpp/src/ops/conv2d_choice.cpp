@@ -191,20 +191,23 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
          fetch_multiply_adds(g, direction, tile.products());
 }
 
-Algorithm choose(const Conv2dGeometry& g, Direction direction) {
-  // Below, half of each vector and most of the products are lost.
-  constexpr int64_t kLeastChannels = 8, kLeastMultiplyAdds = 8 * 16, kStridedParts = 4;
+// Whether half of each vector or most products would be lost, or larger kernels have such short
+// chains that their transforms take longer than these save.
+bool has_too_few_channels(const Conv2dGeometry& g, Direction direction) {
+  constexpr int64_t kLeastChannels = 8, kStridedParts = 4;
   const int64_t inputs = g.in_channels * (g.stride.height == 2 ? kStridedParts : 1);
-  if (std::min(inputs, g.out_channels) < kLeastChannels ||
-      inputs * g.out_channels < kLeastMultiplyAdds) {
-    return choose_direct(g, direction);
-  }
-  // Chains of eight multiply-adds are too short to pay for their transforms, unless they are many.
-  constexpr int64_t kLeastSource = 12, kLeastTarget = 32;
+  if (std::min(inputs, g.out_channels) < kLeastChannels) return true;
+  if (equals(g.kernel_size, 3)) return false;
+  constexpr int64_t kLeastMultiplyAdds = 8 * 16, kLeastSource = 12, kLeastTarget = 32;
   const bool to_input = direction == Direction::input_gradient;
   const int64_t source = to_input ? g.out_channels : inputs;
   const int64_t target = to_input ? g.in_channels : g.out_channels;
-  if (source < kLeastSource && target < kLeastTarget) return choose_direct(g, direction);
+  return inputs * g.out_channels < kLeastMultiplyAdds ||
+         (source < kLeastSource && target < kLeastTarget);
+}
+
+Algorithm choose(const Conv2dGeometry& g, Direction direction) {
+  if (has_too_few_channels(g, direction)) return choose_direct(g, direction);
   const int64_t direct = direct_multiply_adds(g, direction);
   const int64_t two = winograd_multiply_adds(g, direction, 2);
   const int64_t four = winograd_multiply_adds(g, direction, 4);
