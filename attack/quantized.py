@@ -46,7 +46,8 @@ STEP = """
 floats, integers = model.layer_outputs(x)[model.layers[-1].name], model(x)
 difference = np.abs(floats - integers) / np.float32({scale})
 assert difference.max() < 1.01, f"{{difference.max()}} steps from the layers in floats"
-assert (difference > 0.01).mean() < 0.02, "often another step than the layers in floats"
+others = (difference > 0.01).sum()
+assert others <= 1 + 0.02 * difference.size, "often another step than the layers in floats"
 """
 
 
