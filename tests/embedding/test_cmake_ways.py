@@ -297,7 +297,7 @@ def test_a_project_in_c_links_a_static_cnnx(static_prefix: Path, tmp_path: Path)
 def test_a_static_program_is_small(object_cache: Path, tmp_path: Path) -> None:
     """classify, stripped, as `benchmarks.embedded_program` measures it; it trains nothing.
 
-    The benchmark's goal is for GCC 12. GCC 16 makes a program that is 4 % larger.
+    The benchmark's goal is for GCC 12. Newer compilers make a larger program.
     """
     if shutil.which("strip") is None or sys.platform != "linux":
         pytest.skip("needs strip and ELF programs")
@@ -310,8 +310,7 @@ def test_a_static_program_is_small(object_cache: Path, tmp_path: Path) -> None:
     assert b"depthwise_gradient_kernels" not in program.read_bytes()
     run(["strip", program])
     version = run([os.environ.get("CXX", "c++"), "-dumpversion"])
-    goal = 3_050_000
-    assert program.stat().st_size <= (goal if version.startswith("12") else 1.05 * goal)
+    assert program.stat().st_size <= (3_050_000 if version.startswith("12") else 3_200_000)
     needed = set(re.findall(r"^\s*(lib[\w+]+)\.so", run(["ldd", program]), re.MULTILINE))
     assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
 
