@@ -169,8 +169,8 @@ def test_an_image_gives_the_same_bits_alone_and_in_any_batch(
 
 def reach(tile: Tile, pixel: int) -> slice:
     """Along an axis, the outputs of all tiles that read a pixel; the padding keeps the size."""
-    # The parts of a 7x7 kernel read as if it were 9x9.
-    side = tile.outputs + (9 if tile.taps == 7 else tile.taps) - 1
+    # The parts of a 7x7 kernel read as if it were 8x8.
+    side = tile.outputs + (8 if tile.taps == 7 else tile.taps) - 1
     first_read = [start - tile.taps // 2 for start in range(0, 12, tile.outputs)]
     reading = [i for i, first in enumerate(first_read) if 0 <= pixel - first < side]
     return slice(reading[0] * tile.outputs, (reading[-1] + 1) * tile.outputs)
@@ -235,11 +235,14 @@ CHOICES = {
     ),
     "5x5": Choice(Case((1, 8, 8, 20), 50, kernel=5, padding=(2, 2, 2, 2)), *["winograd2x2"] * 3),
     "7x7": Choice(Case((1, 12, 12, 32), 32, kernel=7, padding=(3, 3, 3, 3)), *["winograd4x4"] * 3),
-    "7x7, long chains round too much": Choice(
-        Case((1, 16, 16, 33), 32, kernel=7, padding=(3, 3, 3, 3)),
-        "direct",
-        "winograd4x4",
-        "winograd4x4",
+    "7x7, many channels": Choice(
+        Case((1, 14, 14, 128), 64, (3, 3, 3, 3), kernel=7), *["winograd4x4"] * 3
+    ),
+    "7x7, too many weights for four tiles": Choice(
+        Case((1, 7, 7, 128), 128, (3, 3, 3, 3), kernel=7), "winograd4x4", *["direct"] * 2
+    ),
+    "7x7, too many weights": Choice(
+        Case((1, 7, 7, 192), 160, (3, 3, 3, 3), kernel=7), *["direct"] * 3
     ),
     "5x5, the input gradient's map is larger": Choice(
         Case((1, 8, 8, 16), 16, kernel=5, padding=(0, 0, 0, 0)),

@@ -69,19 +69,12 @@ BACKWARD_AMPLIFICATIONS: dict[Tile, tuple[float, float, float]] = {
     tile: (FORWARD_AMPLIFICATION[tile], amplification(b, a.T, g.T, tile.outputs), 1.0)
     for tile, (b, g, a) in TRANSFORMS.items()
 }
-# A 7x7 kernel is the sum of nine of 3x3: three along each axis, with two taps of zero.
-SEVEN = Tile(4, 7)
-FORWARD_AMPLIFICATION[SEVEN] = FORWARD_AMPLIFICATION[Tile(4, 3)] * 9 / 7
-BACKWARD_AMPLIFICATIONS[SEVEN] = (
-    FORWARD_AMPLIFICATION[SEVEN],
-    *BACKWARD_AMPLIFICATIONS[Tile(4, 3)][1:],
-)
-# With stride 2 a kernel is the sum of its even and its odd taps, one of which is zero.
-for side in (3, 5, 7):
-    tile, strided = Tile(4, (side + 1) // 2), Tile(4, side, stride=2)
-    FORWARD_AMPLIFICATION[strided] = FORWARD_AMPLIFICATION[tile] * (side + 1) / side
-    BACKWARD_AMPLIFICATIONS[strided] = (
-        FORWARD_AMPLIFICATION[strided],
+# A kernel of 7x7, or with stride 2, is a sum of parts: two along each axis, with a tap of zero.
+for parted in (Tile(4, 7), Tile(4, 3, stride=2), Tile(4, 5, stride=2), Tile(4, 7, stride=2)):
+    tile = Tile(4, (parted.taps + 1) // 2)
+    FORWARD_AMPLIFICATION[parted] = FORWARD_AMPLIFICATION[tile] * (parted.taps + 1) / parted.taps
+    BACKWARD_AMPLIFICATIONS[parted] = (
+        FORWARD_AMPLIFICATION[parted],
         *BACKWARD_AMPLIFICATIONS[tile][1:],
     )
 TILES = tuple(tile for tile in FORWARD_AMPLIFICATION if tile.taps % 2 == 1)
@@ -89,7 +82,7 @@ TILES = tuple(tile for tile in FORWARD_AMPLIFICATION if tile.taps % 2 == 1)
 LARGEST_TILE = {
     (3, 1): Tile(4, 3),
     (5, 1): Tile(2, 5),
-    (7, 1): SEVEN,
+    (7, 1): Tile(4, 7),
     (3, 2): Tile(4, 3, 2),
     (5, 2): Tile(4, 5, 2),
     (7, 2): Tile(4, 7, 2),

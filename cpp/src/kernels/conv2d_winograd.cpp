@@ -2,8 +2,9 @@
 // transforms the results back to the target.
 #include "kernels/conv2d_winograd.h"
 
+#include "kernels/conv2d_winograd_epilogues.h"
 #include "kernels/conv2d_winograd_tiles.h"
-#include "kernels/max_pool2x2_window.h"
+#include "kernels/split.h"
 #include "kernels/tile.h"
 
 namespace cnnx {
@@ -104,6 +105,10 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
   transform_source<typename Lines::Points>(s, source, Lines::kOutputs, tiles, planes);
 }
 
+// Rounding errors grow with the products in a chain, and with 7x7 points twice as fast as with
+// others. Their chains end after so many inputs, and are added up.
+constexpr int64_t kLongestChain = 72;
+
 // products[point][tile][column] (+)= planes[point][tile] times panel[point].
 template <int kSide>
 void multiply_points(const WinogradPlanes& planes, int64_t tiles, const WinogradInputs& inputs,
@@ -118,138 +123,30 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
   product.output_step = products.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
     const WinogradInputs::Range& range = inputs.at(point, kSide);
-    product.input = planes.data + point * planes.plane_floats + range.first;
-    product.tap_column_step = product.run = range.count();
-    float* plane = products.data + point * products.plane_floats;
+    const Split chains = split(range.count(), kSide == 7 ? kLongestChain : range.count());
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
-      product.panel = panels.data + panels_offset<kSide>(inputs.count(), block.begin) +
-                      point * (inputs.count() * block.width + kLine) + range.first * block.width;
-      product.output = plane + block.begin;
+      const float* const panel = panels.data + panels_offset<kSide>(inputs.count(), block.begin) +
+                                 point * (inputs.count() * block.width + kLine);
       product.columns = with_padding(block);
       product.width = block.width;
-      if (!panels.cached)
-        product.next_panel = panel_after(product.panel, range.count() * block.width);
-      multiply(product);
+      product.addend = nullptr;
+      int64_t input = range.first;
+      for (int64_t left = chains.tiles; left > 0; input += product.run, --left) {
+        product.tap_column_step = product.run = chains.items(chains.tiles - left);
+        product.input = planes.data + point * planes.plane_floats + input;
+        product.panel = panel + input * block.width;
+        // In turns in the plane behind all points and in the point's own, where the last one ends.
+        const int64_t plane = left % 2 == 0 ? kPoints : point;
+        product.output = products.data + plane * products.plane_floats + block.begin;
+        if (!panels.cached)
+          product.next_panel = panel_after(product.panel, product.run * block.width);
+        multiply(product);
+        product.addend = product.output;
+      }
     }
   }
 }
-
-// The part of a tile inside the target image.
-template <int kOutputs>
-struct WholeTile {
-  CNNX_INLINE int64_t rows() const { return kOutputs; }
-  CNNX_INLINE int64_t columns() const { return kOutputs; }
-};
-struct PartOfTile {
-  int64_t row_count, column_count;
-  CNNX_INLINE int64_t rows() const { return row_count; }
-  CNNX_INLINE int64_t columns() const { return column_count; }
-};
-
-// Epilogues: they store rows i and i + 1 of a tile, which are `pixels`, for one vector of channels.
-// offset() is the position of the tile's first pixel in the target.
-
-struct ForwardRows {
-  const float* bias;    // or null
-  const float* addend;  // or null; may be target
-  Vector floor;         // see relu_floor
-  Vector ceiling;
-  int64_t height, width, channels;
-  float* target;
-
-  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
-    return ((image * height + row) * width + column) * channels;
-  }
-  template <int kOutputs>
-  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
-    const WinogradImage shape = {height, width, channels};
-    const int64_t floats = image * shape.floats();
-    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
-  }
-  template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
-                       Lanes lanes) const {
-    const Vector added = bias ? lanes.load(bias + channel) : Vector{};
-    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
-      if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels + channel;
-      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
-        if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels;
-        Vector value = pixels[r * kOutputs + j] + added;
-        if (addend) value += lanes.load(addend + pixel);
-        lanes.store(target + pixel, at_most(ceiling, at_least(floor, value)));
-      }
-    }
-  }
-};
-
-template <bool kArgmax>
-struct PooledRows2x2 {
-  const float* bias;      // or null
-  Vector floor;           // see relu_floor
-  int64_t height, width;  // of the pooled map
-  int64_t channels;
-  float* target;
-  uint8_t* argmax;
-
-  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
-    return (image * height + row / 2) * width + column / 2;  // in pixels
-  }
-  template <int kOutputs>
-  CNNX_INLINE void fetch_below(int64_t, int64_t, int64_t) const {}
-  template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
-                       Lanes lanes) const {
-    if (i + 1 >= extent.rows()) return;
-    const Vector added = bias ? lanes.load(bias + channel) : Vector{};
-    // GCC unrolls it without CNNX_UNROLL, and Clang 14 warns that it cannot.
-    for (int j = 0; j < kOutputs; j += 2) {
-      if (j + 1 >= extent.columns()) return;
-      const Vector *top = pixels + j, *bottom = top + kOutputs;
-      const Vector window[4] = {top[0] + added, top[1] + added, bottom[0] + added,
-                                bottom[1] + added};
-      const int64_t pixel = first + i / 2 * width + j / 2;
-      pool_window<kArgmax>(window, floor, lanes, target + pixel * channels + channel,
-                           kArgmax ? argmax + pixel * argmax_step(channels) + channel : nullptr);
-    }
-  }
-};
-
-struct GradientRows {
-  bool accumulate;
-  const float* relu_output;  // or null
-  int64_t height, width, channels;
-  float* target;
-
-  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
-    return ((image * height + row) * width + column) * channels;
-  }
-  template <int kOutputs>
-  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
-    const WinogradImage shape = {height, width, channels};
-    const int64_t floats = image * shape.floats();
-    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
-    if (relu_output) fetch_ahead(shape, relu_output + floats, row + kOutputs, column, kOutputs);
-  }
-  template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
-                       Lanes lanes) const {
-    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
-      if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels + channel;
-      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
-        if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels;
-        Vector value = pixels[r * kOutputs + j];
-        if (accumulate) value += lanes.load(target + pixel);
-        if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;
-        lanes.store(target + pixel, value);
-      }
-    }
-  }
-};
 
 // Calls put(two rows of pixels, number of the first) for one vector of channels of one tile.
 template <class Lines, class Put>

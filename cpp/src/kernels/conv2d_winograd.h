@@ -104,6 +104,10 @@ constexpr WinogradPlanes winograd_planes(float* data, int64_t rows, int64_t colu
 constexpr int64_t winograd_planes_floats(int64_t points, int64_t rows, int64_t columns) {
   return points * winograd_planes(nullptr, rows, columns).plane_floats;
 }
+// Products of 7x7 points need one more plane (see `multiply`).
+constexpr int64_t winograd_products_floats(int64_t points, int64_t rows, int64_t columns) {
+  return winograd_planes_floats(points == 49 ? points + 1 : points, rows, columns);
+}
 
 // Transformed weights of a group: per block of columns and per point a panel (see tile.h) and an
 // additional cache line.

@@ -31,6 +31,8 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
   }
 }
 
+// Rounding errors grow with the products in a chain, and with 7x7 points twice as fast as with
+// others. Each of their blocks of tiles has chains of its own, which are added to the sums.
 template <int kSide>
 void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
                   const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
@@ -41,7 +43,9 @@ void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
   outer.pixels = tiles;
   outer.pixel_step = input_planes.row_floats;
   outer.gradient_pixel_step = gradient_planes.row_floats;
-  outer.fresh = fresh;
+  constexpr bool kNewChains = kSide == 7;
+  outer.fresh = fresh || kNewChains;
+  outer.adds = kNewChains && !fresh;
   outer.sums_step = sums.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
     const WinogradInputs::Range& range = inputs.at(point, kSide);

@@ -246,6 +246,14 @@ void outer_tile(const OuterSum& s, FetchAhead ahead, const float* input, float* 
       }
     }
   }
+  if (kTaps == 1 && s.adds) {
+    CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
+      const float* held = sums + k * s.sums_step;
+      CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[0][k][v] += load(held + v * kLanes);
+      sum[0][k][kLast] += whole ? load_last<kHalf>(held + kLast * kLanes)
+                                : load_partial(held + kLast * kLanes, rest);
+    }
+  }
   CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
     float* target = sums + t * s.sums_tap_step + k * s.sums_step;
     CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[t][k][v]);

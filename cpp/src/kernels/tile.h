@@ -113,7 +113,8 @@ struct OuterSum {
   int64_t run;
   const float* gradient;  // [images][rows][pixels][width], with these steps
   int64_t gradient_image_step, gradient_row_step, gradient_pixel_step;
-  bool fresh;   // sums begin at zero instead of at their old values
+  bool fresh;   // chains begin at zero instead of at the old sums,
+  bool adds;    // and are then added to these; only for one tap
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
   int64_t sums_tap_step, sums_step;
   int64_t columns, width;

@@ -33,8 +33,8 @@ std::unique_ptr<const Conv2dWeightGradient> make_lane_groups_weight_gradient(
     const Conv2dGeometry& geometry);
 
 // F(outputs x outputs, taps x taps): the side of a tile of outputs, and of the kernel. A larger
-// kernel is divided into `parts` of these taps along each axis. With stride 2 the parts are the
-// even and the odd taps.
+// kernel is the sum of four parts, two along each axis: with stride 2 the even and the odd taps,
+// with stride 1 the first and the last ones.
 struct WinogradTile {
   int64_t outputs, taps, kernel_side;
   int64_t stride = 1;
@@ -42,26 +42,18 @@ struct WinogradTile {
   constexpr int64_t side() const { return outputs + taps - 1; }
   // A tile reads as many pixels of a part as it has points.
   constexpr int64_t points() const { return side() * side(); }
-  constexpr int64_t parts() const {
-    if (stride == 2) return 4;
-    const int64_t along_axis = (kernel_side + taps - 1) / taps;
-    return along_axis * along_axis;
-  }
-  // Of an input and an output. The odd taps have one point less.
+  constexpr int64_t parts() const { return kernel_side == taps ? 1 : 4; }
+  // Of an input and an output. The second part along an axis has one tap less, and one point.
   constexpr int64_t products() const {
-    return stride == 2 ? (2 * side() - 1) * (2 * side() - 1) : parts() * points();
+    return parts() == 1 ? points() : (2 * side() - 1) * (2 * side() - 1);
   }
 };
-
-// The sums of a weight gradient by nine parts, a kernel of 7x7, are read and written again after
-// few tiles. This many, 16 MB, stay in half of a third-level cache meanwhile.
-constexpr int64_t kManyParts = 9, kCachedSumsOfManyParts = 4 * 1024 * 1024;
 
 // The tile with this side for a convolution's kernel.
 constexpr WinogradTile winograd_tile(const Conv2dGeometry& g, int64_t outputs) {
   const int64_t side = g.kernel_size.height, stride = g.stride.height;
-  if (stride == 2) return {outputs, (side + 1) / 2, side, stride};
-  return {outputs, outputs == 4 ? 3 : side, side};
+  const bool in_parts = stride == 2 || side == 7;
+  return {outputs, in_parts ? (side + 1) / 2 : side, side, stride};
 }
 
 // With tiles of outputs x outputs pixels. Only for dilation 1, stride 1, and kernel size 3x3 with

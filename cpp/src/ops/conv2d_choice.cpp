@@ -112,7 +112,7 @@ int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_
 }
 
 // Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
-// the weight gradient skips columns too.
+// the weight gradient skips columns too, and takes longer for fewer outputs.
 int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const auto [high, wide] = g.kernel_size;
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top, high, g.stride.height);
@@ -121,7 +121,10 @@ int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
                           : direction == Direction::input_gradient
                               ? wide * divide_up(g.in_width, g.stride.width)
                               : pairs_inside(g.in_width, g.out_width, g.left, wide, g.stride.width);
-  return rows * columns * g.in_channels / g.groups * g.out_channels +
+  constexpr int64_t kFewOutputs = 12;
+  const bool slow = direction == Direction::weight_gradient && g.out_channels < kFewOutputs;
+  const int64_t multiply_adds = rows * columns * g.in_channels / g.groups * g.out_channels;
+  return (slow ? multiply_adds * 4 / 3 : multiply_adds) +
          fetch_multiply_adds(g, direction, high * wide);
 }
 
@@ -131,63 +134,60 @@ bool has_too_few_tiles(const Conv2dGeometry& g, Direction direction, int64_t til
   return direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward;
 }
 
-// Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
-// parts of 3x3 taps exceed 6e-6 of the largest output.
-constexpr int64_t kLongestChainOfParts = 9 * 32;
-
-// See winograd_multiply_adds.
-int64_t strided_multiply_adds(const Conv2dGeometry& g, Direction direction) {
-  if (direction == Direction::input_gradient) return INT64_MAX;
-  const WinogradTile tile = winograd_tile(g, 4);
-  const int64_t tiles =
-      divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
-  if (has_too_few_tiles(g, direction, tiles)) return INT64_MAX;
-  // The seven points of 4x4 taps have twice the rounding errors of the six, the five a third less.
-  const int64_t longest = tile.taps == 2   ? INT64_MAX
-                          : tile.taps == 3 ? kLongestChainOfParts
-                                           : kLongestChainOfParts / 4;
-  if (direction != Direction::weight_gradient && tile.parts() * g.in_channels > longest)
-    return INT64_MAX;
-  // So many weights, or sums, take longer to transform in a step than they save.
-  constexpr int64_t kMostWeights = 1024 * 1024;
-  const int64_t weights = tile.products() * g.in_channels * g.out_channels;
-  if (direction != Direction::inference && weights > kMostWeights) return INT64_MAX;
-  const int64_t sums = direction == Direction::weight_gradient ? weights / 3 : 0;
-  // Multiplications that take as long as the transform of one channel of one tile. Few channels
-  // take as long as a vector, and their chains are short.
+// Multiplications that take as long as the transforms of one tile: of `from` channels that it reads
+// and `to` channels that it writes. Few channels of a part take as long as a vector.
+int64_t transform_multiply_adds(const WinogradTile& tile, int64_t from, int64_t to) {
   constexpr int64_t kLanes = 16;
+  if (tile.parts() == 1) {
+    const int64_t reading = tile.points() == 36 ? 256 : 88;
+    const int64_t writing = tile.outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;
+    return reading * from + writing * to;
+  }
   const int64_t reading = tile.side() == 5 ? 192 : tile.side() == 6 ? 256 : 336;
   const int64_t writing = tile.side() == 7 ? 600 : 256;
-  return tiles * (weights + sums + writing * g.out_channels +
-                  tile.parts() * reading * divide_up(g.in_channels, kLanes) * kLanes) +
-         fetch_multiply_adds(g, direction, tile.products());
+  return tile.parts() * reading * divide_up(from, kLanes) * kLanes + writing * to;
+}
+
+// Whether a kernel of several parts has weights, or sums, that take longer to transform in a step,
+// or to fetch for an image, than they save.
+bool has_too_many_weights(const Conv2dGeometry& g, Direction direction, const WinogradTile& tile,
+                          int64_t tiles) {
+  constexpr int64_t kMostStrided = 1024 * 1024;
+  constexpr int64_t kMostPerTile = 256 * 1024, kMostFetched = 4 * 1024 * 1024;
+  if (tile.parts() == 1) return false;
+  const bool transforms = direction != Direction::inference;
+  const int64_t weights = tile.products() * g.in_channels * g.out_channels;
+  if (tile.stride == 2) return transforms && weights > kMostStrided;
+  return weights > (transforms ? kMostPerTile * tiles : kMostFetched);
+}
+
+// Whether rounding errors would exceed 6e-6 of the largest output. They grow with the products in a
+// chain, over the inputs of all parts; chains of 7x7 points are divided.
+bool has_too_long_chains(const WinogradTile& tile, int64_t from) {
+  constexpr int64_t kLongestChainOfParts = 9 * 32;
+  return tile.parts() > 1 && tile.taps == 3 && tile.parts() * from > kLongestChainOfParts;
 }
 
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
 int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t outputs) {
   if (!fits_winograd(g, outputs)) return INT64_MAX;
-  if (g.stride.height > 1) return strided_multiply_adds(g, direction);
   const bool to_input = direction == Direction::input_gradient;
+  const bool to_weight = direction == Direction::weight_gradient;
   const WinogradTile tile = winograd_tile(g, outputs);
+  if (tile.stride == 2 && to_input) return INT64_MAX;
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, outputs) *
                         divide_up(to_input ? g.in_width : g.out_width, outputs);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
-  if (direction != Direction::weight_gradient && tile.parts() > 1 &&
-      tile.parts() * from > kLongestChainOfParts) {
+  if (has_too_few_tiles(g, direction, tiles) || has_too_many_weights(g, direction, tile, tiles) ||
+      (!to_weight && has_too_long_chains(tile, from))) {
     return INT64_MAX;
   }
-  if (has_too_few_tiles(g, direction, tiles)) return INT64_MAX;
-  int64_t point_multiply_adds = tile.products() * g.in_channels / g.groups * g.out_channels;
+  const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
   // The sums of all parts exceed a second-level cache.
-  if (direction == Direction::weight_gradient && tile.parts() > 1)
-    point_multiply_adds +=
-        point_multiply_adds / (point_multiply_adds > kCachedSumsOfManyParts ? 2 : 4);
-  // Multiplications that take as long as the transform of one channel of one tile, read or written.
-  const int64_t reading = tile.parts() * (tile.points() == 36 ? 256 : 88);
-  const int64_t writing = outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;
-  return tiles * (point_multiply_adds + reading * from + writing * to) +
+  const int64_t sums = to_weight && tile.parts() > 1 ? weights / 3 : 0;
+  return tiles * (weights + sums + transform_multiply_adds(tile, from, to)) +
          fetch_multiply_adds(g, direction, tile.products());
 }
 
@@ -209,7 +209,9 @@ bool has_too_few_channels(const Conv2dGeometry& g, Direction direction) {
 Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   if (has_too_few_channels(g, direction)) return choose_direct(g, direction);
   const int64_t direct = direct_multiply_adds(g, direction);
-  const int64_t two = winograd_multiply_adds(g, direction, 2);
+  // Tiles of 2x2 take as long as the narrow method or longer.
+  const bool narrow = direction == Direction::input_gradient && fits_narrow(g);
+  const int64_t two = narrow ? INT64_MAX : winograd_multiply_adds(g, direction, 2);
   const int64_t four = winograd_multiply_adds(g, direction, 4);
   if (direct <= std::min(two, four)) return choose_direct(g, direction);
   return two <= four ? Algorithm::winograd2x2 : Algorithm::winograd4x4;

@@ -47,17 +47,16 @@ constexpr int64_t kPlanesFloats = 768 * 1024;
 bool leaves_cache(const Conv2dGeometry& g) { return elements_in_and_out(g) > kCachedFloats; }
 
 WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs) {
-  if (tile.stride == 2) {
-    return {tile.kernel_side, index / 2, (index + 1) / 2 % 2 ^ 1, index * inputs, 2};
-  }
-  const int64_t along_axis = divide_up(tile.kernel_side, tile.taps);
-  return {tile.kernel_side, index / along_axis * tile.taps, index % along_axis * tile.taps,
-          index * inputs};
+  if (tile.parts() == 1) return {tile.kernel_side, 0, 0, 0};
+  const int64_t row = index / 2, column = (index + 1) / 2 % 2 ^ 1;
+  const int64_t apart = tile.stride == 2 ? 1 : tile.taps;
+  return {tile.kernel_side, row * apart, column * apart, index * inputs, tile.stride};
 }
 
-// Only the even taps include the last one. The order of winograd_part makes each range contiguous.
+// Only the first parts along an axis include the last tap. The order of winograd_part makes each
+// range contiguous.
 WinogradInputs winograd_inputs(const WinogradTile& tile, int64_t inputs) {
-  if (tile.stride == 1) return WinogradInputs::all(tile.parts() * inputs);
+  if (tile.parts() == 1) return WinogradInputs::all(inputs);
   return {{0, 4 * inputs}, {inputs, 3 * inputs}, {0, 2 * inputs}, {inputs, 2 * inputs}};
 }
 
@@ -220,7 +219,7 @@ int64_t WinogradConvolution::planes_floats(int64_t tiles) const {
 }
 
 int64_t WinogradConvolution::products_floats(int64_t tiles, int64_t columns) const {
-  return winograd_planes_floats(points(), tiles, columns);
+  return winograd_products_floats(points(), tiles, columns);
 }
 
 int64_t WinogradConvolution::panels_floats() const {

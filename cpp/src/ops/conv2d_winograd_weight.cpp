@@ -15,15 +15,14 @@ namespace {
 
 // Chains begin where chunks do, so the number of chunks depends on shapes alone. It is a power of
 // two, which many numbers of threads divide evenly, and at most eight, or 64 with 4x4 taps, whose
-// long chains round twice as much. A chunk has at least 128 tiles, where its sums cost a tenth of
-// its products. All sums together take at most 64 MB, or what a cache holds if the parts are many.
+// long sums round twice as much. A chunk has at least 128 tiles, where its sums cost a tenth of
+// its products. All sums together take at most 64 MB.
 int64_t chunk_count(const WinogradTile& tile, int64_t tiles, int64_t chunk_floats) {
   constexpr int64_t kLeastTilesOfChunk = 128, kMostFloats = 16 * 1024 * 1024;
-  const int64_t most_floats = tile.parts() < kManyParts ? kMostFloats : kCachedSumsOfManyParts;
   const int64_t most = tile.taps == 4 ? 64 : 8;
   int64_t count = 1;
   while (2 * count <= most && 2 * count * kLeastTilesOfChunk <= tiles &&
-         2 * count * chunk_floats <= most_floats) {
+         2 * count * chunk_floats <= kMostFloats) {
     count *= 2;
   }
   return count;
@@ -33,7 +32,8 @@ int64_t chunk_count(const WinogradTile& tile, int64_t tiles, int64_t chunk_float
 // less often, which matters most where sums are many. The best of 14 to 256, within some percent.
 int64_t tiles_at_once(const WinogradTile& tile, const WinogradShape& shape) {
   constexpr int64_t kManyChannels = 256;  // in and out
-  if (tile.parts() > 1) return 28;        // their inputs fill a second-level cache
+  // Their inputs fill a second-level cache, and chains of 4x4 taps end with a block.
+  if (tile.parts() > 1) return 28;
   const bool many = shape.source_channels + shape.target_channels >= kManyChannels;
   return many && shape.groups == 1 ? 128 : 56;
 }
