@@ -30,6 +30,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
             bias,
             stride=shape.stride,
             padding=shape.padding,
+            dilation=shape.dilation,
             groups=shape.groups,
         )
 
@@ -40,6 +41,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
             *(x, weight, bias, grad_output, result),
             stride=[shape.stride] * 2,
             padding=[shape.padding] * 4,
+            dilation=[shape.dilation] * 2,
             groups=shape.groups,
             method="chosen",
             repetitions=1,

@@ -28,10 +28,10 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
 
     def forward() -> torch.Tensor:
         return torch.nn.functional.conv2d(
-            x, weight, bias, shape.stride, shape.padding, groups=shape.groups
+            x, weight, bias, shape.stride, shape.padding, shape.dilation, shape.groups
         )
 
-    pairs = [[value] * 2 for value in (shape.stride, shape.padding, 1)]
+    pairs = [[value] * 2 for value in (shape.stride, shape.padding, shape.dilation)]
 
     def backward(*wanted: bool) -> Any:
         return torch.ops.aten.convolution_backward(

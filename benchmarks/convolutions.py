@@ -28,18 +28,21 @@ class Shape(NamedTuple):
     stride: int = 1
     padding: int = 1
     groups: int = 1
+    dilation: int = 1
 
     def __str__(self) -> str:
         text = f"{self.size}x{self.size} {self.in_channels}->{self.out_channels}"
         text += f" {self.kernel_size}x{self.kernel_size}"
         text += f" stride {self.stride}" if self.stride > 1 else ""
         text += f" groups {self.groups}" if self.groups > 1 else ""
+        text += f" dilation {self.dilation}" if self.dilation > 1 else ""
         return text + (" valid" if self.kernel_size > 1 and self.padding == 0 else "")
 
     @property
     def out_size(self) -> int:
         """Height and width of the result."""
-        return (self.size + 2 * self.padding - self.kernel_size) // self.stride + 1
+        reach = (self.kernel_size - 1) * self.dilation + 1
+        return (self.size + 2 * self.padding - reach) // self.stride + 1
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
@@ -61,6 +64,11 @@ class Shape(NamedTuple):
 def square(size: int, in_channels: int, out_channels: int, kernel_size: int, **more: int) -> Shape:
     """Padding that preserves the size at stride 1."""
     return Shape(size, in_channels, out_channels, kernel_size, padding=kernel_size // 2, **more)
+
+
+def dilated(size: int, in_channels: int, out_channels: int, dilation: int) -> Shape:
+    """A kernel of 3x3 with padding that preserves the size."""
+    return Shape(size, in_channels, out_channels, padding=dilation, dilation=dilation)
 
 
 def depthwise(size: int, channels: int, kernel_size: int = 3, stride: int = 1) -> Shape:
@@ -109,6 +117,11 @@ CLASSES = {
         *(depthwise(56, 64), depthwise(48, 32, stride=2), depthwise(28, 128)),
         *(depthwise(28, 128, stride=2), depthwise(14, 256), depthwise(14, 512), depthwise(7, 512)),
         *(depthwise(28, 120, 5), depthwise(14, 240, 5)),
+    ),
+    "dilation": (
+        *(dilated(56, 32, 32, 2), dilated(28, 64, 64, 2), dilated(28, 128, 128, 2)),
+        *(dilated(28, 256, 256, 2), dilated(28, 128, 128, 4), dilated(14, 512, 512, 2)),
+        *(dilated(28, 512, 256, 4), dilated(33, 256, 256, 12)),
     ),
     "few or odd channels": (
         *(Shape(32, 3, 16), Shape(32, 3, 32), Shape(28, 1, 32), Shape(28, 1, 8), Shape(224, 3, 64)),

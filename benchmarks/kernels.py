@@ -76,6 +76,7 @@ class Convolution:
             *(self._x, self._weight, self._bias, self._grad_output, self._result),
             stride=[self._shape.stride] * 2,
             padding=[self._shape.padding] * 4,
+            dilation=[self._shape.dilation] * 2,
             groups=self._shape.groups,
             method=method,
             repetitions=count,

@@ -99,7 +99,7 @@ def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int],
     arrays += (np.empty_like(like[direction]),)
 
     def by(method: str) -> Callable[[int], None]:
-        settings = ([1, 1], [shape.kernel // 2] * 4, 1, method)  # stride, padding, groups
+        settings = ([1, 1], [shape.kernel // 2] * 4, [1, 1], 1, method)
         return lambda count: _core.repeat_conv2d(direction, *arrays, *settings, count)
 
     return {method: by(method) for method in (*shape.methods, "chosen")}

@@ -24,10 +24,12 @@ Conv2dMethod method_named(const std::string& name) {
 // `direction` is forward, input_gradient or weight_gradient; `result` receives its output.
 void repeat_conv2d(const std::string& direction, const FloatArray& x, const FloatArray& weight,
                    const FloatArray& bias, const FloatArray& grad_output, FloatArray& result,
-                   const PairArgument& stride, const PaddingArgument& padding, int64_t groups,
-                   const std::string& method_name, int64_t repetitions) {
-  const Conv2dGeometry geometry = conv2d_geometry(
-      shape_of(x), shape_of(weight), {to_pair(stride), to_padding(padding), {}, groups});
+                   const PairArgument& stride, const PaddingArgument& padding,
+                   const PairArgument& dilation, int64_t groups, const std::string& method_name,
+                   int64_t repetitions) {
+  const Conv2dGeometry geometry =
+      conv2d_geometry(shape_of(x), shape_of(weight),
+                      {to_pair(stride), to_padding(padding), to_pair(dilation), groups});
   const bool forward = direction == "forward", input = direction == "input_gradient";
   check_shape("repeat_conv2d", "bias", bias, {geometry.out_channels});
   check_shape("repeat_conv2d", "grad_output", grad_output, geometry.output_shape());
@@ -62,7 +64,8 @@ void bind_benchmark(py::module_& module) {
   module.def("repeat_conv2d", &repeat_conv2d, py::arg("direction"), py::arg("x").noconvert(),
              py::arg("weight").noconvert(), py::arg("bias").noconvert(),
              py::arg("grad_output").noconvert(), py::arg("result").noconvert(), py::arg("stride"),
-             py::arg("padding"), py::arg("groups"), py::arg("method"), py::arg("repetitions"));
+             py::arg("padding"), py::arg("dilation"), py::arg("groups"), py::arg("method"),
+             py::arg("repetitions"));
 }
 
 }  // namespace cnnx::bindings

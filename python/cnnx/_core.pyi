@@ -301,6 +301,7 @@ def repeat_conv2d(
     result: _Floats,
     stride: _Pair,
     padding: _Padding,
+    dilation: _Pair,
     groups: int,
     method: str,
     repetitions: int,

@@ -34,23 +34,32 @@ class Case(NamedTuple):
     groups: int = 1
     kernel: int = 3
     stride: int = 1
+    dilation: int = 1
 
     def with_tile(self, tile: Tile) -> Case:
         """The case with a tile's kernel, padded to as many windows, and stride."""
-        more = (tile.taps - self.kernel) // 2
+        dilation = self.dilation if tile.stride == 1 else 1
+        reach = (tile.taps - 1) * dilation - (self.kernel - 1) * self.dilation
+        more = max(reach // 2, 0)
         top, bottom, left, right = (side + more for side in self.padding)
         return self._replace(
             kernel=tile.taps,
             padding=(top, bottom, left, right),
             groups=1 if tile.taps == 7 or tile.stride == 2 else self.groups,
             stride=tile.stride,
+            dilation=dilation,
         )
 
     @property
     def settings(self) -> dict[str, Any]:
         top, bottom, left, right = self.padding
         padding = ((top, bottom), (left, right))
-        return {"padding": padding, "groups": self.groups, "stride": self.stride}
+        return {
+            "padding": padding,
+            "groups": self.groups,
+            "stride": self.stride,
+            "dilation": self.dilation,
+        }
 
     def arrays(
         self, sample: Callable[..., Float32Array], rng: np.random.Generator
@@ -59,7 +68,7 @@ class Case(NamedTuple):
         top, bottom, left, right = self.padding
         batch, height, width, channels = self.x
         rows, columns = (
-            (size - self.kernel) // self.stride + 1
+            (size - (self.kernel - 1) * self.dilation - 1) // self.stride + 1
             for size in (height + top + bottom, width + left + right)
         )
         output = (batch, rows, columns, self.out_channels)
@@ -78,8 +87,8 @@ class Case(NamedTuple):
         like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}[direction]
         result = np.full_like(like, np.nan)
         arrays = (x, weight, bias, grad_output, result)
-        settings = ([self.stride] * 2, list(self.padding), self.groups, method)
-        _core.repeat_conv2d(direction, *arrays, *settings, 1)
+        settings = ([self.stride] * 2, list(self.padding), [self.dilation] * 2, self.groups)
+        _core.repeat_conv2d(direction, *arrays, *settings, method, 1)
         return result
 
 
@@ -102,6 +111,10 @@ CASES = {
     "several chunks": Case((70, 9, 8, 16), 16),
     "large batch": Case((67, 5, 6, 18), 16, (0, 1, 1, 0)),
     "130 to 128 channels": Case((2, 14, 9, 130), 128),
+    "dilation 2": Case((2, 14, 13, 18), 24, (2, 2, 2, 2), dilation=2),
+    "dilation 3, groups": Case((1, 19, 11, 32), 64, (1, 4, 3, 2), 2, dilation=3),
+    "dilation 4, valid": Case((3, 22, 10, 17), 16, (0, 0, 0, 0), dilation=4),
+    "dilation beyond the map": Case((2, 7, 5, 16), 20, (9, 9, 9, 9), dilation=9),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_tile = pytest.mark.parametrize("tile", winograd.TILES, ids=str)
@@ -278,6 +291,13 @@ CHOICES = {
         "direct",
         "direct",
         "winograd4x4",
+    ),
+    "dilation": Choice(Case((1, 28, 28, 32), 32, (2, 2, 2, 2), dilation=2), *["winograd4x4"] * 3),
+    "dilation, half of the 4x4 tiles wasted": Choice(
+        Case((1, 12, 12, 16), 16, (2, 2, 2, 2), dilation=2), *["winograd2x2"] * 3
+    ),
+    "dilation, mostly padding": Choice(
+        Case((1, 14, 14, 32), 32, (12, 12, 12, 12), dilation=12), *["direct"] * 3
     ),
     "the input gradient's map is larger": Choice(
         Case((1, 6, 6, 32), 32, (0, 0, 0, 0)), "winograd2x2", "winograd2x2", "winograd4x4"

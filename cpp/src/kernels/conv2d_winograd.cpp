@@ -85,14 +85,16 @@ template <class Points>
 __attribute__((noinline)) void transform_source(const WinogradShape& s, const float* source,
                                                 int64_t outputs, WinogradTiles tiles,
                                                 const WinogradPlanes& planes) {
-  const WinogradImage image = {s.source_height, s.source_width, s.source_channels, s.step};
-  const int64_t side = outputs * s.step;
+  const WinogradImage image = {s.source_height, s.source_width, s.source_channels, s.step()};
   TilePlace place(s, outputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* image_source = source + place.image * image.floats();
-    const int64_t row = s.first_row + place.row * side;
-    const int64_t column = s.first_column + place.column * side;
-    if (s.fetches) fetch_ahead(image, image_source, row + Points::kPoints * s.step, column, side);
+    const int64_t row = s.first_row + place.first_row() * s.stride;
+    const int64_t column = s.first_column + place.first_column() * s.stride;
+    if (s.fetches) {
+      fetch_ahead(image, image_source, row + Points::kPoints * s.step(), column,
+                  outputs * s.step());
+    }
     transform_tile<InputTransform<Points>>(image, image_source, row, column, s.source_channels,
                                            planes.at(t, 0).data, planes.plane_floats,
                                            [](int64_t, Vector, auto) CNNX_INLINED {});
@@ -224,10 +226,11 @@ void transform_output(const OutputTransforms<Epilogue>& transforms, const Winogr
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* tile = products.at(t, 0).data;
-    const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
+    const int64_t row = place.first_row(), column = place.first_column();
     const int64_t first = epilogue.offset(place.image, row, column);
     if (s.fetches) epilogue.template fetch_below<kOutputs>(row, column, place.image);
-    const PartOfTile part = {s.target_height - row, s.target_width - column};
+    const PartOfTile part = {(s.target_height - row + s.dilation - 1) / s.dilation,
+                             (s.target_width - column + s.dilation - 1) / s.dilation};
     const bool whole = part.row_count >= kOutputs && part.column_count >= kOutputs;
     for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
       const float* points = tile + channel;
@@ -254,7 +257,7 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
   const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
     put(ForwardRows{epilogue.bias, epilogue.addend, floor, broadcast(epilogue.ceiling),
-                    s.target_height, s.target_width, s.target_channels, target});
+                    s.target_height, s.target_width, s.target_channels, s.dilation, target});
     return;
   }
   const int64_t height = s.target_height / 2, width = s.target_width / 2;
@@ -270,8 +273,9 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
 template <class Lines>
 void put_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                   WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
-  const GradientRows rows = {epilogue.accumulate, epilogue.relu_output, s.target_height,
-                             s.target_width,      s.target_channels,    target};
+  const GradientRows rows = {
+      epilogue.accumulate, epilogue.relu_output, s.target_height, s.target_width,
+      s.target_channels,   s.dilation,           target};
   transform_output<Lines::kOutputs>(output_transforms<Lines>(rows), s, products, tiles, columns,
                                     rows);
 }

@@ -19,15 +19,28 @@ struct WinogradShape {
   int64_t source_height, source_width, source_channels;
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
-  int64_t groups;    // if several, each is a multiple of the vectors of every instruction set
-  bool fetches;      // images are not in a second-level cache and are prefetched
-  int64_t step = 1;  // between the source pixels of a tile
+  int64_t groups;  // if several, each is a multiple of the vectors of every instruction set
+  bool fetches;    // images are not in a second-level cache and are prefetched
+  int64_t stride = 1;
+  int64_t dilation = 1;  // between the target pixels of a tile
 
+  constexpr int64_t step() const { return stride * dilation; }  // between its source pixels
   constexpr int64_t group_inputs() const { return source_channels / groups; }
   constexpr int64_t group_outputs() const { return target_channels / groups; }
 };
 
-// Tiles [first, first + count), counted over the images of a batch, in row-major order.
+// Tiles of a target image. With dilation they cover every dilation-th pixel: the target is as many
+// maps along each axis, each with the tiles of the largest one.
+constexpr int64_t winograd_tiles_along(int64_t size, int64_t outputs, int64_t dilation) {
+  return ((size + dilation - 1) / dilation + outputs - 1) / outputs;
+}
+constexpr int64_t winograd_tile_count(int64_t height, int64_t width, int64_t outputs,
+                                      int64_t dilation) {
+  return dilation * dilation * winograd_tiles_along(height, outputs, dilation) *
+         winograd_tiles_along(width, outputs, dilation);
+}
+
+// Tiles [first, first + count), counted over the images of a batch, in row-major order of each map.
 struct WinogradTiles {
   int64_t first, count;
 };

@@ -29,6 +29,7 @@ struct ForwardRows {
   Vector floor;         // see relu_floor
   Vector ceiling;
   int64_t height, width, channels;
+  int64_t step;  // between a tile's pixels
   float* target;
 
   CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
@@ -46,10 +47,10 @@ struct ForwardRows {
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
     CNNX_UNROLL for (int r = 0; r < 2; ++r) {
       if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels + channel;
+      const int64_t row = first + (i + r) * width * channels * step + channel;
       CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
         if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels;
+        const int64_t pixel = row + j * channels * step;
         Vector value = pixels[r * kOutputs + j] + added;
         if (addend) value += lanes.load(addend + pixel);
         lanes.store(target + pixel, at_most(ceiling, at_least(floor, value)));
@@ -94,6 +95,7 @@ struct GradientRows {
   bool accumulate;
   const float* relu_output;  // or null
   int64_t height, width, channels;
+  int64_t step;  // between a tile's pixels
   float* target;
 
   CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
@@ -111,10 +113,10 @@ struct GradientRows {
                        Lanes lanes) const {
     CNNX_UNROLL for (int r = 0; r < 2; ++r) {
       if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels + channel;
+      const int64_t row = first + (i + r) * width * channels * step + channel;
       CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
         if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels;
+        const int64_t pixel = row + j * channels * step;
         Vector value = pixels[r * kOutputs + j];
         if (accumulate) value += lanes.load(target + pixel);
         if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;

@@ -10,24 +10,39 @@
 
 namespace {
 
-// A tile's number as a position: its image, and its row and column among the image's tiles.
+// A tile's number as a position: its image, its map (see winograd_tile_count), and its row and
+// column among the map's tiles.
 struct TilePlace {
   int64_t rows, columns;  // of tiles
-  int64_t image, row, column;
+  int64_t dilation, side;
+  int64_t image, map_row, map_column, row, column;
 
   CNNX_INLINE TilePlace(const cnnx::WinogradShape& s, int64_t outputs, int64_t tile)
-      : rows((s.target_height + outputs - 1) / outputs),
-        columns((s.target_width + outputs - 1) / outputs),
-        image(tile / (rows * columns)),
-        row(tile / columns % rows),
-        column(tile % columns) {}
+      : rows(cnnx::winograd_tiles_along(s.target_height, outputs, s.dilation)),
+        columns(cnnx::winograd_tiles_along(s.target_width, outputs, s.dilation)),
+        dilation(s.dilation),
+        side(outputs * s.dilation) {
+    const int64_t map = tile / (rows * columns);
+    image = map / (dilation * dilation);
+    map_row = map / dilation % dilation;
+    map_column = map % dilation;
+    row = tile / columns % rows;
+    column = tile % columns;
+  }
   CNNX_INLINE void advance() {
     if (++column < columns) return;
     column = 0;
     if (++row < rows) return;
     row = 0;
+    if (++map_column < dilation) return;
+    map_column = 0;
+    if (++map_row < dilation) return;
+    map_row = 0;
     ++image;
   }
+  // Of the tile's first pixel in the target.
+  CNNX_INLINE int64_t first_row() const { return map_row + row * side; }
+  CNNX_INLINE int64_t first_column() const { return map_column + column * side; }
 };
 
 // An image, (height, width, channels) without gaps. The pixels of a tile are `step` apart.

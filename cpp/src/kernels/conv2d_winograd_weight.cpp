@@ -15,13 +15,13 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
                         WinogradColumns columns, const WinogradPlanes& planes, float* bias_sums) {
   constexpr int64_t kOutputs = Lines::kOutputs;
   const int64_t chain_floats = bias_sums_floats(s.target_channels) / kBiasChains;
-  const WinogradImage image = {s.target_height, s.target_width, s.target_channels};
+  const WinogradImage image = {s.target_height, s.target_width, s.target_channels, s.dilation};
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     float* chain = bias_sums;
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
     const float* image_gradient = gradient + place.image * image.floats();
-    const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
+    const int64_t row = place.first_row(), column = place.first_column();
     if (s.fetches) fetch_ahead(image, image_gradient, row + kOutputs, column, kOutputs);
     transform_tile<GradientTransform<Lines>>(
         image, image_gradient + columns.first, row, column, columns.count(), planes.at(t, 0).data,

@@ -56,10 +56,10 @@ constexpr WinogradTile winograd_tile(const Conv2dGeometry& g, int64_t outputs) {
   return {outputs, in_parts ? (side + 1) / 2 : side, side, stride};
 }
 
-// With tiles of outputs x outputs pixels. Only for dilation 1, stride 1, and kernel size 3x3 with
-// tiles of 2x2 or 4x4, 5x5 with 2x2, or 7x7 with 4x4 and one group. Several groups only of
-// multiples of 16 channels. Forward and weight gradient also with stride 2, for 3x3, 5x5 and 7x7
-// with tiles of 4x4 and one group.
+// With tiles of outputs x outputs pixels. Only for stride 1, the same dilation both ways, and
+// kernel size 3x3 with tiles of 2x2 or 4x4, 5x5 with 2x2, or 7x7 with 4x4 and one group. Several
+// groups only of multiples of 16 channels. Forward and weight gradient also with stride 2 and
+// dilation 1, for 3x3, 5x5 and 7x7 with tiles of 4x4 and one group.
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
                                                      int64_t outputs, PassDirection direction);
 // The input gradient by tiles of grad_output, whose results overlap. Only for kernel size 5x5,

@@ -78,18 +78,21 @@ bool has_strided_tile(const Conv2dGeometry& g, int64_t outputs) {
 bool fits_winograd(const Conv2dGeometry& g, int64_t tile_outputs) {
   constexpr int64_t kWholeVectors = 16;
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const bool fits = equals(g.stride, 1) ? has_tile(g, tile_outputs)
-                                        : equals(g.stride, 2) && has_strided_tile(g, tile_outputs);
-  return fits && equals(g.dilation, 1) &&
+  const bool one = equals(g.stride, 1);
+  const bool fits =
+      one ? has_tile(g, tile_outputs) : equals(g.stride, 2) && has_strided_tile(g, tile_outputs);
+  return fits && g.dilation.height == g.dilation.width && (one || equals(g.dilation, 1)) &&
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
 // (output, tap) pairs of one axis that meet the image.
-int64_t pairs_inside(int64_t in, int64_t out, int64_t before, int64_t taps, int64_t stride) {
+int64_t pairs_inside(int64_t in, int64_t out, int64_t before, int64_t taps, int64_t stride,
+                     int64_t dilation) {
   int64_t pairs = 0;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    const int64_t first = divide_up(std::max<int64_t>(0, before - tap), stride);
-    const int64_t last = std::min(out, divide_up(std::max<int64_t>(0, in + before - tap), stride));
+    const int64_t begin = tap * dilation - before;
+    const int64_t first = divide_up(std::max<int64_t>(0, -begin), stride);
+    const int64_t last = std::min(out, divide_up(std::max<int64_t>(0, in - begin), stride));
     pairs += std::max<int64_t>(0, last - first);
   }
   return pairs;
@@ -115,12 +118,13 @@ int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_
 // the weight gradient skips columns too, and takes longer for fewer outputs.
 int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const auto [high, wide] = g.kernel_size;
-  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top, high, g.stride.height);
-  const int64_t columns = direction == Direction::inference || direction == Direction::forward
-                              ? wide * g.out_width
-                          : direction == Direction::input_gradient
-                              ? wide * divide_up(g.in_width, g.stride.width)
-                              : pairs_inside(g.in_width, g.out_width, g.left, wide, g.stride.width);
+  const int64_t rows =
+      pairs_inside(g.in_height, g.out_height, g.top, high, g.stride.height, g.dilation.height);
+  const int64_t columns =
+      direction == Direction::inference || direction == Direction::forward ? wide * g.out_width
+      : direction == Direction::input_gradient
+          ? wide * divide_up(g.in_width, g.stride.width)
+          : pairs_inside(g.in_width, g.out_width, g.left, wide, g.stride.width, g.dilation.width);
   constexpr int64_t kFewOutputs = 12;
   const bool slow = direction == Direction::weight_gradient && g.out_channels < kFewOutputs;
   const int64_t multiply_adds = rows * columns * g.in_channels / g.groups * g.out_channels;
@@ -176,8 +180,9 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
   const bool to_weight = direction == Direction::weight_gradient;
   const WinogradTile tile = winograd_tile(g, outputs);
   if (tile.stride == 2 && to_input) return INT64_MAX;
-  const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, outputs) *
-                        divide_up(to_input ? g.in_width : g.out_width, outputs);
+  const int64_t tiles =
+      winograd_tile_count(to_input ? g.in_height : g.out_height,
+                          to_input ? g.in_width : g.out_width, outputs, g.dilation.height);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
   if (has_too_few_tiles(g, direction, tiles) || has_too_many_weights(g, direction, tile, tiles) ||
@@ -234,7 +239,7 @@ Algorithm choose(const Conv2dGeometry& g, Direction direction, Conv2dMethod meth
 // of grad_input.
 bool prefers_overlapping(const Conv2dGeometry& g) {
   constexpr int64_t kTile = 2, kPoints = 36, kMostWeights = 1024 * 1024;
-  if (!equals(g.kernel_size, 5) || g.groups > 1) return false;
+  if (!equals(g.kernel_size, 5) || !equals(g.dilation, 1) || g.groups > 1) return false;
   if (kPoints * g.in_channels * g.out_channels > kMostWeights) return false;
   // Multiplications that take as long as the transform of one channel of one tile.
   constexpr int64_t kReading = 128, kWriting = 400;
@@ -295,8 +300,9 @@ Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, Conv
   if (winograd && !fits_winograd(g, method == Conv2dMethod::winograd2x2 ? 2 : 4)) {
     throw std::invalid_argument(
         "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
-        "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with "
-        "it, or stride 2, kernel size 3, 5 or 7 with tiles of 4x4 and one group");
+        "of 4x4, stride 1, the same dilation both ways and one group or groups of whole sixteens "
+        "of channels with it, or stride 2, dilation 1, kernel size 3, 5 or 7 with tiles of 4x4 and "
+        "one group");
   }
   const Direction forward = use == Conv2dUse::inference ? Direction::inference : Direction::forward;
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),

@@ -39,12 +39,12 @@ int64_t tiles_at_once(int64_t groups, bool in_parts, const WinogradWeight& weigh
 }
 // Weights that take longer to fetch for every block of tiles than to transform on use.
 constexpr int64_t kLargeWeights = 1024 * 1024;
-// The values of tiles that are multiplied with all columns stay in a third-level cache.
-constexpr int64_t kPlanesFloats = 768 * 1024;
 
 }  // namespace
 
-bool leaves_cache(const Conv2dGeometry& g) { return elements_in_and_out(g) > kCachedFloats; }
+bool leaves_cache(const Conv2dGeometry& g) {
+  return g.dilation.height == 1 && elements_in_and_out(g) > kCachedFloats;
+}
 
 WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs) {
   if (tile.parts() == 1) return {tile.kernel_side, 0, 0, 0};
@@ -66,8 +66,8 @@ void transform_parts(const WinogradTile& tile, const WinogradShape& shape, const
   for (int64_t i = 0; i < tile.parts(); ++i) {
     const WinogradPart part = winograd_part(tile, i, shape.source_channels);
     WinogradShape shifted = shape;
-    shifted.first_row += part.row;
-    shifted.first_column += part.column;
+    shifted.first_row += part.row * shape.dilation;
+    shifted.first_column += part.column * shape.dilation;
     shifted.fetches = shape.fetches && i + 1 == tile.parts();  // it reads furthest ahead
     transform_input(shifted, source, tiles, planes.at(0, part.first_input));
   }
@@ -130,7 +130,7 @@ class WinogradConvolution final : public Conv2dPass {
   int64_t scratch_floats(int threads) const override;
   void run(const float* source, const float* weight, const float* transformed,
            const Epilogue& epilogue, int threads, float* scratch, float* target) const override;
-  bool pools() const override { return true; }
+  bool pools() const override { return shape_.dilation == 1; }
   bool adds() const override { return true; }
 
  private:
@@ -172,7 +172,8 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
                                          PassDirection direction)
     : tile_(tile) {
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const int64_t tap_step = inputs * g.out_channels, overlap = tile.kernel_side - 1;
+  const int64_t tap_step = inputs * g.out_channels;
+  const int64_t overlap = (tile.kernel_side - 1) * g.dilation.height;
   if (direction == PassDirection::input_gradient) {
     shape_ = {g.out_height, g.out_width, g.out_channels, g.top - overlap, g.left - overlap,
               g.in_height,  g.in_width,  g.in_channels,  g.groups,        leaves_cache(g)};
@@ -182,11 +183,12 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
               g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)};
     weight_ = {tile.parts() * inputs, outputs, g.out_channels, 1, tap_step, false};
   }
-  shape_.step = tile.stride;
+  shape_.stride = tile.stride;
+  shape_.dilation = g.dilation.height;
   inputs_ = winograd_inputs(tile, weight_.inputs / tile.parts());
   group_step_ = outputs;
-  tiles_ = g.batch * divide_up(shape_.target_height, tile.outputs) *
-           divide_up(shape_.target_width, tile.outputs);
+  tiles_ = g.batch * winograd_tile_count(shape_.target_height, shape_.target_width, tile.outputs,
+                                         shape_.dilation);
   most_tiles_ = tiles_at_once(g.groups, tile.parts() > 1, weight_);
   large_weights_ = g.groups == 1 && tile.parts() == 1 && packed_floats() > kLargeWeights;
   most_tiles_by_columns_ = std::max(kPlanesFloats / (points() * source_columns()), most_tiles_);

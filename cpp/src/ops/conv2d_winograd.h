@@ -16,13 +16,17 @@ const WinogradKernels& winograd_kernels(WinogradTile tile);
 // Multiplications that take as long as the transforms of one channel of one tile.
 constexpr int64_t kTransformMultiplyAdds = 256;
 
+// The values of tiles that are multiplied with all columns stay in a third-level cache.
+constexpr int64_t kPlanesFloats = 1536 * 1024;
+
 // Inputs whose values, of all points and one block of columns, take half of a second-level cache.
 constexpr int64_t inputs_at_once(int64_t points) {
   constexpr int64_t kFloats = 160 * 1024;
   return kFloats / (points * kWinogradColumns);
 }
 
-// Whether a batch's input and output exceed a second-level cache between layers.
+// Whether a batch's input and output exceed a second-level cache between layers, and tiles are so
+// close together that each can prefetch what the one below reads.
 bool leaves_cache(const Conv2dGeometry& geometry);
 
 // One of the parts of the kernel, each with so many inputs.

@@ -41,9 +41,8 @@ int64_t tiles_at_once(const WinogradTile& tile, const WinogradShape& shape) {
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kWinogradGrainSums = 32 * 1024;
 
-// Sums that exceed a second-level cache, with values of all tiles that fit into a third-level
-// cache.
-constexpr int64_t kLargeSums = 2 * 1024 * 1024, kWeightPlanesFloats = 1536 * 1024;
+// Sums that exceed a second-level cache.
+constexpr int64_t kLargeSums = 2 * 1024 * 1024;
 
 // Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.
 // Sums larger than a cache, of few tiles, are computed a few columns at a time and never stored.
@@ -93,15 +92,14 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
 };
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
-    : tile_(tile),
-      shape_{g.in_height, g.in_width,     g.in_channels, -g.top,          -g.left,    g.out_height,
-             g.out_width, g.out_channels, g.groups,      leaves_cache(g), tile.stride} {
-  tiles_ = g.batch * divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
+    : tile_(tile), shape_{g.in_height, g.in_width,      g.in_channels, -g.top,
+                          -g.left,     g.out_height,    g.out_width,   g.out_channels,
+                          g.groups,    leaves_cache(g), tile.stride,   g.dilation.height} {
+  tiles_ = g.batch * winograd_tile_count(g.out_height, g.out_width, tile.outputs, shape_.dilation);
   chunks_ = chunk_count(tile, tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(tile, shape_);
-  by_columns_ =
-      g.groups == 1 && tile.parts() == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
-      winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kWeightPlanesFloats;
+  by_columns_ = g.groups == 1 && tile.parts() == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
+                winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kPlanesFloats;
 }
 
 int64_t WinogradWeightGradient::sums_floats() const {
