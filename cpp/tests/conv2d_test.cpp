@@ -246,7 +246,8 @@ void test_refusals() {
   CHECK_THROWS(
       std::invalid_argument,
       "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
-      "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with it",
+      "of 4x4, stride 1, the same dilation both ways and one group or groups of whole sixteens of "
+      "channels with it, or stride 2, dilation 1, kernel size 3",
       cnnx::conv2d(strided, nullptr, nullptr, nullptr, nullptr, Conv2dMethod::winograd4x4));
   CHECK_THROWS(std::invalid_argument, "too many elements",
                cnnx::conv2d_geometry({1, 1, 1, 1}, {1, 1, 1, 1}, options(1, int64_t{1} << 24)));

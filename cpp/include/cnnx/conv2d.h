@@ -77,9 +77,9 @@ CNNX_API Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight,
 
 // Overrides the choice of the method, for tests and benchmarks that compare methods. Throws
 // std::invalid_argument where the method does not apply (Winograd's needs kernel size 3, 5 with
-// tiles of 2x2 or 7 with tiles of 4x4, stride 1, dilation 1, and one group or groups of multiples
-// of 16 channels; or stride 2, kernel size 3, 5 or 7 with tiles of 4x4, and one group. The input
-// gradient of stride 2 is always direct).
+// tiles of 2x2 or 7 with tiles of 4x4, stride 1, the same dilation both ways, and one group or
+// groups of multiples of 16 channels; or stride 2, dilation 1, kernel size 3, 5 or 7 with tiles of
+// 4x4, and one group. The input gradient of stride 2 is always direct).
 enum class Conv2dMethod { chosen, direct, winograd2x2, winograd4x4 };
 
 // The setting `algorithm` of a layer, "auto" or "direct": the method that the shapes choose, or the
