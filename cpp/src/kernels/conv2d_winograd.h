@@ -30,14 +30,17 @@ struct WinogradShape {
 };
 
 // Tiles of a target image. With dilation they cover every dilation-th pixel: the target is as many
-// maps along each axis, each with the tiles of the largest one.
+// maps along each axis, unless it has fewer pixels, each with the tiles of the largest one.
+constexpr int64_t winograd_maps_along(int64_t size, int64_t dilation) {
+  return size < dilation ? size : dilation;
+}
 constexpr int64_t winograd_tiles_along(int64_t size, int64_t outputs, int64_t dilation) {
   return ((size + dilation - 1) / dilation + outputs - 1) / outputs;
 }
 constexpr int64_t winograd_tile_count(int64_t height, int64_t width, int64_t outputs,
                                       int64_t dilation) {
-  return dilation * dilation * winograd_tiles_along(height, outputs, dilation) *
-         winograd_tiles_along(width, outputs, dilation);
+  return winograd_maps_along(height, dilation) * winograd_tiles_along(height, outputs, dilation) *
+         winograd_maps_along(width, dilation) * winograd_tiles_along(width, outputs, dilation);
 }
 
 // Tiles [first, first + count), counted over the images of a batch, in row-major order of each map.

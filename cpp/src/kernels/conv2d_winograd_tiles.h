@@ -14,18 +14,20 @@ namespace {
 // column among the map's tiles.
 struct TilePlace {
   int64_t rows, columns;  // of tiles
-  int64_t dilation, side;
+  int64_t map_rows, map_columns;
+  int64_t side;
   int64_t image, map_row, map_column, row, column;
 
   CNNX_INLINE TilePlace(const cnnx::WinogradShape& s, int64_t outputs, int64_t tile)
       : rows(cnnx::winograd_tiles_along(s.target_height, outputs, s.dilation)),
         columns(cnnx::winograd_tiles_along(s.target_width, outputs, s.dilation)),
-        dilation(s.dilation),
+        map_rows(cnnx::winograd_maps_along(s.target_height, s.dilation)),
+        map_columns(cnnx::winograd_maps_along(s.target_width, s.dilation)),
         side(outputs * s.dilation) {
     const int64_t map = tile / (rows * columns);
-    image = map / (dilation * dilation);
-    map_row = map / dilation % dilation;
-    map_column = map % dilation;
+    image = map / (map_rows * map_columns);
+    map_row = map / map_columns % map_rows;
+    map_column = map % map_columns;
     row = tile / columns % rows;
     column = tile % columns;
   }
@@ -34,9 +36,9 @@ struct TilePlace {
     column = 0;
     if (++row < rows) return;
     row = 0;
-    if (++map_column < dilation) return;
+    if (++map_column < map_columns) return;
     map_column = 0;
-    if (++map_row < dilation) return;
+    if (++map_row < map_rows) return;
     map_row = 0;
     ++image;
   }
