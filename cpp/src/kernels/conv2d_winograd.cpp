@@ -247,6 +247,10 @@ void transform_output(const OutputTransforms<Epilogue>& transforms, const Winogr
   }
 }
 
+TargetRows target_rows(const WinogradShape& s, float* target) {
+  return {s.target_height, s.target_width, s.target_channels, s.dilation, target};
+}
+
 template <class Lines>
 void put_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                 WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
@@ -256,8 +260,8 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
   };
   const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
-    put(ForwardRows{epilogue.bias, epilogue.addend, floor, broadcast(epilogue.ceiling),
-                    s.target_height, s.target_width, s.target_channels, s.dilation, target});
+    put(ForwardRows{target_rows(s, target), epilogue.bias, epilogue.addend, floor,
+                    broadcast(epilogue.ceiling)});
     return;
   }
   const int64_t height = s.target_height / 2, width = s.target_width / 2;
@@ -273,9 +277,7 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
 template <class Lines>
 void put_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                   WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
-  const GradientRows rows = {
-      epilogue.accumulate, epilogue.relu_output, s.target_height, s.target_width,
-      s.target_channels,   s.dilation,           target};
+  const GradientRows rows = {target_rows(s, target), epilogue.accumulate, epilogue.relu_output};
   transform_output<Lines::kOutputs>(output_transforms<Lines>(rows), s, products, tiles, columns,
                                     rows);
 }

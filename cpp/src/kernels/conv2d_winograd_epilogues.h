@@ -23,11 +23,8 @@ struct PartOfTile {
   CNNX_INLINE int64_t columns() const { return column_count; }
 };
 
-struct ForwardRows {
-  const float* bias;    // or null
-  const float* addend;  // or null; may be target
-  Vector floor;         // see relu_floor
-  Vector ceiling;
+// The target of a whole map.
+struct TargetRows {
   int64_t height, width, channels;
   int64_t step;  // between a tile's pixels
   float* target;
@@ -35,11 +32,24 @@ struct ForwardRows {
   CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
     return ((image * height + row) * width + column) * channels;
   }
+  // Prefetches the pixels of the tile below in `source`, which has the layout of the target.
+  template <int kOutputs, int kPurpose>
+  CNNX_INLINE void fetch_below(const float* source, int64_t row, int64_t column,
+                               int64_t image) const {
+    const WinogradImage shape = {height, width, channels};
+    fetch_ahead<kPurpose>(shape, source + image * shape.floats(), row + kOutputs, column, kOutputs);
+  }
+};
+
+struct ForwardRows : TargetRows {
+  const float* bias;    // or null
+  const float* addend;  // or null; may be target
+  Vector floor;         // see relu_floor
+  Vector ceiling;
+
   template <int kOutputs>
   CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
-    const WinogradImage shape = {height, width, channels};
-    const int64_t floats = image * shape.floats();
-    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
+    TargetRows::fetch_below<kOutputs, kToWrite>(target, row, column, image);
   }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
@@ -91,22 +101,16 @@ struct PooledRows2x2 {
   }
 };
 
-struct GradientRows {
+struct GradientRows : TargetRows {
   bool accumulate;
   const float* relu_output;  // or null
-  int64_t height, width, channels;
-  int64_t step;  // between a tile's pixels
-  float* target;
 
-  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
-    return ((image * height + row) * width + column) * channels;
-  }
   template <int kOutputs>
   CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
-    const WinogradImage shape = {height, width, channels};
-    const int64_t floats = image * shape.floats();
-    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
-    if (relu_output) fetch_ahead(shape, relu_output + floats, row + kOutputs, column, kOutputs);
+    TargetRows::fetch_below<kOutputs, kToWrite>(target, row, column, image);
+    if (relu_output) {
+      TargetRows::fetch_below<kOutputs, kToRead>(relu_output, row, column, image);
+    }
   }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
