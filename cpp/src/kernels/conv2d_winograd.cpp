@@ -107,8 +107,7 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
   transform_source<typename Lines::Points>(s, source, Lines::kOutputs, tiles, planes);
 }
 
-// Rounding errors grow with the products in a chain, and with 7x7 points twice as fast as with
-// others. Their chains end after so many inputs, and are added up.
+// Inputs after which divided chains end (see winograd_divides_chains).
 constexpr int64_t kLongestChain = 72;
 
 // products[point][tile][column] (+)= planes[point][tile] times panel[point].
@@ -125,7 +124,8 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
   product.output_step = products.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
     const WinogradInputs::Range& range = inputs.at(point, kSide);
-    const Split chains = split(range.count(), kSide == 7 ? kLongestChain : range.count());
+    const Split chains =
+        split(range.count(), winograd_divides_chains(kPoints) ? kLongestChain : range.count());
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
       const float* const panel = panels.data + panels_offset<kSide>(inputs.count(), block.begin) +

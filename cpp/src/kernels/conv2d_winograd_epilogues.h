@@ -39,6 +39,19 @@ struct TargetRows {
     const WinogradImage shape = {height, width, channels};
     fetch_ahead<kPurpose>(shape, source + image * shape.floats(), row + kOutputs, column, kOutputs);
   }
+  // Calls store(value, its place) for the pixels inside the target; `first` is the tile's place.
+  template <int kOutputs, class Extent, class Store>
+  CNNX_INLINE void for_each_pixel(const Vector* pixels, int i, Extent extent, int64_t first,
+                                  const Store& store) const {
+    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
+      if (i + r >= extent.rows()) return;
+      const int64_t row = first + (i + r) * width * channels * step;
+      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
+        if (j >= extent.columns()) break;
+        store(pixels[r * kOutputs + j], row + j * channels * step);
+      }
+    }
+  }
 };
 
 struct ForwardRows : TargetRows {
@@ -55,17 +68,12 @@ struct ForwardRows : TargetRows {
   CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
                        Lanes lanes) const {
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
-    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
-      if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels * step + channel;
-      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
-        if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels * step;
-        Vector value = pixels[r * kOutputs + j] + added;
-        if (addend) value += lanes.load(addend + pixel);
-        lanes.store(target + pixel, at_most(ceiling, at_least(floor, value)));
-      }
-    }
+    const auto store = [&](Vector value, int64_t pixel) CNNX_INLINED {
+      value += added;
+      if (addend) value += lanes.load(addend + pixel);
+      lanes.store(target + pixel, at_most(ceiling, at_least(floor, value)));
+    };
+    for_each_pixel<kOutputs>(pixels, i, extent, first + channel, store);
   }
 };
 
@@ -115,18 +123,12 @@ struct GradientRows : TargetRows {
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
                        Lanes lanes) const {
-    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
-      if (i + r >= extent.rows()) return;
-      const int64_t row = first + (i + r) * width * channels * step + channel;
-      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
-        if (j >= extent.columns()) break;
-        const int64_t pixel = row + j * channels * step;
-        Vector value = pixels[r * kOutputs + j];
-        if (accumulate) value += lanes.load(target + pixel);
-        if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;
-        lanes.store(target + pixel, value);
-      }
-    }
+    const auto store = [&](Vector value, int64_t pixel) CNNX_INLINED {
+      if (accumulate) value += lanes.load(target + pixel);
+      if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;
+      lanes.store(target + pixel, value);
+    };
+    for_each_pixel<kOutputs>(pixels, i, extent, first + channel, store);
   }
 };
 

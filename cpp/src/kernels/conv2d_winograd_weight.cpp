@@ -31,8 +31,7 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
   }
 }
 
-// Rounding errors grow with the products in a chain, and with 7x7 points twice as fast as with
-// others. Each of their blocks of tiles has chains of its own, which are added to the sums.
+// With divided chains each block of tiles has its own, which are added to the sums.
 template <int kSide>
 void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
                   const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
@@ -43,7 +42,7 @@ void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
   outer.pixels = tiles;
   outer.pixel_step = input_planes.row_floats;
   outer.gradient_pixel_step = gradient_planes.row_floats;
-  constexpr bool kNewChains = kSide == 7;
+  constexpr bool kNewChains = winograd_divides_chains(kPoints);
   outer.fresh = fresh || kNewChains;
   outer.adds = kNewChains && !fresh;
   outer.sums_step = sums.row_floats;

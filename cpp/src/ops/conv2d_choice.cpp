@@ -115,7 +115,7 @@ int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_
 }
 
 // Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
-// the weight gradient skips columns too, and takes longer for fewer outputs.
+// the weight gradient skips columns too, and few outputs take it a third longer than their share.
 int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const auto [high, wide] = g.kernel_size;
   const int64_t rows =
@@ -154,13 +154,12 @@ int64_t transform_multiply_adds(const WinogradTile& tile, int64_t from, int64_t 
 
 // Whether a kernel of several parts has weights, or sums, that take longer to transform in a step,
 // or to fetch for an image, than they save.
-bool has_too_many_weights(const Conv2dGeometry& g, Direction direction, const WinogradTile& tile,
-                          int64_t tiles) {
+bool has_too_many_weights(Direction direction, const WinogradTile& tile, int64_t tiles,
+                          int64_t weights) {
   constexpr int64_t kMostStrided = 1024 * 1024;
   constexpr int64_t kMostPerTile = 256 * 1024, kMostFetched = 4 * 1024 * 1024;
   if (tile.parts() == 1) return false;
   const bool transforms = direction != Direction::inference;
-  const int64_t weights = tile.products() * g.in_channels * g.out_channels;
   if (tile.stride == 2) return transforms && weights > kMostStrided;
   return weights > (transforms ? kMostPerTile * tiles : kMostFetched);
 }
@@ -185,11 +184,12 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
                           to_input ? g.in_width : g.out_width, outputs, g.dilation.height);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
-  if (has_too_few_tiles(g, direction, tiles) || has_too_many_weights(g, direction, tile, tiles) ||
+  const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
+  if (has_too_few_tiles(g, direction, tiles) ||
+      has_too_many_weights(direction, tile, tiles, weights) ||
       (!to_weight && has_too_long_chains(tile, from))) {
     return INT64_MAX;
   }
-  const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
   // The sums of all parts exceed a second-level cache.
   const int64_t sums = to_weight && tile.parts() > 1 ? weights / 3 : 0;
   return tiles * (weights + sums + transform_multiply_adds(tile, from, to)) +
