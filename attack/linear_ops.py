@@ -44,10 +44,10 @@ def channels(draw: Draw) -> tuple[int, int, int]:
     return groups, groups, groups * draw.one_of(1, 1, 1, 2)
 
 
-def amplification(draw: Draw, kernel: Any, stride: Any, dilation: Any) -> float:
+def amplification(inputs: int, outputs: int, settings: dict[str, Any]) -> float:
     """Of the rounding errors by the methods that cnnx may choose, 0 if it adds up products."""
-    tile = winograd.LARGEST_TILE.get((kernel[0], stride[0]))
-    if not tile or kernel[0] != kernel[1] or stride[0] != stride[1] or dilation != (1, 1):
+    tile = winograd.largest_tile(inputs, outputs, settings)
+    if tile is None:
         return 0.0
     forward = (winograd.FORWARD_AMPLIFICATION[each] for each in winograd.TILES)
     return max(*forward, *winograd.BACKWARD_AMPLIFICATIONS[tile])
@@ -119,7 +119,8 @@ def conv(draw: Draw) -> Case:
         "grad_weight": rows,
         "grad_bias": rows,
     }
-    amplified = amplification(draw, kernel, settings["stride"], settings["dilation"])
+    ends = (outputs, inputs) if transposed else (inputs, outputs)
+    amplified = amplification(*ends, all_settings)
     made.rule = f"linear(expect, arrays, {{terms}}, {amplified:.3g})"
     return made.case()
 

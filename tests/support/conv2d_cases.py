@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import reference
+import winograd
 from samples import Float32Array
 
 Sample = Callable[..., Float32Array]
@@ -25,15 +26,10 @@ class Case(NamedTuple):
     groups: int = 1
 
     @property
-    def is_winograd(self) -> bool:
-        """Whether Winograd's method, which rounds small integers too, may be chosen."""
-        channels = (self.x[3] // self.groups, self.out_channels // self.groups)
-        fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
-        kernels = ((3, 3), (5, 5), (7, 7))
-        if self.stride == 2:  # a kernel is the sum of four parts
-            fits = min(4 * self.x[3], self.out_channels) >= 8
-            return self.kernel in kernels and (self.dilation, self.groups) == (1, 1) and fits
-        return self.kernel in kernels and self.stride == 1 and fits
+    def tile(self) -> winograd.Tile | None:
+        """The largest tile of Winograd's method, which rounds small integers too, or None."""
+        settings = {**self.settings, "kernel_size": self.kernel}
+        return winograd.largest_tile(self.x[3], self.out_channels, settings)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from reference import pair
 
 Matrix = npt.NDArray[np.float64]
 
@@ -89,9 +90,28 @@ LARGEST_TILE = {
 }
 
 
-def amplifications(case: Any) -> tuple[float, float, float, float]:
-    """The largest of output, input, weight and bias gradient; 1 without Winograd."""
-    if not case.is_winograd:
+def largest_tile(inputs: int, outputs: int, settings: dict[str, Any]) -> Tile | None:
+    """The tile with the largest errors that cnnx may choose for a convolution, or None.
+
+    `settings` has the convolution's kernel_size, stride, dilation and groups. Channels are counted
+    as the convolution has them, also for the transposed one, which goes from outputs to inputs.
+    """
+    sides = {name: pair(settings[name]) for name in ("kernel_size", "stride", "dilation")}
+    if any(height != width for height, width in sides.values()):
+        return None
+    (kernel, _), (stride, _), (dilation, _) = sides.values()
+    groups = settings["groups"]
+    if stride == 2:  # a kernel is the sum of four parts, each with all inputs
+        fits = min(4 * inputs, outputs) >= 8 and (dilation, groups) == (1, 1)
+    elif groups == 1:
+        fits = min(inputs, outputs) >= 8
+    else:
+        fits = not any(channels // groups % 16 for channels in (inputs, outputs))
+    return LARGEST_TILE.get((kernel, stride)) if fits else None
+
+
+def amplifications(tile: Tile | None) -> tuple[float, float, float, float]:
+    """The largest of output, input, weight and bias gradient; 1 without a tile."""
+    if tile is None:
         return (1.0, 1.0, 1.0, 1.0)
-    tile = LARGEST_TILE[case.kernel[0], case.stride]
     return (FORWARD_AMPLIFICATION[tile], *BACKWARD_AMPLIFICATIONS[tile])
