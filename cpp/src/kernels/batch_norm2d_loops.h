@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/batch_norm2d.h"
+#include "kernels/cache_line.h"
 #include "kernels/channel_lanes.h"
 #include "kernels/pixel_chains.h"
 #include "kernels/simd.h"
@@ -15,8 +16,7 @@ namespace {
 // from pixel to pixel for one vector of channels after the other.
 template <class Element>
 CNNX_INLINE void load_lines(const Element* x, int64_t elements) {
-  constexpr int64_t kLine = 64 / sizeof(Element);
-  for (int64_t i = 0; i < elements; i += kLine)
+  for (int64_t i = 0; i < elements; i += kCacheLine<Element>)
     static_cast<void>(*static_cast<const volatile Element*>(x + i));
 }
 

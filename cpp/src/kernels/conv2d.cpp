@@ -190,7 +190,7 @@ bool lines_join(const Strip& strip) {
 void copy_pixels(Strip& strip, Product& product) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
-  const int64_t step = c.source.channels + kLineFloats;
+  const int64_t step = c.source.channels + kCacheLine<float>;
   float* copy = strip.band.scratch;
   for (int64_t r = strip.rows.first; r < strip.rows.last; ++r) {
     const float* pixel = strip.source.at(v.origin + r * v.stride, h.origin, c.source.channels);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "kernels/bias_gradient.h"
+#include "kernels/cache_line.h"
 #include "kernels/declare.h"
 #include "kernels/relu.h"
 
@@ -154,7 +155,7 @@ constexpr int64_t kStripPixels = 126;
 // pixels lie apart in memory and rows of few of them fill no tiles, which costs more than a copy
 // that many outputs read. Pixels at multiples of 4 KB fall into one set of a first-level cache,
 // which holds fewer of them than a tile reads.
-constexpr int64_t kAliasedFloats = 1024, kLineFloats = 16, kLeastOutputsOfCopy = 64;
+constexpr int64_t kAliasedFloats = 1024, kLeastOutputsOfCopy = 64;
 constexpr bool copies_pixels(const Convolution& c) {
   if (c.pass_count != 1 || c.groups != 1) return false;
   const WindowAxis &v = c.passes[0].vertical, &h = c.passes[0].horizontal;
@@ -166,7 +167,8 @@ constexpr bool copies_pixels(const Convolution& c) {
 constexpr int64_t pixel_copy_floats(const Convolution& c) {
   if (!copies_pixels(c)) return 0;
   const int64_t columns = c.passes[0].columns;
-  return (columns < kStripPixels ? kStripPixels : columns) * (c.source.channels + kLineFloats);
+  return (columns < kStripPixels ? kStripPixels : columns) *
+         (c.source.channels + kCacheLine<float>);
 }
 
 // Input positions spanned by `windows` windows.

@@ -27,9 +27,9 @@ void convolve_tile(const Pass& even, const Pass& odd, const Outputs& outputs) {
   VectorsOfLongBody::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[1][kCount], odd_sum[1][kCount];
     // A part of what will be written, in the order of memory.
-    constexpr int kLines = 2 * kCount * kLanes / kLineElements;
+    constexpr int kLines = 2 * kCount * kLanes / kCacheLine<Element>;
     CNNX_UNROLL for (int i = 0; i < kLines; ++i)
-        __builtin_prefetch(next + 2 * kCount * channel + i * kLineElements, 1, 3);
+        __builtin_prefetch(next + 2 * kCount * channel + i * kCacheLine<Element>, 1, 3);
     start(even, places, channel, lanes, sum);
     start(odd, odd_places, channel, lanes, odd_sum);
     for (int64_t u = outputs.source_rows.first; u < outputs.source_rows.last; ++u) {

@@ -3,6 +3,7 @@
 // target, float or uint16_t for bfloat16.
 #pragma once
 
+#include "kernels/cache_line.h"
 #include "kernels/channel_lanes.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_rows.h"
@@ -15,7 +16,6 @@ using Element = DepthwiseElement;
 using Pass = DepthwisePassOf<Element>;
 
 constexpr Element kZeros[kLanes] = {};
-constexpr int64_t kLineElements = 64 / sizeof(Element);  // of a cache line
 
 // Some outputs side by side in one or more rows.
 struct Outputs {
@@ -97,7 +97,7 @@ CNNX_INLINE void finish(const Pass& p, const Places& places, int64_t channel, La
 template <int kRows, int kCount>
 CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
   constexpr int64_t kAhead = 32;
-  if (kLanes < kLineElements && channel % kLineElements != 0) return;
+  if (kLanes < kCacheLine<Element> && channel % kCacheLine<Element> != 0) return;
   const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
   const Element* target = places.target + channel + ahead;
   if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;

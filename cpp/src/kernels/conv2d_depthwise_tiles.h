@@ -60,7 +60,7 @@ void convolve_any(const Pass& p, const Outputs& outputs) {
 CNNX_INLINE void fetch_lines(const Element* first, int64_t rows, int64_t row_elements,
                              int64_t lines) {
   for (; rows > 0; --rows, first += row_elements) {
-    for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(first + i * kLineElements, 0, 3);
+    for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(first + i * kCacheLine<Element>, 0, 3);
   }
 }
 
@@ -81,7 +81,7 @@ void convolve_sliding(const Pass& p, const Outputs& outputs) {
     fetch_target<kRows, kCount>(places, channel);
     if (fetches) {
       // A part of those pixels, in the order of memory.
-      constexpr int64_t kLines = (kSpan * kLanes + kLineElements - 1) / kLineElements;
+      constexpr int64_t kLines = (kSpan * kLanes + kCacheLine<Element> - 1) / kCacheLine<Element>;
       fetch_lines(below + channel * kSpan, kRows * p.vertical.stride, places.source_row, kLines);
     }
     start(p, places, channel, lanes, sum);

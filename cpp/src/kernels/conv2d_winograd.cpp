@@ -2,6 +2,7 @@
 // transforms the results back to the target.
 #include "kernels/conv2d_winograd.h"
 
+#include "kernels/cache_line.h"
 #include "kernels/conv2d_winograd_epilogues.h"
 #include "kernels/conv2d_winograd_tiles.h"
 #include "kernels/split.h"
@@ -13,13 +14,11 @@ namespace {
 
 constexpr float kZeroSums[kBlockColumns] = {};
 
-constexpr int64_t kLine = 16;  // floats between panels: see winograd_weight_floats
-
 // The start of a block of columns in transformed weights.
 template <int kSide>
 int64_t panels_offset(int64_t inputs, int64_t column) {
   constexpr int64_t kPoints = kSide * kSide;
-  return column / kBlockColumns * kPoints * (inputs * kBlockColumns + kLine);
+  return column / kBlockColumns * kPoints * (inputs * kBlockColumns + kCacheLine<float>);
 }
 
 // Transforms a vector of weights. Not inlined for the same reason as transform_vector.
@@ -74,7 +73,7 @@ void transform_weight(const WinogradWeight& w, const WinogradPart& part, const f
       for (int64_t i = 0; i < inputs * block.width; i += kLanes) {
         transform_taps<Lines>(taps + i, kTapFloats,
                               points + (part.first_input + k) * block.width + i,
-                              w.inputs * block.width + kLine);
+                              w.inputs * block.width + kCacheLine<float>);
       }
     }
   }
@@ -129,7 +128,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
       const float* const panel = panels.data + panels_offset<kSide>(inputs.count(), block.begin) +
-                                 point * (inputs.count() * block.width + kLine);
+                                 point * (inputs.count() * block.width + kCacheLine<float>);
       product.columns = with_padding(block);
       product.width = block.width;
       product.addend = nullptr;

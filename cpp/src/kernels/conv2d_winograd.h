@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "kernels/cache_line.h"
 #include "kernels/conv2d_epilogue.h"
 #include "kernels/declare.h"
 
@@ -115,7 +116,7 @@ struct WinogradPlanes {
 constexpr int64_t winograd_row_floats(int64_t columns) { return (columns + 15) / 16 * 16; }
 constexpr WinogradPlanes winograd_planes(float* data, int64_t rows, int64_t columns) {
   const int64_t row_floats = winograd_row_floats(columns);
-  return {data, row_floats, rows * row_floats + 16};
+  return {data, row_floats, rows * row_floats + kCacheLine<float>};
 }
 constexpr int64_t winograd_planes_floats(int64_t points, int64_t rows, int64_t columns) {
   return points * winograd_planes(nullptr, rows, columns).plane_floats;
@@ -131,7 +132,7 @@ constexpr int64_t winograd_products_floats(int64_t points, int64_t rows, int64_t
 // Transformed weights of a group: per block of columns and per point a panel (see tile.h) and an
 // additional cache line.
 constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t outputs) {
-  return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * 16);
+  return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * kCacheLine<float>);
 }
 
 // Weights to multiply, and whether a second-level cache holds them. If not, each panel is

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "kernels/cache_line.h"
 #include "kernels/channel_lanes.h"
 #include "kernels/conv2d_winograd.h"
 #include "kernels/conv2d_winograd_lines.h"
@@ -62,11 +63,10 @@ constexpr int kToRead = 0, kToWrite = 1;
 template <int kPurpose = kToRead>
 CNNX_INLINE void fetch_ahead(const WinogradImage& image, const float* source, int64_t row,
                              int64_t column, int64_t side) {
-  constexpr int64_t kLine = 16;
   const int64_t row_floats = image.width * image.channels;
   for (int64_t i = 0; i < side; ++i) {
     const float* from = source + (row + i) * row_floats + column * image.channels;
-    for (int64_t f = 0; f < side * image.channels; f += kLine)
+    for (int64_t f = 0; f < side * image.channels; f += cnnx::kCacheLine<float>)
       __builtin_prefetch(from + f, kPurpose, 3);
   }
 }

@@ -54,7 +54,7 @@ struct Ahead {
   CNNX_INLINE void fetch_line() {
     if (read.next < read.end) {
       __builtin_prefetch(read.next, 0, 3);
-      read.next += kCacheLineFloats;
+      read.next += kCacheLine<float>;
     }
     if (output < output_end) {
       CNNX_UNROLL for (int v = 0; v < kVectors; ++v) __builtin_prefetch(output + v * kLanes, 1, 3);
@@ -233,7 +233,7 @@ void outer_tile(const OuterSum& s, FetchAhead ahead, const float* input, float* 
       const float* const end = gradient + s.pixels * gradient_step;
       for (; gradient != end; gradient += gradient_step, x += pixel_step) {
         __builtin_prefetch(ahead.next, 0, 2);
-        ahead.next += ahead.next < ahead.end ? kCacheLineFloats : 0;
+        ahead.next += ahead.next < ahead.end ? kCacheLine<float> : 0;
         Vector grad[kVectors];
         CNNX_UNROLL for (int v = 0; v < kVectors; ++v) grad[v] = load(gradient + v * kLanes);
         CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {

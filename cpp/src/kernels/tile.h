@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "kernels/cache_line.h"
 #include "kernels/relu.h"
 #include "kernels/simd.h"
 
@@ -48,8 +49,6 @@ CNNX_INLINE int64_t with_padding(const ColumnBlock& block) {
 
 namespace cnnx {
 namespace CNNX_ISA {
-
-constexpr int64_t kCacheLineFloats = 16;
 
 // Memory that will be read soon.
 struct FetchAhead {
@@ -96,9 +95,9 @@ CNNX_INLINE FetchAhead panel_after(const float* panel, int64_t floats) {
 // Part `index` of `count` nearly equal ones, whole cache lines.
 CNNX_INLINE FetchAhead part_of(const FetchAhead& stream, int64_t index, int64_t count) {
   if (count == 1) return stream;
-  const int64_t lines = (stream.end - stream.next) / kCacheLineFloats;
-  return {stream.next + lines * index / count * kCacheLineFloats,
-          stream.next + lines * (index + 1) / count * kCacheLineFloats};
+  const int64_t lines = (stream.end - stream.next) / kCacheLine<float>;
+  return {stream.next + lines * index / count * kCacheLine<float>,
+          stream.next + lines * (index + 1) / count * kCacheLine<float>};
 }
 
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of

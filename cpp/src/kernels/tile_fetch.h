@@ -10,7 +10,7 @@ namespace {
 // The sums of one tile.
 CNNX_INLINE void fetch_sums(const OuterSum& s, int64_t run, const float* sums) {
   for (int64_t k = 0; k < run; ++k, sums += s.sums_step) {
-    for (int64_t c = 0; c < s.width; c += kCacheLineFloats) __builtin_prefetch(sums + c, 1, 3);
+    for (int64_t c = 0; c < s.width; c += kCacheLine<float>) __builtin_prefetch(sums + c, 1, 3);
   }
 }
 
@@ -25,10 +25,10 @@ CNNX_INLINE FetchAhead fetch_with_tile(const OuterSum& s, int64_t run, const flo
   FetchAhead& stream = first.end - first.next > second.end - second.next ? first : second;
   const int64_t left = stream.end - stream.next;
   if (left <= 0) return nothing;
-  const int64_t most = s.images * s.rows * s.pixels * kCacheLineFloats;
+  const int64_t most = s.images * s.rows * s.pixels * kCacheLine<float>;
   const float* const begin = stream.next;
   stream.next += left < most ? left : most;
-  return {begin, stream.next - kCacheLineFloats};
+  return {begin, stream.next - kCacheLine<float>};
 }
 
 }  // namespace

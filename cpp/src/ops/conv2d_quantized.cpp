@@ -154,12 +154,12 @@ ProductShares BoundQuantizedConvolution::shares(int64_t parts) const {
 void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
   const auto slot_of = [&](int slot) { return bytes_of(a.scratch) + slot * slot_bytes(); };
   if (reads_in_place_) {
-    constexpr int64_t kBlock = 64;
-    shares(divide_up(pixels(), kBlock))
+    constexpr int64_t kPartPixels = 64;
+    shares(divide_up(pixels(), kPartPixels))
         .for_each(a.threads,
                   [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-                    run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), first, last,
-                               reinterpret_cast<int64_t*>(slot_of(slot)));
+                    run_pixels(a, begin * kPartPixels, std::min(end * kPartPixels, pixels()), first,
+                               last, reinterpret_cast<int64_t*>(slot_of(slot)));
                   });
     return;
   }
