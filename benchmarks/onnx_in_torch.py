@@ -18,6 +18,7 @@ from onnx import numpy_helper
 
 # Their classifiers follow an adaptive pooling that is the identity at this size only.
 FULL_SIZE = ("alexnet", "vgg")
+SEGMENTATION = ("deeplabv3", "fcn", "lraspp")
 BATCHES, BATCH = 3, 2
 
 
@@ -27,8 +28,12 @@ def torchvision_model(name: str) -> Any:
     import torchvision
 
     torch.manual_seed(1)
-    arguments = {"init_weights": True} if name == "googlenet" else {}
+    arguments: dict[str, Any] = {"init_weights": True} if name == "googlenet" else {}
+    if name.startswith(SEGMENTATION):
+        arguments["weights_backbone"] = None
     model = torchvision.models.get_model(name, weights=None, **arguments).eval()
+    if name.startswith(SEGMENTATION):  # their scores are the only value of a dictionary
+        model.register_forward_hook(lambda module, given, result: result["out"])
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -75,6 +80,8 @@ def export_of_torch(path: Path, name: str, exporter: str, opset: int) -> dict[st
     size = 224 if name.startswith(FULL_SIZE) else 96
     batches = torch.rand(BATCHES, BATCH, 3, size, size)
     labels = torch.tensor([3, 700])
+    if name.startswith(SEGMENTATION):  # a class for each pixel
+        labels = torch.randint(21, (BATCH, size, size))
     torch.onnx.export(
         model,
         (batches[0],),

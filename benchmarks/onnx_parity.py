@@ -3,12 +3,12 @@
     python -m benchmarks.onnx_parity --peer-python PYTHON [--networks resnet18,vgg11]
                                      [--exporters torchscript,dynamo] [--opsets 11,17,20] [--quick]
 
-One network of each family of torchvision, exported by PyTorch's two exporters at several opsets,
-and the nine light models of onnx.backend.test. All have random weights: the constant weights of the
-light models would hide a wrong layout. Outputs are compared with ONNX Runtime's, relative to the
-largest; gradients of the mean cross-entropy at both ends of the network with PyTorch's in float64.
-The error of PyTorch itself in float32 stands in brackets. It varies by a factor of three between
-images, and a gradient may also have four times that.
+One network of each family of torchvision, three of segmentation, exported by PyTorch's two
+exporters at several opsets, and the nine light models of onnx.backend.test. All have random
+weights: the constant weights of the light models would hide a wrong layout. Outputs are compared
+with ONNX Runtime's, relative to the largest; gradients of the mean cross-entropy at both ends of
+the network with PyTorch's in float64. The error of PyTorch itself in float32 stands in brackets. It
+varies by a factor of three between images, and a gradient may also have four times that.
 
 Exits 1 when a goal is missed.
 """
@@ -34,9 +34,12 @@ from benchmarks.options import add_peer_python, names_from, numbers
 NETWORKS = (
     "alexnet",
     "convnext_tiny",
+    "deeplabv3_mobilenet_v3_large",
     "densenet121",
     "efficientnet_b0",
+    "fcn_resnet50",
     "googlenet",
+    "lraspp_mobilenet_v3_large",
     "mnasnet0_5",
     "mobilenet_v2",
     "mobilenet_v3_small",
@@ -121,7 +124,7 @@ def gradient_errors(model: cnnx.Model, expected: dict[str, NDArray[Any]]) -> lis
 
 
 def in_nhwc(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Images with the channels as the last axis, not the third from the end."""
+    """Images or maps with the channels as the last axis, not the third from the end."""
     return np.ascontiguousarray(np.moveaxis(images, -3, -1))
 
 
@@ -148,8 +151,10 @@ def compare(case: Case, python: str) -> tuple[float, list[GradientError]]:
         model = cnnx.onnx.load(Path(folder) / "model.onnx")
     images = in_nhwc(expected["images"])
     flat = images.reshape(-1, *images.shape[2:])
-    outputs = model(flat)
-    error = relative_error(outputs.reshape(expected["outputs"].shape), expected["outputs"])
+    results = expected["outputs"]
+    if results.ndim > 3:  # scores of every pixel
+        results = in_nhwc(results)
+    error = relative_error(model(flat).reshape(results.shape), results)
     return error, [] if case[1] == "light" else gradient_errors(model, expected)
 
 
@@ -178,7 +183,7 @@ def main() -> int:
         shown = "  ".join(f"{each.own:.1e} ({each.of_torch:.1e})" for each in errors)
         name, exporter, opset = case
         verdict = "" if met else "  goal missed"
-        print(f"{name:20} {exporter:12} {opset:3}   {error:.1e}   {shown}{verdict}", flush=True)
+        print(f"{name:28} {exporter:12} {opset:3}   {error:.1e}   {shown}{verdict}", flush=True)
     return 1 if missed else 0
 
 
