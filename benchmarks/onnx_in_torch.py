@@ -28,8 +28,10 @@ def torchvision_model(name: str) -> Any:
     import torchvision
 
     torch.manual_seed(1)
-    arguments: dict[str, Any] = {"init_weights": True} if name == "googlenet" else {}
-    if name.startswith(SEGMENTATION):
+    arguments: dict[str, Any] = {}
+    if name == "googlenet":
+        arguments["init_weights"] = True
+    elif name.startswith(SEGMENTATION):
         arguments["weights_backbone"] = None
     model = torchvision.models.get_model(name, weights=None, **arguments).eval()
     if name.startswith(SEGMENTATION):  # their scores are the only value of a dictionary

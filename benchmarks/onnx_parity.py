@@ -3,7 +3,7 @@
     python -m benchmarks.onnx_parity --peer-python PYTHON [--networks resnet18,vgg11]
                                      [--exporters torchscript,dynamo] [--opsets 11,17,20] [--quick]
 
-One network of each family of torchvision, three of segmentation, exported by PyTorch's two
+Seventeen networks of torchvision, three of them for segmentation, exported by PyTorch's two
 exporters at several opsets, and the nine light models of onnx.backend.test. All have random
 weights: the constant weights of the light models would hide a wrong layout. Outputs are compared
 with ONNX Runtime's, relative to the largest; gradients of the mean cross-entropy at both ends of

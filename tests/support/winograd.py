@@ -96,10 +96,10 @@ def largest_tile(inputs: int, outputs: int, settings: dict[str, Any]) -> Tile | 
     `settings` has the convolution's kernel_size, stride, dilation and groups. Channels are counted
     as the convolution has them, also for the transposed one, which goes from outputs to inputs.
     """
-    sides = {name: pair(settings[name]) for name in ("kernel_size", "stride", "dilation")}
-    if any(height != width for height, width in sides.values()):
+    sides = [pair(settings[name]) for name in ("kernel_size", "stride", "dilation")]
+    if any(height != width for height, width in sides):
         return None
-    (kernel, _), (stride, _), (dilation, _) = sides.values()
+    kernel, stride, dilation = (height for height, _ in sides)
     groups = settings["groups"]
     if stride == 2:  # a kernel is the sum of four parts, each with all inputs
         fits = min(4 * inputs, outputs) >= 8 and (dilation, groups) == (1, 1)
