@@ -48,6 +48,8 @@ MANY_CHANNELS = (256, 256)  # on the map sizes where networks have them
 LARGER_KERNELS = (5, 7)
 THEIR_SIZES = (4, 6, 8, 9, 12, 14, 28)
 THEIR_CHANNELS = ((16, 16), (16, 32), (20, 50), (32, 32), (64, 64))
+DILATED_SIZES = ((14, 2), (28, 2), (28, 4), (28, 6), (33, 6), (33, 12))  # and the dilation
+DILATED_CHANNELS = ((32, 32), (64, 64), (128, 64))
 BATCHES = (16, 64)
 REGRET_AT_MOST = 0.03
 LOSS_AT_MOST = 0.25
@@ -60,10 +62,12 @@ class Shape(NamedTuple):
     in_channels: int
     out_channels: int
     kernel: int = 3
+    dilation: int = 1
 
     def __str__(self) -> str:
         channels = f"{self.in_channels}->{self.out_channels}"
-        return f"{self.size}x{self.size} {channels} {self.kernel}x{self.kernel}"
+        dilation = f" d{self.dilation}" if self.dilation > 1 else ""
+        return f"{self.size}x{self.size} {channels} {self.kernel}x{self.kernel}{dilation}"
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -75,11 +79,22 @@ class Shape(NamedTuple):
 def shapes(quick: bool) -> list[Shape]:
     """All measured shapes."""
     if quick:
-        return [*(Shape(size, 16, 32) for size in (5, 6)), Shape(8, 16, 32, 5), Shape(8, 16, 32, 7)]
+        return [
+            *(Shape(size, 16, 32) for size in (5, 6)),
+            Shape(8, 16, 32, 5),
+            Shape(8, 16, 32, 7),
+            Shape(12, 16, 16, 3, 6),
+        ]
     few = [Shape(size, *channels) for channels in CHANNELS for size in SIZES]
     many = [Shape(size, *MANY_CHANNELS) for size in SIZES if size <= 14]
     larger = itertools.product(LARGER_KERNELS, THEIR_CHANNELS, THEIR_SIZES)
-    return few + many + [Shape(size, *channels, kernel) for kernel, channels, size in larger]
+    dilated = itertools.product(DILATED_CHANNELS, DILATED_SIZES)
+    return [
+        *few,
+        *many,
+        *(Shape(size, *channels, kernel) for kernel, channels, size in larger),
+        *(Shape(size, *channels, 3, dilation) for channels, (size, dilation) in dilated),
+    ]
 
 
 def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int], None]]:
@@ -99,7 +114,8 @@ def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int],
     arrays += (np.empty_like(like[direction]),)
 
     def by(method: str) -> Callable[[int], None]:
-        settings = ([1, 1], [shape.kernel // 2] * 4, [1, 1], 1, method)
+        padding = shape.kernel // 2 * shape.dilation
+        settings = ([1, 1], [padding] * 4, [shape.dilation] * 2, 1, method)
         return lambda count: _core.repeat_conv2d(direction, *arrays, *settings, count)
 
     return {method: by(method) for method in (*shape.methods, "chosen")}
@@ -135,7 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--isa", help="as CNNX_ISA; default: the best of the CPU")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="four shapes: does it run?")
+    parser.add_argument("--quick", action="store_true", help="five shapes: does it run?")
     arguments = parser.parse_args()
     if arguments.isa:
         os.environ["CNNX_ISA"] = arguments.isa
@@ -143,7 +159,7 @@ def main() -> int:
 
     cnnx.set_num_threads(1)
     print(f"{cnnx.isa()}; the direct method's time over that of")
-    print(f"{'':35}{'2x2 tiles':>10}{'4x4 tiles':>10}{'chosen':>8}{'regret':>8}")
+    print(f"{'':39}{'2x2 tiles':>10}{'4x4 tiles':>10}{'chosen':>8}{'regret':>8}")
     regrets, losses = [], []
     for direction in DIRECTIONS:
         for shape in shapes(arguments.quick):
@@ -156,7 +172,7 @@ def main() -> int:
             regrets.append(1 + regret)
             losses.append(times["chosen"] / times["direct"] - 1)
             print(
-                f"{direction:15} {shape!s:19}{gains[0]:>10}{gains[1]:>10}{gains[2]:>8}"
+                f"{direction:15} {shape!s:23}{gains[0]:>10}{gains[1]:>10}{gains[2]:>8}"
                 f"{regret:8.0%}",
                 flush=True,
             )

@@ -92,6 +92,12 @@ CASES: dict[str, Case] = {
     "dilation (2, 3), padding": Case((2, 9, 13, 3), 6, dilation=(2, 3), padding=(2, 3)),
     "dilation 2, stride 2": Case((1, 13, 12, 6), 7, stride=2, padding=2, dilation=2),
     "dilation 3, stride 2, same": Case((1, 13, 12, 3), 7, (3, 2), 2, "same", 3),
+    # Columns side by side with the same taps inside the image: three parts, one tap, two parts.
+    "dilation 6, columns in parts": Case((2, 9, 17, 6), 20, padding=6, dilation=6),
+    "dilation 12, one tap inside": Case((1, 13, 11, 9), 7, padding=12, dilation=12),
+    "parts, stride 2": Case((1, 9, 30, 3), 7, stride=2, padding=10, dilation=10),
+    "parts, groups": Case((1, 9, 17, 8), 40, padding=(6, 5), dilation=(6, 5), groups=2),
+    "parts, deep": Case((1, 7, 12, 600), 7, (1, 3), padding=(0, 6), dilation=6),
     "same, stride 2, even": Case((1, 8, 12, 6), 7, stride=2, padding="same"),
     "same, stride 2, odd": Case((1, 7, 13, 6), 7, stride=2, padding="same"),
     "same, stride beyond the kernel": Case((1, 7, 8, 6), 7, (2, 2), stride=3, padding="same"),

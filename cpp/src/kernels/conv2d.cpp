@@ -95,9 +95,10 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   product.run = cut.run.last - cut.run.first;
   const int64_t depth = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run;
   const bool fetches = depth >= least_fetch_depth(strip);
-  const int64_t tap_row_floats = h.taps * tap_depth * product.width;
-  panel += cut.tap_rows.first * tap_row_floats +
-           (cut.tap_columns.first * tap_depth + cut.run.first) * product.width;
+  const int64_t tap_row_floats = strip.pass.panel_taps * tap_depth * product.width;
+  panel +=
+      cut.tap_rows.first * tap_row_floats +
+      ((strip.pass.first_tap + cut.tap_columns.first) * tap_depth + cut.run.first) * product.width;
   const bool fetches_next_panel = fetches_panel(strip, cut);
   const FetchAhead next_panel = panel_after(panel, depth * product.width);
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
@@ -154,8 +155,10 @@ void convolve_block(const Strip& strip, int64_t group_input, const float* panel,
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
   const int64_t inputs = strip.c.group_inputs, most = kCutFloats / product.width;
   const bool whole_rows = h.taps * inputs <= most;
-  const int64_t tap_rows =
-      whole_rows ? divide_up(v.taps, divide_up(v.taps, most / (h.taps * inputs))) : 1;
+  // A panel's rows of taps follow one another only if all of their taps are used.
+  const int64_t tap_rows = whole_rows && h.taps == strip.pass.panel_taps
+                               ? divide_up(v.taps, divide_up(v.taps, most / (h.taps * inputs)))
+                               : 1;
   const int64_t columns = whole_rows ? h.taps : 1;
   const int64_t pieces = whole_rows ? 1 : divide_up(inputs, most);
   for (int64_t i = 0; i < v.taps; i += tap_rows) {
@@ -206,7 +209,7 @@ void copy_pixels(Strip& strip, Product& product) {
 void convolve_strip(Strip strip) {
   const Convolution& c = strip.c;
   const ConvolutionPass& pass = strip.pass;
-  const int64_t depth = pass.vertical.taps * pass.horizontal.taps * c.group_inputs;
+  const int64_t depth = pass.vertical.taps * pass.panel_taps * c.group_inputs;
   Product product = {};
   product.rows = pass.columns;
   product.row_step = pass.horizontal.stride * c.source.channels;

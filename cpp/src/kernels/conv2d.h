@@ -31,8 +31,9 @@ struct ConvolutionPass {
   WindowAxis vertical, horizontal;
   int64_t rows, columns;
   int64_t first_row, first_column;
-  // The start of its panels: per group panel_floats(taps * group_inputs, group_outputs).
-  int64_t panels_offset;
+  // The start of its panels: per group panel_floats(taps * group_inputs, group_outputs), where each
+  // row of taps has panel_taps, of which the pass uses those from first_tap on.
+  int64_t panels_offset, first_tap, panel_taps;
 };
 
 // All passes of a convolution. Output (i, j) of a pass is target pixel (first_row + i * row_step,

@@ -6,6 +6,7 @@
 
 #include "ops/conv2d_algorithms.h"
 #include "ops/conv2d_bfloat16_weight.h"
+#include "ops/conv2d_phases.h"
 #include "ops/shares.h"
 
 namespace cnnx::ops {
@@ -107,11 +108,29 @@ bool has_many_weights(const Conv2dGeometry& g) {
 // Multiplications that take as long as fetching many weights. A single image reads each weight for
 // itself alone, from a third-level cache, in the time of about ten multiplications. In a batch that
 // costs nothing. The factor of six lies between the two: with it 8x8 maps of 64 channels get tiles
-// of 4x4, which are faster for both.
+// of 4x4, which are faster for both. Weights that fit no cache take the time of thirty.
 int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t points) {
-  constexpr int64_t kMultiplyAddsPerWeight = 6;
+  constexpr int64_t kPerWeight = 6, kPerWeightOfMemory = 30, kMostCached = 16 * 1024 * 1024;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
-  return kMultiplyAddsPerWeight * points * g.in_channels / g.groups * g.out_channels;
+  const int64_t weights = points * g.in_channels / g.groups * g.out_channels;
+  return (weights > kMostCached ? kPerWeightOfMemory : kPerWeight) * weights;
+}
+
+// (output, tap) pairs of the columns that the direct method multiplies.
+int64_t column_pairs(const Conv2dGeometry& g, Direction direction) {
+  if (direction == Direction::weight_gradient) {
+    return pairs_inside(g.in_width, g.out_width, g.left, g.kernel_size.width, g.stride.width,
+                        g.dilation.width);
+  }
+  const PassGeometry pass =
+      pass_geometry(g, direction == Direction::input_gradient ? PassDirection::input_gradient
+                                                              : PassDirection::forward);
+  int64_t pairs = 0;
+  for (const Phase& phase : pass.horizontal) {
+    for (const Segment& segment : column_segments(phase, pass.source_width))
+      pairs += segment.count * segment.taps;
+  }
+  return pairs;
 }
 
 // Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
@@ -120,14 +139,10 @@ int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const auto [high, wide] = g.kernel_size;
   const int64_t rows =
       pairs_inside(g.in_height, g.out_height, g.top, high, g.stride.height, g.dilation.height);
-  const int64_t columns =
-      direction == Direction::inference || direction == Direction::forward ? wide * g.out_width
-      : direction == Direction::input_gradient
-          ? wide * divide_up(g.in_width, g.stride.width)
-          : pairs_inside(g.in_width, g.out_width, g.left, wide, g.stride.width, g.dilation.width);
   constexpr int64_t kFewOutputs = 12;
   const bool slow = direction == Direction::weight_gradient && g.out_channels < kFewOutputs;
-  const int64_t multiply_adds = rows * columns * g.in_channels / g.groups * g.out_channels;
+  const int64_t multiply_adds =
+      rows * column_pairs(g, direction) * g.in_channels / g.groups * g.out_channels;
   return (slow ? multiply_adds * 4 / 3 : multiply_adds) +
          fetch_multiply_adds(g, direction, high * wide);
 }

@@ -25,16 +25,18 @@ constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
 
 // Columns of the source that any window reads from memory.
-void set_columns(const std::vector<Phase>& phases, WindowedImage& source) {
+void set_columns(const std::vector<ConvolutionPass>& passes, WindowedImage& source) {
   source.first_column = 0;
   source.last_column = source.width;
-  const bool reads_in_place = std::all_of(phases.begin(), phases.end(), [&](const Phase& phase) {
-    return outside_by_one_tap(phase.window, phase.count, source.width);
-  });
+  const bool reads_in_place =
+      std::all_of(passes.begin(), passes.end(), [&](const ConvolutionPass& pass) {
+        return outside_by_one_tap(pass.horizontal, pass.columns, source.width);
+      });
   if (reads_in_place) return;
-  for (const Phase& phase : phases) {
-    source.first_column = std::min(source.first_column, phase.window.origin);
-    source.last_column = std::max(source.last_column, last_place(phase.window, phase.count) + 1);
+  for (const ConvolutionPass& pass : passes) {
+    source.first_column = std::min(source.first_column, pass.horizontal.origin);
+    source.last_column =
+        std::max(source.last_column, last_place(pass.horizontal, pass.columns) + 1);
   }
 }
 
@@ -88,15 +90,21 @@ class DirectConvolution final : public Conv2dPass {
 DirectConvolution::DirectConvolution(const Conv2dGeometry& geometry, PassDirection direction)
     : g_(pass_geometry(geometry, direction)),
       source_{g_.source_height, g_.source_width, g_.source_channels, 0, 0} {
-  set_columns(g_.horizontal, source_);
   int64_t offset = 0;
   for (const Phase& v : g_.vertical) {
     for (const Phase& h : g_.horizontal) {
-      passes_.push_back({v.window, h.window, v.count, h.count, v.first, h.first, offset});
+      for (const Segment& s : column_segments(h, g_.source_width)) {
+        const WindowAxis window = {
+            h.window.origin + s.first * h.window.stride + s.first_tap * h.window.dilation,
+            h.window.stride, s.taps, h.window.dilation};
+        passes_.push_back({v.window, window, v.count, s.count, v.first,
+                           h.first + s.first * g_.step.width, offset, s.first_tap, h.window.taps});
+      }
       offset += g_.groups *
                 panel_floats(v.window.taps * h.window.taps * g_.group_inputs, g_.group_outputs);
     }
   }
+  set_columns(passes_, source_);
 }
 
 Convolution DirectConvolution::convolution() const {

@@ -46,6 +46,28 @@ int64_t covered(const std::vector<Phase>& phases) {
 
 }  // namespace
 
+std::vector<Segment> column_segments(const Phase& phase, int64_t size) {
+  constexpr int64_t kLeastPixels = 5;
+  const WindowAxis& window = phase.window;
+  const std::vector<Segment> whole = {{0, phase.count, 0, window.taps}};
+  if (window.dilation < kLeastPixels) return whole;
+  std::vector<Segment> segments;
+  for (int64_t i = 0; i < phase.count; ++i) {
+    const int64_t begin = window.origin + i * window.stride;
+    const auto taps_before = [&](int64_t place) {
+      const int64_t distance = std::max<int64_t>(0, place - begin);
+      return std::min(window.taps, divide_up(distance, window.dilation));
+    };
+    const int64_t first = taps_before(0), taps = taps_before(size) - first;
+    if (taps == 0) return whole;
+    if (segments.empty() || segments.back().first_tap != first || segments.back().taps != taps)
+      segments.push_back({i, 0, first, taps});
+    ++segments.back().count;
+  }
+  const auto fills_tiles = [](const Segment& segment) { return segment.count >= kLeastPixels; };
+  return std::all_of(segments.begin(), segments.end(), fills_tiles) ? segments : whole;
+}
+
 bool PassGeometry::has_gaps() const {
   return covered(vertical) < target_height || covered(horizontal) < target_width;
 }

@@ -19,6 +19,17 @@ struct Phase {
       kernel_step;  // tap t is kernel row (or column) kernel_first + t * kernel_step
 };
 
+// Target columns of a phase side by side, first + i of it, whose windows use the same taps.
+struct Segment {
+  int64_t first, count;
+  int64_t first_tap, taps;
+};
+
+// With wide dilation, segments whose windows lie inside an image of `size` columns, so that no
+// product has a zero beside it and no copy with zeros is needed; or the phase as a whole, where
+// segments would not fill tiles.
+std::vector<Segment> column_segments(const Phase& phase, int64_t size);
+
 enum class PassDirection { forward, input_gradient };
 
 // The images and windows of one pass.
