@@ -40,7 +40,7 @@ def inference(
         options,
         providers=["CPUExecutionProvider"],
     )
-    feed = {"value_0": x}
+    feed = {session.get_inputs()[0].name: x}
 
     def run() -> Any:
         return session.run(None, feed)

@@ -29,7 +29,7 @@ def torchvision_model(name: str) -> Any:
 
     torch.manual_seed(1)
     arguments: dict[str, Any] = {}
-    if name == "googlenet":
+    if name in ("googlenet", "inception_v3"):
         arguments["init_weights"] = True
     elif name.startswith(SEGMENTATION):
         arguments["weights_backbone"] = None
