@@ -105,15 +105,22 @@ bool has_many_weights(const Conv2dGeometry& g) {
   return g.in_channels / g.groups * g.out_channels >= kManyWeights;
 }
 
+bool has_small_groups(const Conv2dGeometry& g) {
+  constexpr int64_t kSmall = 128;
+  return g.groups > 1 && g.out_channels / g.groups < kSmall;
+}
+
 // Multiplications that take as long as fetching many weights. A single image reads each weight for
 // itself alone, from a third-level cache, in the time of about ten multiplications. In a batch that
 // costs nothing. The factor of six lies between the two: with it 8x8 maps of 64 channels get tiles
-// of 4x4, which are faster for both. Weights that fit no cache take the time of thirty.
+// of 4x4, which are faster for both. Weights that fit no cache take the time of thirty. Those of
+// small groups, which every block of tiles reads anew for few products, take that of sixty.
 int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t points) {
-  constexpr int64_t kPerWeight = 6, kPerWeightOfMemory = 30, kMostCached = 16 * 1024 * 1024;
+  constexpr int64_t kMostCached = 16 * 1024 * 1024;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
   const int64_t weights = points * g.in_channels / g.groups * g.out_channels;
-  return (weights > kMostCached ? kPerWeightOfMemory : kPerWeight) * weights;
+  if (has_small_groups(g)) return 60 * weights;
+  return (weights > kMostCached ? 30 : 6) * weights;
 }
 
 // (output, tap) pairs of the columns that the direct method multiplies.
@@ -151,6 +158,13 @@ int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
 bool has_too_few_tiles(const Conv2dGeometry& g, Direction direction, int64_t tiles) {
   constexpr int64_t kLeastTilesForward = 4;
   return direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward;
+}
+
+// Whether the values of a single image's tiles, of all groups at once, exceed a second-level cache
+// for few products.
+bool has_too_wide_tiles(const Conv2dGeometry& g, Direction direction) {
+  constexpr int64_t kMostChannels = 384;
+  return direction == Direction::inference && has_small_groups(g) && g.out_channels > kMostChannels;
 }
 
 // Multiplications that take as long as the transforms of one tile: of `from` channels that it reads
@@ -200,7 +214,7 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
   const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
-  if (has_too_few_tiles(g, direction, tiles) ||
+  if (has_too_few_tiles(g, direction, tiles) || has_too_wide_tiles(g, direction) ||
       has_too_many_weights(direction, tile, tiles, weights) ||
       (!to_weight && has_too_long_chains(tile, from))) {
     return INT64_MAX;
