@@ -3,7 +3,7 @@
     python -m benchmarks.imported --peer-python PYTHON [--networks deeplabv3_resnet50,vgg16]
                                   [--threads 1,2] [--json FILE] [--quick] [--quiet]
 
-One image for each of twenty-one networks of torchvision, exported by PyTorch with random weights:
+One image for each of twenty-two networks of torchvision, exported by PyTorch with random weights:
 224 x 224, and 257 x 257 where every pixel gets a class. The method is that of `benchmarks.ladder`:
 processes that take turns, and the ratio of the fastest peer to cnnx within a round.
 
@@ -60,6 +60,7 @@ NETWORKS = (
     "resnext50_32x4d",
     "shufflenet_v2_x1_0",
     "squeezenet1_1",
+    "swin_t",
     "vgg16",
     "vit_b_16",
 )
@@ -171,7 +172,8 @@ def main() -> int:
             for row in rows
         ]
         machine.save(options.json, before, {"rows": content})
-    return 0 if all([judge(rows, threads) for threads in options.threads]) else 1
+    met = [judge(rows, threads) for threads in options.threads]
+    return 0 if all(met) else 1
 
 
 if __name__ == "__main__":

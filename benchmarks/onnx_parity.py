@@ -3,7 +3,7 @@
     python -m benchmarks.onnx_parity --peer-python PYTHON [--networks resnet18,vgg11]
                                      [--exporters torchscript,dynamo] [--opsets 11,17,20] [--quick]
 
-Seventeen networks of torchvision, three of them for segmentation, exported by PyTorch's two
+Eighteen networks of torchvision, three of them for segmentation, exported by PyTorch's two
 exporters at several opsets, and the nine light models of onnx.backend.test. All have random
 weights: the constant weights of the light models would hide a wrong layout. Outputs are compared
 with ONNX Runtime's, relative to the largest; gradients of the mean cross-entropy at both ends of
@@ -48,6 +48,7 @@ NETWORKS = (
     "resnext50_32x4d",
     "shufflenet_v2_x0_5",
     "squeezenet1_1",
+    "swin_t",
     "vgg11",
 )
 LIGHT = (

@@ -7,7 +7,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
-from onnx_models import OnnxModel, check
+from onnx_models import OnnxModel, check, imported
 
 pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
 
@@ -67,9 +67,27 @@ def by_places(m: OnnxModel, weight: str) -> Any:
     return m.node("GatherND", weight, places)
 
 
+def by_replaced_parts(m: OnnxModel, weight: str) -> Any:
+    """As PyTorch exports an assignment to part of an array."""
+    rows = m.node("ScatterND", weight, m.constant([[1], [-1]]), m.weight(2, 4, 3, 3))
+    places = m.constant([[[0, 1], [5, 0]], [[2, 3], [0, 1]]])
+    return m.node("ScatterND", rows, places, m.weight(2, 2, 3, 3), reduction="add")
+
+
+def by_the_largest_and_smallest_parts(m: OnnxModel, weight: str) -> Any:
+    rows = m.constant([[0], [2], [5], [2]])
+    parts = [
+        m.node("ScatterND", weight, rows, m.weight(4, 4, 3, 3), reduction=reduction)
+        for reduction in ("max", "min", "mul")
+    ]
+    return m.node("Sum", *parts)
+
+
 @pytest.mark.parametrize(
     "computed",
     [
+        by_replaced_parts,
+        by_the_largest_and_smallest_parts,
         by_running_sums,
         by_places,
         by_batch_norm,
@@ -85,6 +103,22 @@ def test_a_weight_is_computed_once(computed: Any) -> None:
     m = OnnxModel(2, 4, 7, 5)
     weight = computed(m, m.weight(6, 4, 3, 3))
     assert check(m, m.node("Conv", "x", weight)).model.layers[0].kind == "conv2d"
+
+
+@pytest.mark.parametrize(
+    ("places", "updates", "message"),
+    [
+        ([[6]], (1, 4, 3, 3), "its constants do not fit: index 6 is out of bounds"),
+        ([[1]], (4, 3, 3), r"replaces parts of \(6, 4, 3, 3\) by \(4, 3, 3\) at indices"),
+    ],
+)
+def test_parts_that_an_array_does_not_have_are_refused(
+    places: list[list[int]], updates: tuple[int, ...], message: str
+) -> None:
+    m = OnnxModel(2, 4, 7, 5)
+    replaced = m.node("ScatterND", m.weight(6, 4, 3, 3), m.constant(places), m.weight(*updates))
+    with pytest.raises(cnnx.FormatError, match=message):
+        imported(m, m.node("Conv", "x", replaced))
 
 
 def test_a_number_of_a_constant_scales_an_activation() -> None:

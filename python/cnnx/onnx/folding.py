@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.onnx.call import Call, integers_in
+from cnnx.onnx.folding_indices import gathered, gathered_at, scattered_at
 from cnnx.onnx.folding_quantization import dequantized, quantized
 from cnnx.onnx.graph import Array
 from cnnx.onnx.operators.shapes import resolved_shape
@@ -127,21 +128,6 @@ def _cast(call: Call) -> Array:
     dtype = value_dtype(call.integer("to", 1))
     with np.errstate(all="ignore"):
         return _operand(call).astype(dtype)
-
-
-def _gather(call: Call) -> Array:
-    array, indices = _operand(call), call.constant(1)
-    if indices.dtype.kind not in "iu":
-        raise FormatError("selects by numbers that are not integers")
-    return np.asarray(np.take(array, indices, axis=call.integer("axis", 0)))
-
-
-def _gather_at(call: Call) -> Array:
-    """Parts at the places that the last axis of the indices counts."""
-    array, indices = _operand(call), call.constant(1)
-    if call.integer("batch_dims", 0) or not 1 <= indices.shape[-1] <= array.ndim:
-        raise FormatError(f"selects from {array.shape} by indices of shape {indices.shape}")
-    return np.asarray(array[tuple(np.moveaxis(indices, -1, 0))])
 
 
 def _slice(call: Call) -> Array:
@@ -289,8 +275,8 @@ FOLDINGS: dict[str, Folding] = {
     "Expand": _expand,
     "Flatten": _flatten,
     "Floor": _elementwise(np.floor),
-    "Gather": _gather,
-    "GatherND": _gather_at,
+    "Gather": gathered,
+    "GatherND": gathered_at,
     "Greater": _elementwise(np.greater),
     "GreaterOrEqual": _elementwise(np.greater_equal),
     "Identity": _same,
@@ -317,6 +303,7 @@ FOLDINGS: dict[str, Folding] = {
     "ReduceSum": _reduced(np.sum),
     "Relu": _elementwise(lambda array: np.maximum(array, 0)),
     "Reshape": _reshape,
+    "ScatterND": scattered_at,
     "Shape": lambda call: np.array(
         _operand(call).shape[slice(call.integer("start", 0), call.integer("end", 64))], np.int64
     ),
@@ -345,7 +332,7 @@ VIEWS = frozenset(
 # Operators that check the size of their result themselves, because their inputs' values give it.
 _MEASURED = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
 # Operators whose result has the size of their first input.
-_OF_THE_FIRST = frozenset({"BatchNormalization", "DequantizeLinear", "QuantizeLinear"})
+_OF_THE_FIRST = frozenset({"BatchNormalization", "DequantizeLinear", "QuantizeLinear", "ScatterND"})
 
 
 def folded(call: Call, budget: Budget) -> list[Array]:
