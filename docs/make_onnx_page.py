@@ -40,6 +40,7 @@ ROWS = {
     "DepthToSpace": ("`depth_to_space`", ""),
     "Div": ("`reciprocal`, `multiply`", "by an activation, or by a constant (1)"),
     "Dropout": ("`dropout`", "one output, not in training mode"),
+    "Einsum": ("`matmul`", "matrices of two activations, such as 'bhid,bhjd->bhij'"),
     "Elu": ("`elu`", ""),
     "Expand": ("`upsample2d`", "arrays of 3 or 4 axes, not along the batch"),
     "Flatten": ("`flatten`", "keeps the batch"),
