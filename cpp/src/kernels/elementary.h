@@ -73,16 +73,20 @@ CNNX_INLINE ReducedExponential reduce_exponential(float x) {
   return {exponent, fused_multiply_add(r * r, q, r)};
 }
 
-// e^x; 0 below -103.97, infinity above 88.72.
-CNNX_INLINE float exp_f32(float x) {
-  // Clamped so that the two scales below stay normal. Comparisons with NaN are false, so it passes.
-  float clamped = select(x > 89.0f, 89.0f, x);
-  clamped = select(clamped < -104.0f, -104.0f, clamped);
-  const ReducedExponential reduced = reduce_exponential(clamped);
+// e^x for -104 <= x <= 89, or NaN; the two scales below are normal.
+CNNX_INLINE float exp_in_range(float x) {
+  const ReducedExponential reduced = reduce_exponential(x);
   const float fraction = reduced.excess + 1.0f;
   // In two halves: 2^128 is not a float, and a denormal result must be rounded only once.
   const int32_t half = reduced.exponent >> 1;
   return fraction * power_of_two(half) * power_of_two(reduced.exponent - half);
+}
+
+// e^x; 0 below -103.97, infinity above 88.72.
+CNNX_INLINE float exp_f32(float x) {
+  // Comparisons with NaN are false, so it passes.
+  const float clamped = select(x > 89.0f, 89.0f, x);
+  return exp_in_range(select(clamped < -104.0f, -104.0f, clamped));
 }
 
 // e^x - 1 for x <= 0, with the relative precision that exp_f32(x) - 1 loses near 0.
