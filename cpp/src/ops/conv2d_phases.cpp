@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ops/shares.h"
+
 namespace cnnx::ops {
 namespace {
 
