@@ -23,6 +23,8 @@ constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 
 // A megabyte of panels: half of a second-level cache or all of it.
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
+// Panels that take longer to read than a second thread takes to begin.
+constexpr int64_t kLeastSharedFloats = 16 * 1024;
 
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<ConvolutionPass>& passes, WindowedImage& source) {
@@ -209,7 +211,7 @@ template <class Convolve>
 void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
                                       const Convolve& convolve) const {
   // Threads share the bands of one part.
-  const auto sharing = static_cast<int>(divide_up(threads, parts));
+  const auto sharing = parts > threads ? threads : static_cast<int>(divide_up(threads, parts));
   const int64_t bands = std::min(units, band_count(sharing)), all_bands = g_.batch * bands;
   if (all_bands == 0) return;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
@@ -225,12 +227,18 @@ void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts,
   runtime::parallel_for(threads, parts * all_bands, grain, convolve_shares);
 }
 
-// With many panels threads share the blocks of output channels, so that each thread reads the
-// panels that it packed. `whole`: a band's pixels must stay in one thread, which applies more to
-// them.
+// With many panels, or more of them than pixels, threads share the blocks of output channels, so
+// that each thread reads the panels that it packed. `whole`: a band's pixels must stay in one
+// thread, which applies more to them.
 int64_t DirectConvolution::part_count(int threads, bool whole) const {
-  if (whole || packed_floats() < kSharedPanelsFloats) return 1;
-  return std::min<int64_t>(threads, g_.groups * kernels().blocks(g_.group_outputs));
+  const int64_t image_floats = g_.batch * (g_.source_floats() + g_.target_floats());
+  const bool few = packed_floats() < kSharedPanelsFloats &&
+                   (packed_floats() < kLeastSharedFloats || packed_floats() < image_floats);
+  if (whole || few) return 1;
+  const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
+  constexpr int64_t kFairShares = 4;
+  const bool unfair = blocks % threads != 0 && blocks < kFairShares * threads;
+  return unfair ? blocks : std::min<int64_t>(threads, blocks);
 }
 
 void DirectConvolution::run_pooled(const float* source, const float* packed,

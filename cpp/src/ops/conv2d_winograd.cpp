@@ -3,6 +3,7 @@
 #include "ops/conv2d_winograd.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "ops/conv2d_plan.h"
@@ -37,6 +38,8 @@ int64_t tiles_at_once(int64_t groups, bool in_parts, const WinogradWeight& weigh
   if (groups > 1 || (in_parts && channels >= kManyChannels)) return 14;
   return channels <= kFewChannels ? 70 : channels >= kManyChannels ? 56 : 28;
 }
+// Tiles that are multiplied in the time of fetching a weight from beyond a second-level cache.
+constexpr int64_t kTilesPerWeight = 16;
 // Weights that take longer to fetch for every block of tiles than to transform on use.
 constexpr int64_t kLargeWeights = 1024 * 1024;
 
@@ -139,8 +142,10 @@ class WinogradConvolution final : public Conv2dPass {
   int64_t group_floats() const;
   int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
   int64_t tile_multiply_adds() const;
-  int64_t tile_blocks(int threads) const;
-  int64_t column_parts(int threads) const;
+  struct Division {
+    int64_t tile_blocks, column_parts;
+  };
+  Division division(int threads) const;
   int64_t planes_floats(int64_t tiles) const;
   int64_t products_floats(int64_t tiles, int64_t columns) const;
   int64_t panels_floats() const;
@@ -204,16 +209,32 @@ int64_t WinogradConvolution::tile_multiply_adds() const {
          kTransformMultiplyAdds * (source_columns() + shape_.target_channels);
 }
 
-int64_t WinogradConvolution::tile_blocks(int threads) const {
-  const int64_t for_threads = std::clamp<int64_t>(tiles_ / kLeastTiles, 1, threads);
-  return divide_up(divide_up(tiles_, most_tiles_), for_threads) * for_threads;
-}
-
-// If threads outnumber the blocks of tiles, they share the columns. Each then transforms the tiles
-// for itself, which takes less time than fetching another thread's.
-int64_t WinogradConvolution::column_parts(int threads) const {
-  if (shape_.groups > 1) return 1;
-  return std::clamp<int64_t>(threads / tile_blocks(threads), 1, column_blocks());
+// Blocks of tiles, and parts of the columns, which divide a block among threads that outnumber the
+// blocks. Each part transforms its tiles for itself, which takes less time than fetching another
+// thread's. Of few tiles, the division whose largest share takes least: parts of the columns
+// fetch fewer weights, blocks of tiles transform fewer tiles.
+WinogradConvolution::Division WinogradConvolution::division(int threads) const {
+  const int64_t most_blocks = std::clamp<int64_t>(tiles_ / kLeastTiles, 1, threads);
+  const int64_t needed = divide_up(tiles_, most_tiles_);
+  if (shape_.groups > 1 || needed >= threads)
+    return {divide_up(needed, most_blocks) * most_blocks, 1};
+  const int64_t fetching = group_floats() > kCachedFloats ? kTilesPerWeight : 0;
+  Division best{};
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int64_t blocks = needed; blocks <= std::max(needed, most_blocks); ++blocks) {
+    const int64_t parts = std::clamp<int64_t>(threads / blocks, 1, column_blocks());
+    const int64_t tiles = divide_up(tiles_, blocks);
+    const int64_t weights =
+        points() * weight_.inputs *
+        std::min(divide_up(column_blocks(), parts) * kWinogradColumns, weight_.outputs);
+    const int64_t multiply_adds =
+        weights * (tiles + fetching) + tiles * kTransformMultiplyAdds * source_columns();
+    if (multiply_adds < least) {
+      least = multiply_adds;
+      best = {blocks, parts};
+    }
+  }
+  return best;
 }
 
 int64_t WinogradConvolution::planes_floats(int64_t tiles) const {
@@ -258,7 +279,7 @@ template <class Finish>
 void WinogradConvolution::run_blocks(const float* source, const float* transformed, int threads,
                                      float* scratch, const Finish& finish) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
-  const int64_t blocks = tile_blocks(threads), parts = column_parts(threads);
+  const auto [blocks, parts] = division(threads);
   const int64_t most = std::min(tiles_, most_tiles_), outputs = shape_.target_channels;
   const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
   const int64_t multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds() / parts;
