@@ -128,6 +128,7 @@ void bind_distribute(py::classh<Trainer>& type) {
           py::arg("shards"), py::arg("process"), py::arg("processes"), py::arg("transport"))
       .def_property_readonly("segments", [](const Trainer& trainer) {
         std::vector<std::pair<int64_t, int64_t>> found;
+        const ReleaseGil release;
         for (const BlockSegment& each : trainer.segments())
           found.emplace_back(each.first, each.count);
         return found;

@@ -151,6 +151,7 @@ void bind_files(ModelClass& type) {
           "from_bytes",
           [](const py::bytes& content) {
             const std::string_view view = content;
+            const ReleaseGil release;
             return Model::from_bytes(view.data(), view.size());
           },
           py::arg("content"))

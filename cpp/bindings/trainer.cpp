@@ -62,10 +62,13 @@ void bind_schedule_factors(py::module_& module) {
       [](const py::object& recipe, int64_t epochs, int64_t steps_per_epoch) {
         const Schedule schedule = schedule_of(recipe);
         check_schedule(schedule);
-        std::vector<double> factors;
+        const ReleaseGil release;
+        std::vector<double> factors(static_cast<std::size_t>(epochs * steps_per_epoch));
         ScheduleState state{0, steps_per_epoch, epochs};
-        for (; state.step < epochs * steps_per_epoch; ++state.step)
-          factors.push_back(schedule_factor(schedule, state));
+        for (double& each : factors) {
+          each = schedule_factor(schedule, state);
+          ++state.step;
+        }
         return factors;
       },
       py::arg("schedule"), py::arg("epochs"), py::arg("steps_per_epoch"));

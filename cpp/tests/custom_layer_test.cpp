@@ -3,6 +3,7 @@
 #include "cnnx/custom_layer.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <memory>
@@ -197,6 +198,32 @@ void a_layer_may_call_an_operator() {
   cnnx::set_num_threads(2);
 }
 
+// The outer call has scratch for gradients that it adds, and so has the one inside it.
+void an_operator_may_call_an_operator() {
+  const Shape shape = {kImages, kImage[0], kImage[1], kImage[2]};
+  const cnnx::Operator op(own<Convolution>(), {shape});
+  const Floats grad_output = values(element_count(op.output_shape()), 2), output = grad_output;
+  const Floats weight = values(9 * kImage[2] * 6, 3), bias = values(6, 4);
+  const auto gradients = [&](bool accumulate) {
+    Floats grad_x(kPixels.size(), 0.5f), grad_weight(weight.size(), 0.5f), grad_bias(6, 0.5f);
+    cnnx::Operator::BackwardArrays arrays;
+    arrays.grad_output = grad_output.data();
+    arrays.inputs = {kPixels.data()};
+    arrays.output = output.data();
+    arrays.parameters = {weight.data(), bias.data()};
+    arrays.grad_inputs = {grad_x.data()};
+    arrays.grad_parameters = {grad_weight.data(), grad_bias.data()};
+    arrays.accumulate = accumulate;
+    op.backward(arrays);
+    return std::array{grad_x, grad_weight, grad_bias};
+  };
+  auto expected = gradients(false);
+  for (Floats& each : expected)
+    for (float& value : each) value += 0.5f;
+  const auto actual = gradients(true);
+  for (std::size_t i = 0; i < actual.size(); ++i) CHECK(same_bits(actual[i], expected[i]));
+}
+
 // Of a network with running statistics; the second is large, so that updates would follow each
 // layer's backward.
 void an_exception_leaves_the_model_as_it_was(int64_t features) {
@@ -281,6 +308,7 @@ int main() {
   they_compute_the_bits_of_the_library();
   one_call_computes_the_batch();
   a_layer_may_call_an_operator();
+  an_operator_may_call_an_operator();
   an_exception_leaves_the_model_as_it_was(8);
   an_exception_leaves_the_model_as_it_was(60000);
   functions_are_checked();

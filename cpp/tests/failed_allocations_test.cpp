@@ -111,8 +111,9 @@ Outcome outcome_of(int64_t number, const Call& call) {
 }
 
 // `make` returns a call that trains this model.
-void check_every_allocation(const char* name, const std::function<Call(Model& model)>& make) {
-  Model expected = small_model();
+void check_every_allocation(const char* name, const std::function<Call(Model& model)>& make,
+                            const std::function<Model()>& build = small_model) {
+  Model expected = build();
   const Call undisturbed = make(expected);
   undisturbed();
   const std::vector<std::byte> once = expected.to_bytes();
@@ -121,7 +122,7 @@ void check_every_allocation(const char* name, const std::function<Call(Model& mo
   constexpr int64_t kMost = 5000;
   int64_t failures = 0;
   for (int64_t number = 0; number < kMost; ++number) {
-    Model model = small_model();
+    Model model = build();
     const Call call = make(model);
     const std::vector<std::byte> before = model.to_bytes();
     const Outcome outcome = outcome_of(number, call);
@@ -187,6 +188,23 @@ void apply_gradients_is_one_change(const Samples& samples) {
   });
 }
 
+// With loops that are shared, whose threads cannot pass an exception on.
+void a_step_of_positions_is_one_change(const Samples& samples) {
+  cnnx::set_num_threads(2);
+  std::vector<int64_t> labels(kCount * kSize * kSize);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = i % 3 == 0 ? 1 : 0;
+  cnnx::Loss dice;
+  dice.kind = cnnx::Loss::Kind::dice;
+  check_every_allocation(
+      "dice",
+      [&](Model& model) -> Call {
+        auto trainer = std::make_shared<Trainer>(model, cnnx::Adam{}, dice);
+        return [trainer, &samples, &labels] { trainer->step(samples.images(), {labels.data()}); };
+      },
+      [] { return Model({Conv2d(2, 3).padding(1)}, {kSize, kSize, 1}); });
+  cnnx::set_num_threads(1);
+}
+
 // A step that fails after it has found out which layers are frozen.
 void a_frozen_layer_stays_frozen(const Samples& samples) {
   check_every_allocation("a frozen layer", [&](Model& model) -> Call {
@@ -220,6 +238,7 @@ int main() {
   Model first = small_model();
   Trainer(first).step(samples.images(), samples.targets());
   a_step_is_one_change(samples);
+  a_step_of_positions_is_one_change(samples);
   an_advance_is_one_change(samples);
   apply_gradients_is_one_change(samples);
   a_frozen_layer_stays_frozen(samples);

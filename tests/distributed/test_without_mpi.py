@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cnnx import cli
+from cnnx.distributed import lost
 from cnnx.launcher import started_process, started_processes
 from command_line import Outcome
 from mpi_command import needs_mpi
@@ -34,6 +35,16 @@ def test_a_launcher_tells_the_number_of_processes(
     for name, value in zip(variables, ("3", "4"), strict=True):
         monkeypatch.setenv(name, value)
     assert (started_process(), started_processes()) == (3, 4)
+
+
+def test_a_killed_watcher_does_not_end_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(lost, "_pipe", writing)
+    monkeypatch.setattr(lost, "_checkpoint", "")
+    lost.remember_checkpoint("model.cnnx")
+    assert lost._pipe is None
+    lost.dismiss_watcher()
 
 
 def test_one_process_says_what_to_install() -> None:

@@ -10,7 +10,7 @@ import pytest
 import svg_charts
 from cnnx import History
 from cnnx.drawing.axes import shortened, text_width
-from cnnx.drawing.charts import Series, bar_chart, line_chart
+from cnnx.drawing.charts import Series, line_chart
 from cnnx.drawing.confusion_chart import confusion_chart
 from cnnx.drawing.curves import history_charts
 from cnnx.drawing.reliability_chart import reliability_chart
@@ -101,14 +101,6 @@ def test_percentages_stay_between_0_and_1() -> None:
     scale = fitted([0.03, 0.999], 0, 100, percent=True)
     assert (scale.low, scale.high) == (0.0, 1.0)
     assert scale.ticks()[-1][1] == "100%"
-
-
-def test_bars_are_as_long_as_their_values() -> None:
-    values = [0.25, 1.0, 0.0, math.nan]
-    chart = bar_chart("Recall", ["a", "b", "c", "<d>"], values, x="recall", percent=True)
-    drawn = svg_charts.bars(chart)
-    assert drawn == pytest.approx({"a": 0.25, "b": 1.0, "c": 0.0, "<d>": 0.0}, abs=1e-3)
-    assert "25.00%" in chart
 
 
 def test_a_confusion_matrix_has_its_counts() -> None:

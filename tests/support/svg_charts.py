@@ -50,19 +50,6 @@ def lines(chart: str, *, log: str = "") -> dict[str, Points]:
     return found
 
 
-def bars(chart: str) -> dict[str, float]:
-    """Length of every horizontal bar by its name."""
-    svg = ElementTree.fromstring(chart)
-    x = axis(svg, "x")
-    found = {}
-    for group in svg.iter("g"):
-        bar = group.find("rect[@class='bar']")
-        if bar is not None:
-            end = float(bar.attrib["x"]) + float(bar.attrib["width"])
-            found[group.attrib["data-name"]] = x(end)
-    return found
-
-
 def cells(chart: str) -> list[int]:
     """Counts of a confusion matrix, row after row."""
     svg = ElementTree.fromstring(chart)

@@ -159,6 +159,7 @@ def reductions(plateau: cnnx.Plateau, measures: list[float]) -> list[float]:
         (cnnx.Plateau(0.5, patience=0, watch="accuracy"), [0.1, 0.2, 0.2], [1, 1, 0.5]),
         (cnnx.Plateau(0.5, patience=0), [float("nan"), 9, 8], [0.5, 0.5, 0.5]),
         (cnnx.Plateau(0.5, patience=0), [1, float("nan"), 0.5], [1, 0.5, 0.5]),
+        (cnnx.Plateau(0.5, patience=0), [float("inf"), 9, 9, 8], [1, 1, 0.5, 0.5]),
     ],
 )
 def test_a_plateau_reduces_after_patience(
@@ -214,6 +215,11 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
         ValueError,
         lambda: schedules.factors(cnnx.CosineDecay(), epochs=1, steps_per_epoch=0),
         "factors: steps_per_epoch is 0, expected an integer >= 1",
+    ),
+    (
+        ValueError,
+        lambda: schedules.factors(cnnx.CosineDecay(), epochs=2**33, steps_per_epoch=2**31),
+        r"factors: epochs \* steps_per_epoch is 18446744073709551616, expected at most 2147483648",
     ),
     (TypeError, lambda: plain(None).observe("a"), "observe: measure is 'a', expected a number"),  # type: ignore[arg-type]
 ]

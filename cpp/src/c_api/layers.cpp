@@ -64,7 +64,8 @@ cnnx_status cnnx_model_layer_times(const cnnx_model* model, const void* pixels,
       const auto first = std::find_if(infos.begin(), infos.end(), [&](const auto& info) {
         return info.name == time.layers.front();
       });
-      seconds[first - infos.begin()] = time.forward;
+      // Conversions of precision are steps of their own.
+      seconds[first - infos.begin()] += time.forward;
     }
   });
 }

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cfloat>
+#include <cmath>
 #include <mutex>
 #include <shared_mutex>
 
@@ -245,6 +246,7 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   check("beta1_product", position_.optimizer.beta1_product, 1);
   check("beta2_product", position_.optimizer.beta2_product, 1);
   check("plateau_reduction", position_.schedule.reduction, 1);
+  if (std::isnan(position_.schedule.best)) throw FormatError(name + ": plateau_best is NaN");
 }
 
 // Checks that exactly the required arrays exist, before memory is allocated for them.

@@ -2,34 +2,30 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "runtime/memory.h"
 
 namespace cnnx::ops {
 
-// Holds scratch during its lifetime; one at a time per thread. Each thread reuses the memory of its
-// last call, unless it was large: new memory costs a page fault every few KB, as much as a small
-// convolution. After the thread's variables are destroyed, when destructors of static objects may
-// still call ops, each call has memory of its own.
+// Holds scratch during its lifetime. Each thread reuses the memory of its last call, unless it was
+// large: new memory costs a page fault every few KB, as much as a small convolution. A call inside
+// another, by a custom layer, has memory of its own, and so has each call after the thread's
+// variables are destroyed, when destructors of static objects may still call ops.
 class CallScratch {
  public:
   explicit CallScratch(int64_t floats) {
-    if (cache_is_destroyed()) {
-      own_ = memory(floats);
-      data_ = own_.data();
-      return;
-    }
-    if (cached().size() < floats) cached() = memory(floats);
-    data_ = cached().data();
+    if (!cache_is_destroyed()) memory_ = std::exchange(cached(), {});
+    if (memory_.size() < floats)
+      memory_ = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
   }
   ~CallScratch() {
-    if (!cache_is_destroyed() && cached().size() > kMostCachedFloats)
-      cached() = runtime::AlignedBuffer();
+    if (!cache_is_destroyed() && memory_.size() <= kMostCachedFloats) cached() = std::move(memory_);
   }
   CallScratch(const CallScratch&) = delete;
   CallScratch& operator=(const CallScratch&) = delete;
 
-  float* data() const { return data_; }
+  float* data() { return memory_.data(); }
 
  private:
   static constexpr int64_t kMostCachedFloats = 4 * 1024 * 1024;
@@ -39,9 +35,6 @@ class CallScratch {
     ~Cache() { cache_is_destroyed() = true; }
   };
 
-  static runtime::AlignedBuffer memory(int64_t floats) {
-    return runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
-  }
   // Without a destructor, so that it outlives the cache.
   static bool& cache_is_destroyed() {
     thread_local bool is_destroyed = false;
@@ -52,8 +45,7 @@ class CallScratch {
     return cache.buffer;
   }
 
-  float* data_;
-  runtime::AlignedBuffer own_;
+  runtime::AlignedBuffer memory_;
 };
 
 }  // namespace cnnx::ops

@@ -15,7 +15,7 @@ namespace cnnx::ops {
 void call_forward(const BoundOp& op, ForwardArguments a) {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   a.threads = get_num_threads();
-  const CallScratch scratch(op.scratch_floats(a.threads));
+  CallScratch scratch(op.scratch_floats(a.threads));
   a.scratch = scratch.data();
   op.forward(a);
 }
@@ -27,8 +27,8 @@ void call_backward(const BoundOp& op, BackwardArguments a) {
   const int64_t saved_floats =
       runtime::round_up_to_line(divide_up(op.saved_bytes(), static_cast<int64_t>(sizeof(float))));
   const int64_t forward_floats = saved_floats > 0 ? op.scratch_floats(a.threads) : 0;
-  const CallScratch scratch(saved_floats +
-                            std::max(forward_floats, op.backward_scratch_floats(a.threads)));
+  CallScratch scratch(saved_floats +
+                      std::max(forward_floats, op.backward_scratch_floats(a.threads)));
   a.scratch = scratch.data() + saved_floats;
   if (saved_floats > 0) {
     ForwardArguments forward;

@@ -16,9 +16,11 @@ LossResult tversky_images(const LossBatch& batch, const ClassTargets& targets,
   const int64_t columns = batch.columns, floats = positions * columns;
   const double scale = row_weight_scale(image_weights, images);
   std::vector<TverskyResult> results(runtime::checked_size<TverskyResult>(images));
-  runtime::parallel_for(batch.threads, images, 1, [&](int64_t begin, int64_t end, int) {
-    std::vector<float> probabilities(runtime::checked_size(columns));
-    std::vector<double> sums(runtime::checked_size<double>(3 * columns));
+  constexpr int64_t kGrain = 1;
+  const int slots = runtime::slot_count(batch.threads, images, kGrain);
+  std::vector<float> probabilities(runtime::checked_size(slots * columns));
+  std::vector<double> sums(runtime::checked_size<double>(slots * 3 * columns));
+  runtime::parallel_for(slots, images, kGrain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       float* const gradient = batch.gradient.values ? batch.gradient.values + i * floats : nullptr;
       const auto from = [i](const auto* array, int64_t each) {
@@ -29,7 +31,7 @@ LossResult tversky_images(const LossBatch& batch, const ClassTargets& targets,
                   from(targets.soft_labels, floats), targets.ignored, settings.class_weights,
                   settings.alpha, settings.beta, settings.smooth,
                   static_cast<float>(batch.gradient.divisor / scale), gradient,
-                  probabilities.data(), sums.data()});
+                  probabilities.data() + slot * columns, sums.data() + slot * 3 * columns});
       if (!gradient || !image_weights) continue;
       const float weight = image_weights[i] / static_cast<float>(scale);
       for (int64_t j = 0; j < floats; ++j) gradient[j] *= weight;

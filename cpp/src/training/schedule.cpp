@@ -90,7 +90,8 @@ void observe(const Schedule& schedule, double measure, ScheduleState& state) {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   const Plateau* const plateau = std::get_if<Plateau>(&schedule.shape);
   if (!plateau) return;
-  const double margin = plateau->threshold * std::abs(state.best);
+  // Any number is better than an infinite first one.
+  const double margin = std::isfinite(state.best) ? plateau->threshold * std::abs(state.best) : 0;
   const bool better =
       plateau->higher_is_better ? measure > state.best + margin : measure < state.best - margin;
   if (better || (state.measured == 0 && !std::isnan(measure))) {

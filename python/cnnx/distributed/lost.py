@@ -61,8 +61,15 @@ def _watch() -> None:
 
 
 def _tell(message: bytes) -> None:
-    if _pipe is not None:
+    """Send a message; a watcher that was killed must not end the training that it watches."""
+    global _pipe
+    if _pipe is None:
+        return
+    try:
         os.write(_pipe, message + _END)
+    except OSError:
+        os.close(_pipe)
+        _pipe = None
 
 
 def tell_started() -> None:

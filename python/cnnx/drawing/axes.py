@@ -57,7 +57,7 @@ def vertical_ticks(y: Scale, x: Scale) -> Markup:
     )
 
 
-def horizontal_ticks(x: Scale, top: float, bottom: float, most: int = 8) -> Markup:
+def horizontal_ticks(x: Scale, top: float, bottom: float) -> Markup:
     def tick(value: float, text: str) -> Markup:
         place = x.place(value)
         # A text at the end must not leave the drawing.
@@ -70,7 +70,7 @@ def horizontal_ticks(x: Scale, top: float, bottom: float, most: int = 8) -> Mark
             ]
         )
 
-    return element("g", *(tick(*each) for each in x.ticks(most)), class_="axis x")
+    return element("g", *(tick(*each) for each in x.ticks(most=8)), class_="axis x")
 
 
 def left_of_plot(y: Scale) -> float:

@@ -103,57 +103,6 @@ def line_chart(
     return drawing(title, WIDTH, _HEIGHT, body)
 
 
-def bar_chart(
-    title: str,
-    names: Sequence[str],
-    values: Sequence[float],
-    *,
-    x: str,
-    percent: bool = False,
-    texts: Sequence[str] | None = None,
-) -> Markup:
-    """Horizontal bars from 0, each with its name and its number.
-
-    Args:
-        title: description for readers who do not see the chart.
-        names: names of the bars, from the top.
-        values: lengths of the bars, not negative; one that is not finite has no bar.
-        x: name of the horizontal axis.
-        percent: whether values are fractions, drawn from 0 to 100 %.
-        texts: numbers as they are written; None writes the values.
-    """
-    row, top = 22.0, 8.0
-    shown = [shortened(name) for name in names]
-    left = max([text_width(name) for name in shown] or [0.0]) + 14
-    numbers = list(texts) if texts is not None else [_number(v, percent) for v in values]
-    right = max([text_width(number) for number in numbers] or [0.0]) + 12
-    bottom = top + row * len(names)
-    scale = fitted([0.0, 1.0] if percent else [0.0, *values], left, WIDTH - right, percent=percent)
-    rows = []
-    for k, (name, value, number) in enumerate(zip(names, values, numbers, strict=True)):
-        y = top + k * row
-        length = scale.place(value) - left if scale.shows(value) else 0.0
-        bar = element(
-            "rect", x=left, y=y + 3, width=length, height=row - 6, class_="bar", style=fill(0)
-        )
-        middle = y + row / 2 + 4.5
-        rows.append(
-            element(
-                "g",
-                element("title", f"{name}: {number}"),
-                element("text", shown[k], x=left - 8, y=middle, text_anchor="end"),
-                bar,
-                element("text", number, x=left + length + 6, y=middle),
-                data_name=name,
-            )
-        )
-    ticks = horizontal_ticks(scale, top, bottom, most=3)
-    name = element(
-        "text", x, x=(left + WIDTH - right) / 2, y=bottom + 38, text_anchor="middle", class_="name"
-    )
-    return drawing(title, WIDTH, bottom + 46, joined([ticks, *rows, name]))
-
-
 def _line(series: Series, index: int, x: Scale, y: Scale) -> Markup:
     """A line with a marker at each point; points without a position leave a gap."""
     runs: list[list[tuple[float, float]]] = [[]]

@@ -21,6 +21,8 @@ from cnnx.spelling import checked_call
 
 __all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "Warmup", "factors"]
 
+_MOST_STEPS = 2**31  # 16 GB of factors
+
 
 def _fraction(value: object, schedule: str, setting: str) -> float:
     given = number(value, schedule, setting)
@@ -310,7 +312,7 @@ def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray
 
     Raises:
         TypeError: if `schedule` is not a schedule.
-        ValueError: if a length is below 1.
+        ValueError: if a length is below 1, or there are more than 2^31 steps.
 
     Example:
         >>> factors(Triangular(0.5), epochs=2, steps_per_epoch=2)
@@ -320,5 +322,10 @@ def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray
         raise TypeError(f"factors: schedule is {shown(schedule)}, expected one such as CosineDecay")
     for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         at_least(1, value, "factors", name)
+    if epochs * steps_per_epoch > _MOST_STEPS:
+        raise ValueError(
+            f"factors: epochs * steps_per_epoch is {epochs * steps_per_epoch}, expected at most "
+            f"{_MOST_STEPS}"
+        )
     found = _core.schedule_factors(core_schedule(schedule), epochs, steps_per_epoch)
     return np.array(found)
