@@ -1,5 +1,4 @@
 // Epochs in C: several in one call, or one pass over a data set step by step.
-#include <memory>
 #include <string>
 #include <utility>
 

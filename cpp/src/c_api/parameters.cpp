@@ -1,5 +1,4 @@
 // A model's parameters and buffers in C: their names, shapes and values.
-#include <algorithm>
 #include <string>
 #include <vector>
 

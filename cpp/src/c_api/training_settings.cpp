@@ -4,7 +4,6 @@
 
 #include <set>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "c_api/settings_text.h"

@@ -2,7 +2,6 @@
 #include "data/augmentation.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <string>
 

@@ -14,9 +14,6 @@ namespace cnnx {
 namespace data {
 namespace {
 
-// The least number of values for another thread.
-constexpr int64_t kGrainOfPixels = 32 * 1024;
-
 class Normaliser {
  public:
   Normaliser(const Preprocessing& preprocessing, int64_t channels, bool divide_by_255,
@@ -93,7 +90,7 @@ template <class Pixel>
 void normalise(const Pixel* source, int64_t pixels, int64_t channels,
                const Preprocessing& preprocessing, bool divide_by_255, PixelType type, float* out) {
   const Normaliser normaliser(preprocessing, channels, divide_by_255, type);
-  runtime::parallel_for(get_num_threads(), pixels, kGrainOfPixels / channels + 1,
+  runtime::parallel_for(get_num_threads(), pixels, runtime::kGrainElements / channels + 1,
                         [&](int64_t begin, int64_t end, int) {
                           normaliser.run(source + begin * channels, (end - begin) * channels,
                                          out + begin * channels);
@@ -131,7 +128,7 @@ void gather_images(const ImageBatch& images, const int64_t* rows, int64_t count,
   const int64_t size = element_count(shape);
   const Normaliser normaliser(preprocessing, shape[2], divides_by_255(images), images.type);
   runtime::parallel_for(
-      threads, count, kGrainOfPixels / size + 1, [&](int64_t begin, int64_t end, int) {
+      threads, count, runtime::kGrainElements / size + 1, [&](int64_t begin, int64_t end, int) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t offset = rows[i] * size;
           if (images.type == PixelType::uint8) {

@@ -2,7 +2,6 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <mutex>
@@ -17,7 +16,6 @@
 #include "cnnx/softmax.h"
 #include "data/image.h"
 #include "graph/int8_weights.h"
-#include "graph/model_inputs.h"
 #include "graph/model_state.h"
 #include "runtime/check_settings.h"
 #include "runtime/floating_point.h"

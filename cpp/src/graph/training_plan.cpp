@@ -1,7 +1,6 @@
 // Runs the events of a train step.
 #include "graph/training_plan.h"
 
-#include <algorithm>
 #include <array>
 
 #include "graph/recomputation.h"

@@ -23,9 +23,6 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kActivationGrain = 32 * 1024;
-
 const ActivationKernels& kernels_of(
     const char* name, const ActivationTable& table = CNNX_KERNELS(activation_kernels)) {
   for (const ActivationKernels* row = table.rows; row->name; ++row) {
@@ -42,9 +39,10 @@ void apply(const ActivationKernels& kernels, ActivationSettings settings, const 
   const auto kernel = [&](const auto& inputs, int64_t, int64_t elements, float* target) {
     kernels.forward(inputs[0], elements, settings, target);
   };
-  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    compute_in_floats(sources, begin, end, false, output, kernel);
-  });
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
+                        [&](int64_t begin, int64_t end, int) {
+                          compute_in_floats(sources, begin, end, false, output, kernel);
+                        });
 }
 
 // The gradient of a row of kernels.
@@ -64,9 +62,10 @@ void apply_backward(ActivationGradient kernel, ActivationSettings settings,
   const auto compute = [&](const auto& inputs, int64_t, int64_t elements, float* target) {
     kernel(inputs[0], inputs[1], elements, settings, accumulate, target);
   };
-  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    compute_in_floats(sources, begin, end, accumulate, grad_input, compute);
-  });
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
+                        [&](int64_t begin, int64_t end, int) {
+                          compute_in_floats(sources, begin, end, accumulate, grad_input, compute);
+                        });
 }
 
 }  // namespace
@@ -80,16 +79,18 @@ void relu_gradient(float* gradient, const float* relu_output, int64_t count, int
 void relu_gradient(uint16_t* gradient, const uint16_t* relu_output, int64_t count, int threads,
                    float ceiling) {
   const auto kernel = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).relu_gradient;
-  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(gradient + begin, relu_output + begin, end - begin, ceiling);
-  });
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
+                        [&](int64_t begin, int64_t end, int) {
+                          kernel(gradient + begin, relu_output + begin, end - begin, ceiling);
+                        });
 }
 
 void apply_relu(float* values, float ceiling, int64_t count, int threads) {
   const auto relu = CNNX_KERNELS(activation_kernels).relu;
-  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
-    relu(values + begin, end - begin, {ceiling}, values + begin);
-  });
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
+                        [&](int64_t begin, int64_t end, int) {
+                          relu(values + begin, end - begin, {ceiling}, values + begin);
+                        });
 }
 
 namespace {

@@ -17,18 +17,16 @@
 
 namespace cnnx::ops {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kAddGrain = 32 * 1024;
-
 namespace {
 
 template <class Element>
 void add_elements(const Element* a, const Element* b, int64_t count, bool relu, int threads,
                   Element* output) {
   const auto kernel = sum_kernel<Element>();
-  runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(a + begin, b + begin, end - begin, relu, output + begin);
-  });
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
+                        [&](int64_t begin, int64_t end, int) {
+                          kernel(a + begin, b + begin, end - begin, relu, output + begin);
+                        });
 }
 
 template <class Element>
@@ -39,9 +37,10 @@ void pass_elements(const Element* grad_output, const InputGradient& input, int64
   if (input.accumulate) {
     add_elements(values, grad_output, count, false, threads, values);
   } else if (values != grad_output) {
-    runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
-      std::copy(grad_output + begin, grad_output + end, values + begin);
-    });
+    runtime::parallel_for(threads, count, runtime::kGrainElements,
+                          [&](int64_t begin, int64_t end, int) {
+                            std::copy(grad_output + begin, grad_output + end, values + begin);
+                          });
   }
 }
 
@@ -114,9 +113,10 @@ class BoundAdd final : public BoundOp {
       if (relu_) relu(target, count, {kNoCeiling}, target);
     };
     const std::array<const uint16_t*, 1> sources = {bfloat16_of(a.inputs[0])};
-    runtime::parallel_for(a.threads, count_, kAddGrain, [&](int64_t begin, int64_t end, int) {
-      compute_in_floats(sources, begin, end, false, bfloat16_of(a.output), add_others);
-    });
+    runtime::parallel_for(
+        a.threads, count_, runtime::kGrainElements, [&](int64_t begin, int64_t end, int) {
+          compute_in_floats(sources, begin, end, false, bfloat16_of(a.output), add_others);
+        });
   }
 
   std::size_t inputs_;

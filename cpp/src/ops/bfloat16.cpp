@@ -12,14 +12,12 @@ namespace {
 // output <- x, or with `adds` output + x.
 template <class From, class To>
 void convert_elements(const From* x, int64_t count, bool adds, int threads, To* output) {
-  // Memory-bound: below this a second thread costs more than it gains.
-  constexpr int64_t kGrain = 32 * 1024;
   const Bfloat16ArrayKernels& kernels = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels);
   const auto kernel = adds ? by_element<To>(kernels.add_words, kernels.add_floats)
                            : by_element<To>(kernels.widen, kernels.round);
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(x + begin, end - begin, output + begin);
-  });
+  runtime::parallel_for(
+      threads, count, runtime::kGrainElements,
+      [&](int64_t begin, int64_t end, int) { kernel(x + begin, end - begin, output + begin); });
 }
 
 template <class From, class To>

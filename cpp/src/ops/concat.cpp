@@ -13,9 +13,6 @@
 namespace cnnx::ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kConcatGrain = 32 * 1024;
-
 template <class Element>
 class BoundConcat final : public BoundOp {
  public:
@@ -56,7 +53,7 @@ class BoundConcat final : public BoundOp {
   // Calls body(input, row, its column in the output).
   template <class Body>
   void for_rows(int threads, const Body& body) const {
-    runtime::parallel_for(threads, rows_, kConcatGrain / (width_ + 1) + 1,
+    runtime::parallel_for(threads, rows_, runtime::kGrainElements / (width_ + 1) + 1,
                           [&](int64_t begin, int64_t end, int) {
                             int64_t column = 0;
                             for (std::size_t input = 0; input < widths_.size(); ++input) {

@@ -3,7 +3,6 @@
 #include "ops/conv2d_bfloat16_weight.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/bfloat16_arrays.h"
 #include "kernels/bfloat16_weight.h"
@@ -30,8 +29,6 @@ constexpr int64_t kWeightShares = 4;
 constexpr int64_t kGrainProducts = 4 * kGrainMultiplyAdds;
 // Channels that threads do not divide: two tiles.
 constexpr int64_t kShareChannels = 2 * kBfloat16Tile;
-// Sums of chunks that take about 20 microseconds.
-constexpr int64_t kGrainChunkSums = 32 * 1024;
 constexpr int64_t kBiasFloats = 8 * 1024;
 
 // Blocks of a run.
@@ -315,7 +312,7 @@ void Bfloat16WeightGradient::reduce(const WeightGradientArguments& a) const {
   const Conv2dGeometry& g = geometry_;
   if (a.grad_weight && !sums_in_place(a)) {
     const int64_t rows = taps() * planes_.channels();
-    const int64_t grain = kGrainChunkSums / (chunks_.count() * outputs()) + 1;
+    const int64_t grain = runtime::kGrainElements / (chunks_.count() * outputs()) + 1;
     runtime::parallel_for(a.threads, g.groups * rows, grain, [&](int64_t begin, int64_t end, int) {
       while (begin < end) {
         const int64_t group = begin / rows, first = begin % rows;

@@ -26,8 +26,6 @@ constexpr int64_t kLeastPackedInputs = 64, kLeastPackedOutputs = 128;
 // The cost of a sum's way to memory and back, in multiply-adds.
 constexpr int64_t kLeastChunkPixels = 512;
 constexpr int64_t kSharesPerThread = 4;
-// Sums of chunks that take about 20 microseconds.
-constexpr int64_t kGrainSums = 32 * 1024;
 
 // Whether every window is one pixel of the image.
 bool reads_pixels(const WindowAxis& axis, int64_t windows, int64_t size) {
@@ -240,7 +238,7 @@ void DirectWeightGradient::reduce(const WeightGradientArguments& a) const {
   const Conv2dGradientKernels& kernel = kernels(*a.kernels);
   if (a.grad_weight && !sums_in_place(a)) {
     const int64_t group_floats = panel_floats(depth_, group_outputs_);
-    const int64_t reduce_grain = kGrainSums / (chunks_.count() * group_outputs_) + 1;
+    const int64_t reduce_grain = runtime::kGrainElements / (chunks_.count() * group_outputs_) + 1;
     runtime::parallel_for(
         a.threads, g.groups * depth_, reduce_grain, [&](int64_t begin, int64_t end, int) {
           while (begin < end) {

@@ -38,9 +38,6 @@ int64_t tiles_at_once(const WinogradTile& tile, const WinogradShape& shape) {
   return many && shape.groups == 1 ? 128 : 56;
 }
 
-// Sums of chunks that take about 20 microseconds.
-constexpr int64_t kWinogradGrainSums = 32 * 1024;
-
 // Sums that exceed a second-level cache.
 constexpr int64_t kLargeSums = 2 * 1024 * 1024;
 
@@ -228,7 +225,7 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
   if (a.grad_weight) {
     const int64_t kernel_parts = tile_.parts();
     const int64_t grain_inputs =
-        kWinogradGrainSums / (kernel_parts * chunks_ * points() * outputs) + 1;
+        runtime::kGrainElements / (kernel_parts * chunks_ * points() * outputs) + 1;
     const WinogradPlanes all_sums = winograd_planes(a.scratch, sums_inputs(), outputs);
     runtime::parallel_for(a.threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = 0; i < kernel_parts; ++i) {

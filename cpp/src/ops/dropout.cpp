@@ -3,8 +3,6 @@
 // elements are a function of the trainer's seed, the step, the layer and the element's index.
 #include <algorithm>
 #include <array>
-#include <stdexcept>
-#include <string>
 
 #include "ops/add.h"
 #include "ops/elements.h"

@@ -17,9 +17,6 @@ namespace {
 
 constexpr const char* kMaximumName = "maximum";
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kMaximumGrain = 32 * 1024;
-
 template <class Element>
 class BoundMaximum final : public BoundOp {
  public:
@@ -34,27 +31,30 @@ class BoundMaximum final : public BoundOp {
   void forward(const ForwardArguments& a) const override {
     const MaximumKernels& kernels = CNNX_KERNELS(maximum_kernels);
     const auto kernel = by_element<Element>(kernels.forward, kernels.bfloat16_forward);
-    runtime::parallel_for(a.threads, count_, kMaximumGrain, [&](int64_t begin, int64_t end, int) {
-      Inputs inputs;
-      for (std::size_t i = 0; i < inputs_; ++i)
-        inputs[i] = {elements_of<Element>(a.inputs[i]) + begin, nullptr, false};
-      kernel(inputs.data(), count_of_inputs(), end - begin, elements_of<Element>(a.output) + begin);
-    });
+    runtime::parallel_for(
+        a.threads, count_, runtime::kGrainElements, [&](int64_t begin, int64_t end, int) {
+          Inputs inputs;
+          for (std::size_t i = 0; i < inputs_; ++i)
+            inputs[i] = {elements_of<Element>(a.inputs[i]) + begin, nullptr, false};
+          kernel(inputs.data(), count_of_inputs(), end - begin,
+                 elements_of<Element>(a.output) + begin);
+        });
   }
   void backward(const BackwardArguments& a) const override {
     const MaximumGradientKernels& kernels = *a.kernels->maximum;
     const auto kernel = by_element<Element>(kernels.backward, kernels.bfloat16_backward);
-    runtime::parallel_for(a.threads, count_, kMaximumGrain, [&](int64_t begin, int64_t end, int) {
-      Inputs inputs;
-      for (std::size_t i = 0; i < inputs_; ++i) {
-        const InputGradient& gradient = a.grad_inputs[i];
-        auto* const values = elements_of<Element>(gradient.values);
-        inputs[i] = {elements_of<Element>(a.inputs[i]) + begin, values ? values + begin : nullptr,
-                     gradient.accumulate};
-      }
-      kernel(elements_of<Element>(a.grad_output) + begin, inputs.data(), count_of_inputs(),
-             end - begin);
-    });
+    runtime::parallel_for(a.threads, count_, runtime::kGrainElements,
+                          [&](int64_t begin, int64_t end, int) {
+                            Inputs inputs;
+                            for (std::size_t i = 0; i < inputs_; ++i) {
+                              const InputGradient& gradient = a.grad_inputs[i];
+                              auto* const values = elements_of<Element>(gradient.values);
+                              inputs[i] = {elements_of<Element>(a.inputs[i]) + begin,
+                                           values ? values + begin : nullptr, gradient.accumulate};
+                            }
+                            kernel(elements_of<Element>(a.grad_output) + begin, inputs.data(),
+                                   count_of_inputs(), end - begin);
+                          });
   }
 
  private:

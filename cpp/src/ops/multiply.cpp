@@ -16,9 +16,6 @@
 namespace cnnx::ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kMultiplyGrain = 32 * 1024;
-
 // Which elements of the map share a number of the second input.
 enum class Factors { per_channel, per_pixel };
 
@@ -73,12 +70,12 @@ class BoundMultiply final : public BoundOp {
   void for_parts(int threads, const Body& body) const {
     if (factors_ == Factors::per_pixel) {
       runtime::parallel_for(
-          threads, images_ * pixels_, kMultiplyGrain / (channels_ + 1) + 1,
+          threads, images_ * pixels_, runtime::kGrainElements / (channels_ + 1) + 1,
           [&](int64_t begin, int64_t end, int) { body(begin * channels_, begin, end - begin); });
       return;
     }
     const int64_t floats = pixels_ * channels_;
-    runtime::parallel_for(threads, images_, kMultiplyGrain / (floats + 1) + 1,
+    runtime::parallel_for(threads, images_, runtime::kGrainElements / (floats + 1) + 1,
                           [&](int64_t begin, int64_t end, int) {
                             for (int64_t i = begin; i < end; ++i)
                               body(i * floats, i * channels_, pixels_);

@@ -22,7 +22,7 @@ constexpr int64_t kParameterFanIn = 5000;
 // Calls body(begin, end) for parts of `count` numbers, of which each image has its own.
 template <class Body>
 void for_parts(int threads, int64_t images, int64_t count, const Body& body) {
-  runtime::parallel_for(threads, count, PixelChunks::kGrainFloats / (images + 1) + 1,
+  runtime::parallel_for(threads, count, runtime::kGrainElements / (images + 1) + 1,
                         [&](int64_t begin, int64_t end, int) { body(begin, end); });
 }
 

@@ -13,9 +13,6 @@ namespace cnnx::ops {
 // A chunk fits into a first-level cache. Chunks depend on the numbers of pixels and channels alone.
 class PixelChunks {
  public:
-  // Memory-bound: with less work a second thread costs more than it gains.
-  static constexpr int64_t kGrainFloats = 32 * 1024;
-
   PixelChunks(int64_t pixels, int64_t channels, int64_t least_pixels = 16)
       : pixels_(pixels),
         channels_(channels),
@@ -28,7 +25,7 @@ class PixelChunks {
   // Calls body(first pixel, pixels, chunk) for all chunks.
   template <class Body>
   void for_each(int threads, const Body& body) const {
-    const int64_t grain = kGrainFloats / (chunk_pixels_ * channels_ + 1) + 1;
+    const int64_t grain = runtime::kGrainElements / (chunk_pixels_ * channels_ + 1) + 1;
     runtime::parallel_for(threads, count(), grain, [&](int64_t begin, int64_t end, int) {
       for (int64_t chunk = begin; chunk < end; ++chunk)
         body(chunk * chunk_pixels_, pixels_of(chunk), chunk);
@@ -43,7 +40,7 @@ class PixelChunks {
       for (int64_t image = 0; image < images; ++image) body(image, threads, scratch);
       return;
     }
-    const int64_t grain = kGrainFloats / (pixels_ * channels_ + 1) + 1;
+    const int64_t grain = runtime::kGrainElements / (pixels_ * channels_ + 1) + 1;
     runtime::parallel_for(threads, images, grain, [&](int64_t begin, int64_t end, int slot) {
       for (int64_t image = begin; image < end; ++image) body(image, 1, scratch + slot * floats);
     });

@@ -13,13 +13,10 @@
 namespace cnnx::ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kQuantizeGrain = 32 * 1024;
-
 // Calls body(first element, number of elements) for the parts of the threads.
 template <class Body>
 void for_parts(int threads, int64_t count, const Body& body) {
-  runtime::parallel_for(threads, count, kQuantizeGrain,
+  runtime::parallel_for(threads, count, runtime::kGrainElements,
                         [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
 }
 

@@ -21,6 +21,10 @@ inline int slot_count(int threads, int64_t count, int64_t grain) {
   return static_cast<int>(std::clamp<int64_t>(most, 1, threads));
 }
 
+// Elements that are read or written, such as those of a sum, whose time depends on the memory:
+// below this a second thread costs more to wake than it gains.
+constexpr int64_t kGrainElements = 32 * 1024;
+
 // A thread that still spins after the last loop begins within 0.2 microseconds: the part of a grain
 // that is worth its help. Alone, the caller would also move the other threads' parts of an image
 // into its own core's cache, and the next layer would move them back.

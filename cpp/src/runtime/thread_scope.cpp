@@ -6,7 +6,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "cnnx/runtime.h"
 #include "runtime/floating_point.h"
 
 namespace cnnx::runtime {

@@ -12,9 +12,6 @@
 namespace cnnx::training {
 namespace {
 
-// The least number of values for another thread.
-constexpr int64_t kMixupGrain = 32 * 1024;
-
 // One attempt in two is accepted at alpha = 1, one in seventy at 4.
 constexpr uint64_t kMostAttempts = 4096;
 
@@ -46,7 +43,7 @@ Factors target_factors(const BatchMix& batch, const float* weights, int64_t row)
 template <class FactorsOf>
 void blend(const BatchMix& batch, const FactorsOf& factors, const float* from, int64_t size,
            int threads, float* out) {
-  runtime::parallel_for(threads, batch.count, kMixupGrain / size + 1,
+  runtime::parallel_for(threads, batch.count, runtime::kGrainElements / size + 1,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t i = begin; i < end; ++i) {
                             const Factors of = factors(i);

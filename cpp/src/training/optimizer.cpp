@@ -10,13 +10,12 @@
 #include "kernels/optimizers.h"
 #include "runtime/check_settings.h"
 #include "runtime/dispatch.h"
+#include "runtime/parallel.h"
 
 namespace cnnx {
 namespace training {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kOptimizerGrain = 32 * 1024;
 // A square root and a division each.
 constexpr int64_t kAdamGrain = 8 * 1024;
 // Nesterov's step of SGD and Muon looks ahead along the velocity.
@@ -38,7 +37,7 @@ void update(const Sgd& sgd, const OptimizerState& state, const UpdatedBlock& blo
   float* const velocity = sgd.momentum > 0 ? block.slots[0] : nullptr;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).sgd;
   for_each_trained(
-      block.segments, block.range, kOptimizerGrain, threads,
+      block.segments, block.range, runtime::kGrainElements, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         const SgdCoefficients coefficients = {
             static_cast<float>(scales.gradients),
@@ -121,7 +120,7 @@ void update_muon(const Muon& muon, MuonDirections& directions, const OptimizerSt
     std::fill_n(from, count, 0.0f);
     sgd(from_zero, from, block.gradients + (first - block.range.first), velocities, count);
   };
-  for_each_trained(block.segments, block.range, kOptimizerGrain, threads,
+  for_each_trained(block.segments, block.range, runtime::kGrainElements, threads,
                    [&](const ParameterSegment&, int64_t begin, int64_t end) {
                      if (!velocity) return move(begin, end - begin, direction + begin, nullptr);
                      float copied[kCopied];
@@ -133,7 +132,7 @@ void update_muon(const Muon& muon, MuonDirections& directions, const OptimizerSt
                    });
   directions.orthogonalise(block.segments);
   for_each_trained(
-      block.segments, block.range, kOptimizerGrain, threads,
+      block.segments, block.range, runtime::kGrainElements, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         sgd({1.0f, static_cast<float>(rate_of(segment, state, scales)), 0.0f,
              static_cast<float>(muon.weight_decay * segment.weight_decay_factor), false},

@@ -16,14 +16,12 @@ namespace cnnx::training {
 namespace {
 
 constexpr float kFirst = 3.4445f, kThird = -4.7750f, kFifth = 2.0315f;
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kMatrixGrain = 32 * 1024;
 
 // Singular values are at most the Frobenius norm, so dividing by it makes them at most 1.
 void normalise(float* matrix, int64_t count) {
   const double sum = add_squares(0, matrix, count, get_num_threads());
   const double factor = sum > 0 ? 1 / std::sqrt(sum) : 0;
-  runtime::parallel_for(get_num_threads(), count, kMatrixGrain,
+  runtime::parallel_for(get_num_threads(), count, runtime::kGrainElements,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t i = begin; i < end; ++i)
                             matrix[i] = static_cast<float>(matrix[i] * factor);
@@ -31,7 +29,7 @@ void normalise(float* matrix, int64_t count) {
 }
 
 void transpose(const float* matrix, int64_t rows, int64_t columns, float* transposed) {
-  runtime::parallel_for(get_num_threads(), columns, kMatrixGrain / rows + 1,
+  runtime::parallel_for(get_num_threads(), columns, runtime::kGrainElements / rows + 1,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t column = begin; column < end; ++column) {
                             for (int64_t row = 0; row < rows; ++row)

@@ -12,8 +12,6 @@
 namespace cnnx::training {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kAverageGrain = 32 * 1024;
 // The decay after n averages is at most n / (n + kSlowness), so that the initial weights do not
 // dominate the average until 1 / (1 - decay) steps have passed; the first average is a copy.
 // TensorFlow's ExponentialMovingAverage does the same.
@@ -23,7 +21,7 @@ void average(float decay, const runtime::AlignedBuffer& values, runtime::Aligned
              int threads) {
   const auto kernel = CNNX_KERNELS(optimizer_kernels).average;
   runtime::parallel_for(
-      threads, values.size(), kAverageGrain, [&](int64_t begin, int64_t end, int) {
+      threads, values.size(), runtime::kGrainElements, [&](int64_t begin, int64_t end, int) {
         kernel(decay, values.data() + begin, averages.data() + begin, end - begin);
       });
 }
