@@ -199,3 +199,62 @@ def test_sizes_of_a_refused_value_are_not_listed() -> None:
     with pytest.raises(cnnx.onnx.UnsupportedError) as error:
         imported(m, found)
     assert [each.operator for each in error.value.refusals] == ["Det", "Erf"]
+
+
+def padded_by_minus_infinity(m: OnnxModel, x: str, pads: list[int], **settings: str) -> Any:
+    whole = m.constant([0, 0, *pads[:2], 0, 0, *pads[2:]])
+    return m.node("Pad", x, whole, m.constant(np.float32(-np.inf)), **settings)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_padding_by_minus_infinity_before_max_pooling(mode: str) -> None:
+    m = OnnxModel(2, 4, 9, 8)
+    below = m.node("Sub", "x", m.constant(np.float32(9)))  # so that zeros would show
+    padded = padded_by_minus_infinity(m, below, [1, 0, 1, 1], mode=mode)
+    check(m, m.node("MaxPool", padded, kernel_shape=[3, 3], pads=[0, 1, 1, 1]))
+
+
+def test_images_are_cropped_before_max_pooling() -> None:
+    settings: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    m, same = OnnxModel(2, 4, 9, 8), OnnxModel(2, 4, 9, 8)
+    cropped = padded_by_minus_infinity(m, m.node("Relu", "x"), [-1, -2, -1, 0])
+    part = same.node("Relu", "x"), *map(same.constant, ([1, 2], [8, 8], [2, 3]))
+    expected = reference_output(
+        same.proto(same.node("MaxPool", same.node("Slice", *part), **settings)), x := m.input()
+    )
+    np.testing.assert_array_equal(
+        imported(m, m.node("MaxPool", cropped, **settings)).run(x), expected
+    )
+
+
+def test_windows_that_end_in_padding_by_minus_infinity_are_refused() -> None:
+    m = OnnxModel(2, 3, 6, 6)
+    padded = padded_by_minus_infinity(m, "x", [0, 0, 1, 1])
+    pooled = m.node("MaxPool", padded, kernel_shape=[2, 2], strides=[3, 3], ceil_mode=1)
+    with pytest.raises(
+        cnnx.onnx.UnsupportedError, match="pads with -inf, expected a finite number"
+    ):
+        imported(m, pooled)
+
+
+def test_remainders_of_constants_have_the_sign_that_fmod_says() -> None:
+    m = OnnxModel(2, 3, 4, 4)
+    values = np.array([-5, 3, -1], np.float32).reshape(3, 1, 1)
+    divisors = np.array([3, 2, 2], np.float32).reshape(3, 1, 1)
+    rest = m.node("Mod", m.constant(values), m.constant(divisors), fmod=1)
+    check(m, m.node("Relu", m.node("Mul", "x", rest)))
+
+
+def test_constants_are_rounded_to_bfloat16() -> None:
+    m = OnnxModel(2, 3, 4, 4)
+    values = np.array([1.003, 1.00390625, 1.01171875], np.float32)  # two of them are ties
+    rounded = m.node("Cast", m.node("Cast", m.constant(values.reshape(3, 1, 1)), to=16), to=1)
+    x = m.input()
+    expected = x * np.array([1.0, 1.0, 1.015625], np.float32).reshape(3, 1, 1)
+    np.testing.assert_allclose(imported(m, m.node("Mul", "x", rounded)).run(x), expected, rtol=1e-6)
+
+
+def test_a_cast_takes_the_type_of_an_array_of_any_shape() -> None:
+    m = OnnxModel(2, 3, 4, 4)
+    cast = m.node("CastLike", m.constant([2, 3, 4]), m.constant(np.zeros(2, np.float32)))
+    check(m, m.node("Mul", "x", m.node("Reshape", cast, m.constant([3, 1, 1]))))

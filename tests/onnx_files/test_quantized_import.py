@@ -287,11 +287,18 @@ def dynamic(m: OnnxModel) -> str:
     return output
 
 
+def without_zero_point(m: OnnxModel) -> str:
+    m.opset = 21
+    output: str = m.node("QuantizeLinear", "x", constant(m, SCALE), output_dtype=3)
+    return output
+
+
 REFUSED: dict[str, tuple[Build, str]] = {
     "arithmetic": (cast, "Cast .*computes with the bytes of a QuantizeLinear, expected real"),
     "another scale": (other_scale, "not a QuantizeLinear of the same scale and zero point"),
     "a scale per channel": (scale_per_channel, "has 4 scales, expected one for the whole array"),
     "16 bits": (lambda m: in_bytes(m, np.uint16), "dtype uint16, expected uint8 or int8"),
+    "int8 without a zero point": (without_zero_point, "output_dtype int8 and no zero point, expec"),
     "a range per image": (dynamic, "own range, expected .* onnxruntime.quantization.quantize_st"),
 }
 
@@ -302,6 +309,15 @@ def test_refusals(case: str) -> None:
     m = network(2, 4, 9, 7)
     with pytest.raises(UnsupportedError, match=sentence):
         imported(m, make(m))
+
+
+def test_weights_in_int8_without_a_zero_point() -> None:
+    m = OnnxModel(2, 4, 9, 7, opset=21)
+    scale = m.constant(np.float32(0.02))
+    whole = m.node("QuantizeLinear", m.weight(3, 4, 1, 1), scale, output_dtype=3)
+    result = imported(m, m.node("Conv", "x", m.node("DequantizeLinear", whole, scale)))
+    values = np.concatenate([each.ravel() for each in result.model.parameters.values()])
+    assert values.min() < -0.1
 
 
 def test_constants_that_do_not_fit() -> None:

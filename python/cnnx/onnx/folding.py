@@ -14,7 +14,7 @@ from cnnx.onnx.folding_indices import gathered, gathered_at, scattered_at
 from cnnx.onnx.folding_quantization import dequantized, quantized
 from cnnx.onnx.graph import Array
 from cnnx.onnx.operators.shapes import resolved_shape
-from cnnx.onnx.tensors import value_dtype
+from cnnx.onnx.tensors import BFLOAT16, rounded_to_bfloat16, value_dtype
 
 Folding = Callable[[Call], "Array | list[Array]"]
 
@@ -124,10 +124,16 @@ def _expand(call: Call) -> Array:
     return np.broadcast_to(array, full)
 
 
+def _mod(call: Call) -> Array:
+    operation = np.fmod if call.integer("fmod", 0) else np.mod
+    return np.asarray(_elementwise(operation)(call))
+
+
 def _cast(call: Call) -> Array:
-    dtype = value_dtype(call.integer("to", 1))
+    data_type = call.integer("to", 1)
     with np.errstate(all="ignore"):
-        return _operand(call).astype(dtype)
+        values = _operand(call).astype(value_dtype(data_type))
+    return rounded_to_bfloat16(values) if data_type == BFLOAT16 else values
 
 
 def _slice(call: Call) -> Array:
@@ -286,7 +292,7 @@ FOLDINGS: dict[str, Folding] = {
     "MatMul": _elementwise(np.matmul),
     "Max": _variadic(np.maximum),
     "Min": _variadic(np.minimum),
-    "Mod": _elementwise(np.mod),
+    "Mod": _mod,
     "Mul": _elementwise(np.multiply),
     "Neg": _elementwise(np.negative),
     "Not": _elementwise(np.logical_not),
@@ -332,7 +338,9 @@ VIEWS = frozenset(
 # Operators that check the size of their result themselves, because their inputs' values give it.
 _MEASURED = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
 # Operators whose result has the size of their first input.
-_OF_THE_FIRST = frozenset({"BatchNormalization", "DequantizeLinear", "QuantizeLinear", "ScatterND"})
+_OF_THE_FIRST = frozenset(
+    {"BatchNormalization", "CastLike", "DequantizeLinear", "QuantizeLinear", "ScatterND"}
+)
 
 
 def folded(call: Call, budget: Budget) -> list[Array]:

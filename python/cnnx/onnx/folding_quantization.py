@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cnnx.onnx.call import Call
 from cnnx.onnx.graph import Array
+from cnnx.onnx.tensors import value_dtype
 
 
 def quantized(call: Call) -> Array:
@@ -27,9 +30,15 @@ def dequantized(call: Call) -> Array:
     return whole * scale.astype(np.float32)
 
 
+def output_dtype(call: Call) -> np.dtype[Any]:
+    """Type of the bytes of a QuantizeLinear without a zero point."""
+    given = call.integer("output_dtype", 0)
+    return value_dtype(given) if given else np.dtype(np.uint8)
+
+
 def _zero_point(call: Call) -> Array:
     zero = call.optional(2)
-    return np.zeros((), np.uint8) if zero is None else _along_axis(call, 2)
+    return np.zeros((), output_dtype(call)) if zero is None else _along_axis(call, 2)
 
 
 def _along_axis(call: Call, index: int) -> Array:

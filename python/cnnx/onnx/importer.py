@@ -13,6 +13,7 @@ from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.onnx.arrangement import atoms_in, in_memory_order, listed
 from cnnx.onnx.axes import Activation, ByteScale, is_batch, whole
+from cnnx.onnx.batch_counts import BatchCounts
 from cnnx.onnx.call import Call, Operand
 from cnnx.onnx.folding import FOLDINGS, VIEWS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
@@ -176,6 +177,7 @@ class _Walk:
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
         self._values.update((each.name, each.activation) for each in layouts)
         self._input = layouts[0].activation
+        self._counts = BatchCounts() if any(each.is_open for each in layouts) else None
         self._producers = {name: node for node in graph.nodes for name in node.outputs}
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
         # Values that anything but a product reads.
@@ -255,7 +257,10 @@ class _Walk:
         if not depends and not node.domain and node.op_type in FOLDINGS:
             counted = self._counted(node)
             if counted is None:
-                return _folded(call, self._budget)
+                constants = _folded(call, self._budget)
+                if self._counts is not None:
+                    self._counts.folded(node, call, constants, self._budget)
+                return constants
             self.network.node_name = own_layer_name(node)
             return [parameter_of(self.network, call.constant(0), counted, None)]
         if node.domain or node.op_type not in OPERATORS:
@@ -265,6 +270,10 @@ class _Walk:
         if not depends and isinstance(operands[0], np.ndarray):
             operands[0] = parameter_of(self.network, operands[0], self._input, call.name(0))
         byte_scale = _byte_scale(node, operands)
+        if self._counts is not None:
+            if node.op_type in ("Shape", "Size"):
+                self._counts.counted(call)
+            self._counts.check(node, self._values)
         result = OPERATORS[node.op_type](call)
         results = result if isinstance(result, list) else [result]
         if isinstance(result, Activation) and node.outputs[0] in self._whole:

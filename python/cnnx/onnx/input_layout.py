@@ -37,6 +37,7 @@ class InputLayout:
         batch: number of images that the graph is converted for; the model takes any.
         image: the model's input.
         is_likely: whether the sizes are not those of images with another order.
+        is_open: whether the file leaves the number of images open.
     """
 
     name: str
@@ -44,6 +45,7 @@ class InputLayout:
     batch: int
     image: Input
     is_likely: bool = True
+    is_open: bool = False
 
     @classmethod
     def all_of(
@@ -76,7 +78,7 @@ class InputLayout:
             shape = _image_shape(order, declared, input_shape)
             if shape is not None:
                 likely = order == "NCHW" or not _is_channels_first(declared)
-                layouts.append(cls(value.name, order, count, _image(shape), likely))
+                layouts.append(cls(value.name, order, count, _image(shape), likely, first is None))
         if not layouts:
             raise ValueError(_misfit(value, input_shape))
         if len(layouts) > 1 and _is_channels_last(declared):

@@ -157,7 +157,12 @@ def _with_padding(nodes: Nodes, node: Node) -> Node:
     own = np.array(node.attributes.get("pads", [0, 0, 0, 0]))
     if added is None or added.shape != (8,) or own.shape != (4,) or own.dtype.kind != "i":
         return node
-    if np.any(added[[0, 1, 4, 5]]) or node.attributes.get("auto_pad", "NOTSET") != "NOTSET":
+    if np.any(added[[0, 1, 4, 5]]) or np.any(added < 0) or np.any(own < 0):
+        return node
+    if pad.attributes.get("mode", "constant") != "constant":
+        return node
+    # With these, where the windows end depends on the padding of the pooling alone.
+    if node.attributes.get("auto_pad", "NOTSET") != "NOTSET" or node.attributes.get("ceil_mode"):
         return node
     pads: list[int] = (own + added[[2, 3, 6, 7]]).tolist()
     return replace(

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.onnx.graph import Array
 
-_STRING, _BFLOAT16 = 8, 16
+_STRING, BFLOAT16 = 8, 16
 _EXTERNAL = 1
 # TensorProto.DataType -> dtype of the stored elements.
 DTYPES: dict[int, np.dtype[Any]] = {
@@ -28,7 +29,7 @@ DTYPES: dict[int, np.dtype[Any]] = {
     11: np.dtype(np.float64),
     12: np.dtype(np.uint32),
     13: np.dtype(np.uint64),
-    _BFLOAT16: np.dtype(np.uint16),
+    BFLOAT16: np.dtype(np.uint16),
 }
 # Fields of values that are not stored as bytes; int32_data holds every other type.
 _FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data"}
@@ -57,7 +58,15 @@ def value_dtype(data_type: int) -> np.dtype[Any]:
         return np.dtype(object)
     if data_type not in DTYPES:
         raise FormatError(f"an array has the data type {data_type}, expected numbers")
-    return np.dtype(np.float32) if data_type == _BFLOAT16 else DTYPES[data_type]
+    return np.dtype(np.float32) if data_type == BFLOAT16 else DTYPES[data_type]
+
+
+def rounded_to_bfloat16(values: Array) -> NDArray[np.float32]:
+    """Values that bfloat16 has, the nearest, of two the even one."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
+    kept = np.where(np.isnan(values), bits, rounded)
+    return kept.astype(np.uint32).view(np.float32)
 
 
 def array_of(tensor: Any, folder: Path) -> Array:
@@ -92,7 +101,7 @@ def array_of(tensor: Any, folder: Path) -> Array:
         values = np.frombuffer(raw, stored)
     else:
         values = _typed(tensor, stored, count)
-    if data_type == _BFLOAT16:
+    if data_type == BFLOAT16:
         values = (values.astype(np.uint32) << 16).view(np.float32)
     return values.reshape(shape)
 

@@ -11,6 +11,7 @@ from cnnx.layers.base import Symbol
 from cnnx.onnx.affine import scaled, shifted
 from cnnx.onnx.axes import Activation, ByteScale
 from cnnx.onnx.call import Call, Operator
+from cnnx.onnx.folding_quantization import output_dtype
 from cnnx.onnx.network import KEEP_VALUES
 from cnnx.onnx.refusal import RefusedError
 
@@ -30,7 +31,10 @@ def _byte_scale(call: Call) -> ByteScale:
     if scale.size != 1:
         raise RefusedError(f"has {scale.size} scales, expected one for the whole array")
     if zero is None:
-        zero = np.zeros(1, np.uint8)
+        dtype = output_dtype(call)
+        if dtype != np.uint8:
+            raise RefusedError(f"has output_dtype {dtype} and no zero point, expected one")
+        zero = np.zeros(1, dtype)
     if zero.dtype not in (np.uint8, np.int8) or zero.size != 1:
         raise RefusedError(f"its zero point has dtype {zero.dtype}, expected uint8 or int8")
     shift = 128 if zero.dtype == np.int8 else 0  # both round to the same 256 values
