@@ -51,7 +51,16 @@ def test_other_classes_get_a_new_last_layer(layers: Any) -> None:
 
 
 @ENDS
-def test_new_weights_depend_on_the_seed_alone(layers: Any) -> None:
+def test_new_weights_are_none_that_a_layer_began_with(layers: Any) -> None:
+    model = of(*layers())
+    second = model.with_classes(3)
+    third = second.with_classes(3)
+    assert len({arrays(each)["end.weight"] for each in (model, second, third)}) == 3
+    assert arrays(second) == arrays(of(*layers()).with_classes(3))
+
+
+@ENDS
+def test_new_weights_depend_on_the_seed(layers: Any) -> None:
     model = of(*layers())
     first, again, other = (arrays(model.with_classes(3, seed=seed)) for seed in (1, 1, 2))
     assert first == again

@@ -308,3 +308,9 @@ def test_files_of_other_kinds_are_named_with_and_without_the_package(
     error = cnnx.FormatError if is_installed else ImportError
     with pytest.raises(error, match=r"not an ONNX file|pip install 'cnnx\[onnx\]'"):
         cnnx.onnx.load(file)
+
+
+def test_the_content_of_a_file_is_no_path(tmp_path: Path) -> None:
+    content: Any = classifier(2, 3, 8, 6).save(tmp_path / "net.onnx", "logits").read_bytes()
+    with pytest.raises(ValueError, match=r"^load: path has .* expected the path of a"):
+        cnnx.onnx.load(content)

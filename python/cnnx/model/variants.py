@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
-from cnnx.arguments import PairLike, pair
+from cnnx.arguments import PairLike, is_integer, pair
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
 from cnnx.model.heads import refuse_heads
@@ -115,7 +116,8 @@ class ModelVariants(NamedAttributes):
 
         Args:
             classes: names of the classes in the order of the outputs, or their number.
-            seed: seed of the new weights.
+            seed: seed of the new weights, which also depend on those that they replace, so that
+                they are none that an earlier layer began with.
 
         Raises:
             TypeError: if classes are neither names nor a number.
@@ -138,7 +140,8 @@ class ModelVariants(NamedAttributes):
         refuse_int8(own, "with_classes")
         refuse_heads(own, "with_classes")
         layers, fresh = with_outputs(own, count, "with_classes")
-        copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=fresh)
+        new = _another_seed(own, fresh, seed)
+        copy = _rebuilt(own, layers, class_names(classes), seed=new, fresh=fresh)
         expected = [*own.output_shape[:-1], count]
         if copy.output_shape != expected:  # the core checks names itself
             raise ValueError(
@@ -268,6 +271,17 @@ class ModelVariants(NamedAttributes):
 
 def _copy_heads(source: CoreModel, model: CoreModel) -> None:
     model.set_heads([(name, shape, kind) for name, shape, _, kind in source.heads])
+
+
+def _another_seed(source: CoreModel, layers: Collection[str], seed: int) -> int:
+    """A seed that depends on the weights of some layers; one that is refused stays as it is."""
+    if not is_integer(seed) or seed < 0:
+        return seed
+    checksum = 0
+    for name, _, _ in source.parameter_infos:
+        if name.rpartition(".")[0] in layers:
+            checksum = zlib.crc32(source.get_parameter(name).tobytes(), checksum)
+    return (seed + (checksum << 31)) % 2**63
 
 
 def _rebuilt(

@@ -80,7 +80,13 @@ def load(
         ImportError: if the package onnx is not installed: ``pip install 'cnnx[onnx]'``.
         OSError: if the file cannot be read.
     """
-    source = Path(path_of(path, "load"))
+    text = path_of(path, "load")
+    if "\0" in text:
+        raise ValueError(
+            f"load: path has {len(text)} characters and holds a NUL, expected the path of a file "
+            "and not its content"
+        )
+    source = Path(text)
     shape = None if input_shape is None else input_shape_of(input_shape, "load", "input_shape")
     try:
         graph = read_graph(source)
