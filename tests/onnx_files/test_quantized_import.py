@@ -298,7 +298,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "another scale": (other_scale, "not a QuantizeLinear of the same scale and zero point"),
     "a scale per channel": (scale_per_channel, "has 4 scales, expected one for the whole array"),
     "16 bits": (lambda m: in_bytes(m, np.uint16), "dtype uint16, expected uint8 or int8"),
-    "int8 without a zero point": (without_zero_point, "output_dtype int8 and no zero point, expected"),
+    "int8 without a zero point": (without_zero_point, "output_dtype int8 and no zero point,"),
     "a range per image": (dynamic, "own range, expected .* onnxruntime.quantization.quantize_st"),
 }
 
