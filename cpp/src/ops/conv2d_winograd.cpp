@@ -279,7 +279,8 @@ template <class Finish>
 void WinogradConvolution::run_blocks(const float* source, const float* transformed, int threads,
                                      float* scratch, const Finish& finish) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
-  const auto [blocks, parts] = division(threads);
+  const Division shares = division(threads);
+  const int64_t blocks = shares.tile_blocks, parts = shares.column_parts;
   const int64_t most = std::min(tiles_, most_tiles_), outputs = shape_.target_channels;
   const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
   const int64_t multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds() / parts;
