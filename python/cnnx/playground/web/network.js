@@ -2,6 +2,7 @@
 
 import { CnnxError } from "./core.js";
 import { layerText, readModelHeader } from "./model_header.js";
+import { crc32, joinedBytes } from "./zip.js";
 
 /** Layers at the end of a network that a copy for other classes leaves out. */
 const PROBABILITY_LAYERS = ["softmax", "log_softmax", "sigmoid"];
@@ -232,11 +233,23 @@ export class Network {
     }
     last.settings[setting] = classes.length;
     delete last.settings.trainable;
-    const copy = this.create(nodes, classes);
+    const copy = this.create(nodes, classes, this.anotherSeed(last.name));
     for (const name of copy.arrayNames()) {
       if (!name.startsWith(`${last.name}.`)) copy.setArray(name, this.array(name));
     }
     return copy;
+  }
+
+  /**
+   * A seed that depends on the weights of a layer, so that new ones are not those it began with.
+   *
+   * @param {string} layer
+   * @returns {bigint}
+   */
+  anotherSeed(layer) {
+    const own = this.parameterNames().filter((name) => name.startsWith(`${layer}.`));
+    const bytes = own.map((name) => new Uint8Array(Float32Array.from(this.array(name)).buffer));
+    return BigInt(crc32(joinedBytes(bytes))) << 31n;
   }
 
   /**
@@ -260,7 +273,7 @@ export class Network {
   /**
    * @param {Node[]} nodes
    * @param {string[]} classes
-   * @param {number} [seed]
+   * @param {number | bigint} [seed]
    * @returns {Network}
    */
   create(nodes, classes, seed = 0) {
