@@ -10,6 +10,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from cnnx.onnx.tensors import rounded_to_bfloat16
 from onnx_exports import random_pixels
 from onnx_models import OnnxModel, check, imported, reference_output
 
@@ -252,6 +253,12 @@ def test_constants_are_rounded_to_bfloat16() -> None:
     x = m.input()
     expected = x * np.array([1.0, 1.0, 1.015625], np.float32).reshape(3, 1, 1)
     np.testing.assert_allclose(imported(m, m.node("Mul", "x", rounded)).run(x), expected, rtol=1e-6)
+
+
+def test_a_number_rounded_to_bfloat16_stays_one() -> None:
+    rounded = rounded_to_bfloat16(np.array(1.003, np.float32))
+    assert (rounded.shape, rounded.item()) == ((), 1.0)
+    assert np.isnan(rounded_to_bfloat16(np.array([np.nan], np.float32))).all()
 
 
 def test_a_cast_takes_the_type_of_an_array_of_any_shape() -> None:

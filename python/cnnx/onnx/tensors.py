@@ -63,10 +63,9 @@ def value_dtype(data_type: int) -> np.dtype[Any]:
 
 def rounded_to_bfloat16(values: Array) -> NDArray[np.float32]:
     """Values that bfloat16 has, the nearest, of two the even one."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    bits = np.array(values, np.float32, order="C").view(np.uint32)
     rounded = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
-    kept = np.where(np.isnan(values), bits, rounded)
-    return kept.astype(np.uint32).view(np.float32)
+    return np.where(np.isnan(values), bits, rounded).astype(np.uint32).view(np.float32)
 
 
 def array_of(tensor: Any, folder: Path) -> Array:
