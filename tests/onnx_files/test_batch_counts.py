@@ -61,6 +61,11 @@ def reshaped_by_its_batch(m: OnnxModel, x: str) -> Any:
     return m.node("Gemm", m.node("Reshape", x, shape), m.weight(4 * 15, 3))
 
 
+def divided_by_its_length(m: OnnxModel, x: str) -> Any:
+    length = m.node("Clip", m.node("ReduceL2", x, axes=[1], keepdims=1), m.constant(1e-12))
+    return m.node("Div", x, m.node("Expand", length, m.node("Shape", x)))
+
+
 def one_tensor() -> Any:
     import onnx
 
@@ -87,7 +92,10 @@ def test_numbers_that_depend_on_an_open_batch_are_refused(build: Build, tmp_path
 
 @pytest.mark.parametrize(
     "build",
-    [scaled_by_channels, mean_of_pixels, ones_of_every_image, reshaped_by_its_batch],
+    [
+        *(scaled_by_channels, mean_of_pixels, ones_of_every_image, reshaped_by_its_batch),
+        divided_by_its_length,
+    ],
     ids=lambda build: build.__name__,
 )
 def test_other_numbers_of_an_open_batch_are_computed(build: Build, tmp_path: Path) -> None:
