@@ -77,6 +77,16 @@ def model(build: Build, *, open_batch: bool) -> tuple[OnnxModel, Any]:
     return m, build(m, m.node("Conv", "x", m.weight(4, 3, 1, 1)))
 
 
+def check(m: OnnxModel, output: str, x: Any, folder: Path) -> None:
+    """Compare the outputs of the loaded model with ONNX's."""
+    loaded = cnnx.onnx.load(m.save(folder / "model.onnx", output))
+    expected = reference_output(m.proto(output), x)
+    if expected.ndim == 4:
+        expected = expected.transpose(0, 2, 3, 1)
+    images = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(loaded(images), expected, atol=1e-5 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize(
     "build",
     [mean_of_images, mean_of_numbers, scaled_by_a_product, merged_with_rows],
@@ -100,19 +110,9 @@ def test_numbers_that_depend_on_an_open_batch_are_refused(build: Build, tmp_path
 )
 def test_other_numbers_of_an_open_batch_are_computed(build: Build, tmp_path: Path) -> None:
     m, output = model(build, open_batch=True)
-    loaded = cnnx.onnx.load(m.save(tmp_path / "model.onnx", output))
-    x = np.concatenate([m.input(), m.input()[:1]])
-    expected = reference_output(m.proto(output), x)
-    if expected.ndim == 4:
-        expected = expected.transpose(0, 2, 3, 1)
-    images = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    np.testing.assert_allclose(loaded(images), expected, atol=1e-5 * np.abs(expected).max())
+    check(m, output, np.concatenate([m.input(), m.input()[:1]]), tmp_path)
 
 
 def test_a_fixed_batch_is_computed(tmp_path: Path) -> None:
     m, output = model(mean_of_images, open_batch=False)
-    loaded = cnnx.onnx.load(m.save(tmp_path / "model.onnx", output))
-    x = m.input()
-    expected = reference_output(m.proto(output), x).transpose(0, 2, 3, 1)
-    images = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    np.testing.assert_allclose(loaded(images), expected, atol=1e-5 * np.abs(expected).max())
+    check(m, output, m.input(), tmp_path)

@@ -210,7 +210,7 @@ void DirectConvolution::pack_weights(const float* weight, int threads, float* pa
 template <class Convolve>
 void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
                                       const Convolve& convolve) const {
-  // Threads share the bands of one part.
+  // Threads share the bands of one part; all of them, if parts are no equal shares.
   const auto sharing = parts > threads ? threads : static_cast<int>(divide_up(threads, parts));
   const int64_t bands = std::min(units, band_count(sharing)), all_bands = g_.batch * bands;
   if (all_bands == 0) return;
@@ -236,9 +236,7 @@ int64_t DirectConvolution::part_count(int threads, bool whole) const {
                    (packed_floats() < kLeastSharedFloats || packed_floats() < image_floats);
   if (whole || few) return 1;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
-  constexpr int64_t kFairShares = 4;
-  const bool unfair = blocks % threads != 0 && blocks < kFairShares * threads;
-  return unfair ? blocks : std::min<int64_t>(threads, blocks);
+  return divides_unevenly(blocks, threads) ? blocks : std::min<int64_t>(threads, blocks);
 }
 
 void DirectConvolution::run_pooled(const float* source, const float* packed,

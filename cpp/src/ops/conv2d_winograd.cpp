@@ -318,9 +318,8 @@ void WinogradConvolution::run_columns(const float* source, const float* weight,
                                       float* scratch, const Finish& finish) const {
   const WinogradPlanes planes = winograd_planes(scratch, tiles.count, source_columns());
   transform_tiles(tile_, shape_, source, tiles, threads, planes);
-  constexpr int64_t kFairShares = 4;
-  const bool unfair = column_blocks() % threads != 0 && column_blocks() < kFairShares * threads;
-  const int64_t parts = std::clamp<int64_t>(tiles.count / kLeastTiles, 1, unfair ? threads : 1);
+  const int most_parts = divides_unevenly(column_blocks(), threads) ? threads : 1;
+  const int64_t parts = std::clamp<int64_t>(tiles.count / kLeastTiles, 1, most_parts);
   const int64_t most = divide_up(tiles.count, parts);
   const int64_t slot_floats = products_floats(most, kWinogradColumns) + panels_floats();
   float* const slots = scratch + planes_floats(tiles.count);

@@ -16,4 +16,10 @@ constexpr int64_t kCachedFloats = 256 * 1024;
 
 constexpr int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
+// Whether threads that share so many blocks would wait for the one with the most.
+constexpr bool divides_unevenly(int64_t blocks, int threads) {
+  constexpr int64_t kFairShares = 4;
+  return blocks % threads != 0 && blocks < kFairShares * threads;
+}
+
 }  // namespace cnnx::ops

@@ -62,12 +62,17 @@ def _watch() -> None:
 
 def _tell(message: bytes) -> None:
     """Send a message; a watcher that was killed must not end the training that it watches."""
-    global _pipe
     if _pipe is None:
         return
     try:
         os.write(_pipe, message + _END)
     except OSError:
+        _close_pipe()
+
+
+def _close_pipe() -> None:
+    global _pipe
+    if _pipe is not None:
         os.close(_pipe)
         _pipe = None
 
@@ -79,11 +84,8 @@ def tell_started() -> None:
 
 def dismiss_watcher() -> None:
     """Tell the watcher that the end of this process is no loss, or that its reason is known."""
-    global _pipe
     _tell(_DISMISSED)
-    if _pipe is not None:
-        os.close(_pipe)
-        _pipe = None
+    _close_pipe()
 
 
 def remember_checkpoint(path: str) -> None:
