@@ -19,15 +19,18 @@ struct alignas(64) TileConfiguration {
   uint16_t row_bytes[16] = {};
   uint8_t rows[16] = {};
 
-  // For pixels of so many windows, at most kTileWindows.
-  explicit TileConfiguration(int64_t windows) {
+  // For pixels of so many windows, at most kTileWindows, of whose rows tiles have so many bytes, a
+  // multiple of 4.
+  explicit TileConfiguration(int64_t windows, int64_t pixel_bytes = kTileBytes) {
     const auto first = static_cast<uint8_t>(windows < kTileRows ? windows : kTileRows);
     const auto second = static_cast<uint8_t>(windows - first);
     for (int tile = 0; tile < 8; ++tile) {
       const bool weights = tile == 6 || tile == 7;
       const bool of_second = tile == 2 || tile == 3 || tile == 5;
-      rows[tile] = weights ? kTileRows : of_second ? second : first;
-      row_bytes[tile] = rows[tile] > 0 ? kTileBytes : 0;
+      const bool pixels = tile == 4 || tile == 5;
+      rows[tile] = weights ? static_cast<uint8_t>(pixel_bytes / 4) : of_second ? second : first;
+      row_bytes[tile] =
+          rows[tile] == 0 ? 0 : static_cast<uint16_t>(pixels ? pixel_bytes : kTileBytes);
     }
   }
 };

@@ -61,6 +61,28 @@ class Bfloat16Finish {
     }
   }
 
+#if defined(CNNX_TILES)
+  // Whether store_pair stores the same outputs.
+  bool takes_pairs() const {
+    return vectors == 2 && last_count_ == kLanes && e_.output && !e_.relu_output;
+  }
+  // Both vectors of a window, rounded by one instruction; `adds` if there is an addend.
+  template <bool adds>
+  CNNX_INLINE void store_pair(Vector first, Vector second, int64_t offset) const {
+    first += bias_[0];
+    second += bias_[1];
+    offset += column_;
+    if (adds) {
+      first += load_bfloat16(e_.addend + offset);
+      second += load_bfloat16(e_.addend + offset + kLanes);
+    }
+    first = at_most(ceiling_, at_least(floor_, first));
+    second = at_most(ceiling_, at_least(floor_, second));
+    _mm512_storeu_si512(e_.output + offset,
+                        reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));
+  }
+#endif
+
  private:
   struct Window {
     Vector of[vectors];

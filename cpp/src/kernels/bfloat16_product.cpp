@@ -146,7 +146,7 @@ void run_panels(const Bfloat16Product& a, int64_t panel) {
 
 void run(const Bfloat16Product& a) {
   const FlushDenormals mode;
-  const ProductState state;
+  const ProductState state(a);
   for (int64_t panel = a.first_panel; panel < a.last_panel; ++panel) {
     switch (vectors_of(a.columns - panel * kPanelColumns)) {
       case 1:

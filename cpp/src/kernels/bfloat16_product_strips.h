@@ -11,7 +11,7 @@ namespace CNNX_ISA {
 namespace {
 
 struct ProductState {
-  ProductState() {}
+  explicit ProductState(const Bfloat16Product&) {}
 };
 
 // Windows of a strip of so many vectors. With 32 registers both chains of all of these are computed

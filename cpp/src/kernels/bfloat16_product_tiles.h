@@ -11,11 +11,18 @@ namespace {
 // The weights of a panel are read from here on while earlier ones are multiplied.
 constexpr int64_t kPrefetchedFloats = 2 * 1024;
 
+// Elements of a window in a tile. A short run of pairs needs no zeros that complete it: products
+// with zeros change no sum, since a chain that starts from +0 is never -0.
+CNNX_INLINE int64_t tile_elements(const Bfloat16Product& a) {
+  const bool short_pairs = a.run_length > 0 && a.run_length < kBlock && a.run_length % 2 == 0;
+  return short_pairs ? a.run_length : kBlock;
+}
+
 struct ProductState {
-  ProductState() { use_tiles(kTileWindows); }
+  explicit ProductState(const Bfloat16Product& a) { use_tiles(a, kTileWindows); }
   ~ProductState() { _tile_release(); }
-  static void use_tiles(int64_t windows) {
-    const TileConfiguration configuration(windows);
+  static void use_tiles(const Bfloat16Product& a, int64_t windows) {
+    const TileConfiguration configuration(windows, 2 * tile_elements(a));
     _tile_loadconfig(&configuration);
   }
 };
@@ -44,6 +51,31 @@ __attribute__((noinline)) void store_outputs(const Bfloat16Product& product,
   next = place;
 }
 
+// The same of panels whose columns all exist, as bfloat16 without a mask.
+template <bool adds>
+__attribute__((noinline)) void store_pairs(const Bfloat16Product& product,
+                                           const Bfloat16Finish<2>& kept, const float* sums,
+                                           int64_t count, OutputPlace& next) {
+  const Bfloat16Finish<2> finish = kept;
+  OutputPlace place = next;
+  const Bfloat16Epilogue& e = product.epilogue;
+  const int64_t step = e.output_step;
+  while (count > 0) {
+    const int64_t in_row = lesser(count, product.row_windows - place.in_row);
+    const int64_t stored = lesser(in_row, product.row_outputs - place.in_row);
+    int64_t offset = place.row * e.output_row_step + place.in_row * step;
+    for (int64_t i = 0; i < stored; ++i, offset += step) {
+      const float* const window = sums + i * 2 * kLanes;
+      finish.store_pair<adds>(load(window), load(window + kLanes), offset);
+    }
+    sums += in_row * 2 * kLanes;
+    count -= in_row;
+    place.in_row += in_row;
+    if (place.in_row == product.row_windows) place = {place.row + 1, 0};
+  }
+  next = place;
+}
+
 // The sums of some windows, from which outputs are made while the tiles compute the next ones.
 template <int vectors>
 class TileOutputs {
@@ -63,11 +95,22 @@ class TileOutputs {
   CNNX_INLINE void store(int64_t end) {
     const int64_t last = lesser(end, windows_);
     if (last <= stored_) return;
-    store_outputs(product_, finish_, sums_[current_][stored_], last - stored_, place_);
+    store_next(sums_[current_][stored_], last - stored_);
     stored_ = last;
   }
 
  private:
+  CNNX_INLINE void store_next(const float* sums, int64_t count) {
+    if constexpr (vectors == 2) {
+      if (finish_.takes_pairs()) {
+        const bool adds = product_.epilogue.addend != nullptr;
+        return (adds ? store_pairs<true> : store_pairs<false>)(product_, finish_, sums, count,
+                                                               place_);
+      }
+    }
+    store_outputs(product_, finish_, sums, count, place_);
+  }
+
   const Bfloat16Product& product_;
   int64_t windows_ = 0, stored_ = 0;
   int current_ = 0;
@@ -94,7 +137,7 @@ CNNX_INLINE void run_tiles(const Bfloat16Product& a, const float* weights, int64
   if (tiles > 1) _tile_zero(2);
   if (tiles > 1 && vectors > 1) _tile_zero(3);
   const uint16_t* const source = a.source + first * a.window_step;
-  const int64_t blocks = blocks_of(a.run_length), tail = a.run_length % kBlock;
+  const int64_t blocks = blocks_of(a.run_length), tail = a.run_length % tile_elements(a);
   const int64_t share = a.run_count > 0 ? outputs.windows() / (blocks * a.run_count) + 1 : 0;
   const auto tail_mask = static_cast<__mmask32>((1u << tail) - 1u);
   alignas(64) TailRows tails;
@@ -137,13 +180,13 @@ __attribute__((noinline)) void run_panel(const Bfloat16Product& a, const float* 
   for (; window + kTileWindows <= a.windows; window += kTileWindows)
     run_tiles<2, vectors>(a, weights, window, kTileWindows, outputs);
   if (const int64_t rest = a.windows - window; rest > 0) {
-    ProductState::use_tiles(rest);
+    ProductState::use_tiles(a, rest);
     if (rest > kTileRows) {
       run_tiles<2, vectors>(a, weights, window, rest, outputs);
     } else {
       run_tiles<1, vectors>(a, weights, window, rest, outputs);
     }
-    ProductState::use_tiles(kTileWindows);
+    ProductState::use_tiles(a, kTileWindows);
   }
   outputs.store(kTileWindows);
 }
