@@ -121,6 +121,7 @@ ROWS = {
     "Softsign": ("`softsign`", ""),
     "SpaceToDepth": ("`space_to_depth`", ""),
     "Split": ("`slice_channels`, `crop2d`", "along the channels, the height or the width"),
+    "SplitToSequence": ("`slice_channels`, `crop2d`", "read by SequenceAt at constant positions"),
     "Squeeze": ("none", ""),
     "Sub": ("`add`", "as Add (1)"),
     "Sum": ("`add`", "activations and constants"),

@@ -25,6 +25,7 @@ from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
+from cnnx.onnx.sequences import with_pieces
 from cnnx.onnx.trained_constants import parameter_of
 from cnnx.onnx.weight_scales import READ_BY_SCALES, WeightScale, weight_scales
 
@@ -76,6 +77,7 @@ def converted(
     needed = _needed(graph, outputs)
     constants, nodes = _constants(needed, outputs, budget)
     scales = weight_scales(needed.nodes, constants)
+    nodes = with_pieces(nodes, outputs, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), outputs)
     farthest: _Walk | None = None
     best: Conversion | None = None

@@ -125,6 +125,40 @@ def _split(call: Call) -> list[Activation]:
     ]
 
 
+def _split_to_sequence(call: Call) -> list[Activation]:
+    """The pieces at the places that its inputs from the third on are (`cnnx.onnx.sequences`)."""
+    if len(call.inputs) < 3:
+        raise RefusedError("its sequence is read by more than SequenceAt at constant positions")
+    value = call.activation()
+    axis = axis_index(call.integer("axis", 0), len(value.axes))
+    if any(atom.label == "N" for atom in value.axes[axis]):
+        raise RefusedError("splits the batch")
+    value = _in_order(call, value, axis)
+    sizes = _sizes_of_pieces(call, value.onnx_shape[axis])
+    ends = np.cumsum(sizes).tolist()
+    pieces = []
+    for index in range(2, len(call.inputs)):
+        (place,) = integers_in(call.constant(index))
+        if not -len(sizes) <= place < len(sizes):
+            raise FormatError(f"has {len(sizes)} pieces, and number {place} of them is read")
+        piece = _between(call, value, axis, ends[place] - sizes[place], ends[place])
+        if call.optional(1) is None and call.integer("keepdims", 1) == 0:
+            piece = replace(piece, axes=piece.axes[:axis] + piece.axes[axis + 1 :])
+        pieces.append(piece)
+    return pieces
+
+
+def _sizes_of_pieces(call: Call, size: int) -> list[int]:
+    """Of an axis; one number is the size of every piece but the last, which may be smaller."""
+    split = call.optional(1)
+    sizes = [1] if split is None else integers_in(split)
+    if (split is None or split.ndim == 0) and sizes[0] > 0:
+        return [min(sizes[0], size - start) for start in range(0, size, sizes[0])]
+    if sum(sizes) != size or min(sizes) < 1:
+        raise FormatError(f"splits an axis of {size} into {sizes}")
+    return sizes
+
+
 def _slice(call: Call) -> Activation:
     """Parts of axes: attributes before operator set 10, inputs since then."""
     value = call.activation()
@@ -263,4 +297,5 @@ OPERATORS: dict[str, Operator] = {
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
+    "SplitToSequence": _split_to_sequence,
 }
