@@ -257,6 +257,30 @@ def test_images_in_subfolders_belong_to_their_class(tmp_path: Path) -> None:
     assert loaded.x[:, 0, 0, 0].tolist() == [0, 0, 40, 0, 40, 80]
 
 
+def test_jpeg_files_have_all_their_extensions(tmp_path: Path) -> None:
+    for name in ("a.jfif", "b.JPE", "c.jpeg", "d.jpg"):
+        for folder in ("cat", "dog"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(RGB).save(tmp_path / folder / name, format="JPEG")
+    assert len(data.load(tmp_path).y) == 8
+
+
+def test_images_of_other_formats_draw_a_warning(tmp_path: Path) -> None:
+    write_class(tmp_path / "cat", 2)
+    write_class(tmp_path / "dog", 2)
+    for name in ("phone.HEIC", "more/web.avif", ".hidden.avif", "notes.txt"):
+        file = tmp_path / "dog" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"any")
+    with pytest.warns(cnnx.Warning) as warned:
+        images = data.load(tmp_path)
+    assert len(images.y) == 4
+    assert [str(each.message) for each in warned] == [
+        f"{tmp_path}: 2 images of other formats, such as {Path('dog', 'phone.HEIC')}, cannot be "
+        "read; convert them to PNG or JPEG"
+    ]
+
+
 @pytest.mark.parametrize(
     ("names", "found"),
     [

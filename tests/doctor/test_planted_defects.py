@@ -70,7 +70,7 @@ def rotated(root: Path) -> None:
 
 
 def ignored(root: Path) -> None:
-    save(root / "train/cat/new.jfif", texture(RNG), format="JPEG")
+    save(root / "train/cat/new.image", texture(RNG), format="JPEG")
 
 
 def copy_in_class(root: Path) -> None:
@@ -165,7 +165,7 @@ DEFECTS: list[tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = [
     (wide, "note", "16-bit", NEW),
     (cmyk, "note", "cmyk", ("train/cat/new.jpg",)),
     (rotated, "note", "exif-rotation", ("train/cat/new.jpg",)),
-    (ignored, "warning", "ignored-images", ("train/cat/new.jfif",)),
+    (ignored, "warning", "ignored-images", ("train/cat/new.image",)),
     (copy_in_class, "warning", "exact-duplicates", ("train/cat/00.png", *NEW)),
     (
         copy_in_other_format,

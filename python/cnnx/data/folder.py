@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
+from cnnx.advice import warn
 from cnnx.arguments import listed, path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
 from cnnx.data.decoding import Decoding, decode_files, refuse_unreadable
@@ -22,6 +23,7 @@ from cnnx.data.image_files import (
     subfolders,
 )
 from cnnx.spelling import checked_call
+from cnnx.wording import counted
 
 DEFAULT_SIDE = 64  # of images without a small common size
 
@@ -39,7 +41,8 @@ class FolderSet(ImageFileSet):
 
         Args:
             path: folder with one subfolder per class, whose images may lie in further subfolders.
-                Hidden files and files without an image extension are ignored.
+                Hidden files and files without an image extension are ignored. Images of other
+                formats, such as AVIF and HEIC, draw a warning.
             classes: class names in the order of the labels, if a model fixes them; the folder may
                 then lack some. None uses the sorted names of the subfolders.
             decoding: settings of decoding the files.
@@ -49,7 +52,8 @@ class FolderSet(ImageFileSet):
             ImportError: if Pillow is not installed.
         """
         self.path = Path(path_of(path, "FolderSet"))
-        found = class_images(self.path)
+        others: list[str] = []
+        found = class_images(self.path, others)
         self._classes = tuple(found) if classes is None else classes
         unknown = sorted(set(found) - set(self._classes))
         if unknown:
@@ -69,6 +73,11 @@ class FolderSet(ImageFileSet):
             labels += [self._classes.index(class_name)] * len(images)
         super().__init__(ImageFiles(self.path, names), decoding, DEFAULT_SIDE)
         self.labels = np.array(labels, dtype=np.int64)
+        if others:
+            warn(
+                f"{self.path}: {counted(len(others), 'image')} of other formats, such as "
+                f"{others[0]}, cannot be read; convert them to PNG or JPEG"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -157,13 +166,22 @@ def load_folder(
     return FolderSet(path_of(path, "load_folder"), decoding=decoding).load(input_shape, resize)
 
 
-def class_images(path: Path) -> dict[str, list[str]]:
+def class_images(path: Path, others: list[str] | None = None) -> dict[str, list[str]]:
     """Images of every class subfolder by the sorted class names, relative to the subfolder.
+
+    Args:
+        path: folder of the classes.
+        others: receives the names of images that cannot be read, relative to `path`.
 
     Raises:
         FormatError: if there are no subfolders, or the only one seems to be a folder of classes.
     """
-    found = {name: nested_image_names(path / name) for name in subfolders(path)}
+    found: dict[str, list[str]] = {}
+    for name in subfolders(path):
+        of_class: list[str] = []
+        found[name] = nested_image_names(path / name, of_class)
+        if others is not None:
+            others += [f"{name}{os.sep}{other}" for other in of_class]
     if not found:
         raise FormatError(_without_classes(path))
     if len(found) > 1:

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXTENSIONS = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {
+        *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
+        *(".tif", ".tiff", ".webp"),
+    }
 )
+# Of images that are not read.
+_OTHER_EXTENSIONS = frozenset({".avif", ".heic", ".heif", ".jp2", ".jxl", ".tga"})
 # Folders that archives of macOS contain beside the data.
 _IGNORED = frozenset({"__MACOSX"})
 
@@ -54,18 +59,22 @@ def image_names(path: Path) -> list[str]:
         return sorted(entry.name for entry in entries if _is_image(entry))
 
 
-def nested_image_names(path: Path) -> list[str]:
+def nested_image_names(path: Path, others: list[str] | None = None) -> list[str]:
     """Names of the images of a folder, and then of its subfolders, relative to the folder.
 
     Links that lead back to a folder around them are ignored.
 
+    Args:
+        path: the folder.
+        others: receives the names of images whose extension says that they cannot be read.
+
     Raises:
         OSError: if a folder cannot be read.
     """
-    return list(_walk(os.fspath(path), "", ()))
+    return list(_walk(os.fspath(path), "", (), [] if others is None else others))
 
 
-def _walk(path: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+def _walk(path: str, prefix: str, above: tuple[str, ...], others: list[str]) -> Iterator[str]:
     """Names below `path`, each with a prefix; `above` are the real paths of its parents."""
     folders, images = [], []
     with os.scandir(path) as entries:
@@ -74,13 +83,15 @@ def _walk(path: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
                 images.append(prefix + entry.name)
             elif _is_folder(entry):
                 folders.append(entry)
+            elif _extension(entry) in _OTHER_EXTENSIONS and not entry.name.startswith("."):
+                others.append(prefix + entry.name)
     yield from sorted(images)
     if not folders:
         return
     parents = (*above, f"{os.path.realpath(path)}{os.sep}")
     for entry in sorted(folders, key=lambda each: each.name):
         if not entry.is_symlink() or not _contains_any(entry.path, parents):
-            yield from _walk(entry.path, f"{prefix}{entry.name}{os.sep}", parents)
+            yield from _walk(entry.path, f"{prefix}{entry.name}{os.sep}", parents, others)
 
 
 def _contains_any(link: str, folders: tuple[str, ...]) -> bool:
@@ -95,7 +106,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether a file has an image extension; links to nothing count, so that errors name them."""
-    _, dot, ending = entry.name.rpartition(".")
-    if dot + ending.lower() not in EXTENSIONS or entry.name.startswith("."):
+    if _extension(entry) not in EXTENSIONS or entry.name.startswith("."):
         return False
     return entry.is_file() or not Path(entry.path).exists()
+
+
+def _extension(entry: os.DirEntry[str]) -> str:
+    _, dot, ending = entry.name.rpartition(".")
+    return dot + ending.lower()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FORMATS = {
     ".bmp": ("BMP",),
     ".gif": ("GIF",),
+    ".jfif": ("JPEG", "MPO"),
+    ".jpe": ("JPEG", "MPO"),
     ".jpeg": ("JPEG", "MPO"),
     ".jpg": ("JPEG", "MPO"),
     ".pbm": ("PPM",),
