@@ -90,3 +90,9 @@ def test_pieces_of_the_batch_are_refused() -> None:
     (piece,) = pieces(m, 2, 0, axis=0)
     with pytest.raises(cnnx.onnx.UnsupportedError, match="splits the batch"):
         imported(m, m.node("Relu", piece))
+
+
+def test_a_piece_of_nothing_is_refused() -> None:
+    m = OnnxModel(2, 8, 5, 4)
+    with pytest.raises(cnnx.onnx.UnsupportedError, match="SequenceAt"):
+        imported(m, m.node("Add", m.node("SequenceAt"), "x"))

@@ -39,7 +39,7 @@ def with_pieces(
     return [
         joined.get(node.outputs[0], node) if node.op_type == "SplitToSequence" else node
         for node in nodes
-        if node.op_type != "SequenceAt" or node.inputs[0] not in joined
+        if node.op_type != "SequenceAt" or not joined.keys() & set(node.inputs[:1])
     ]
 
 
