@@ -99,22 +99,11 @@ def test_names_of_class_weights_need_a_model_with_classes() -> None:
         cnnx.Trainer(model, loss=loss)
 
 
-@pytest.mark.parametrize("function", ["predict", "predict_proba"])
-def test_a_damaged_model_is_no_reason_to_name_a_class(function: str) -> None:
+def test_a_damaged_model_is_no_reason_to_name_a_class() -> None:
     model = MODEL.clone()
     model.parameters["dense_2.bias"] = [np.nan, 0.0]
-    with pytest.raises(
-        FloatingPointError, match=f"{function}: the model's outputs are NaN for finite"
-    ):
-        getattr(model, function)(X)
-
-
-@pytest.mark.parametrize("function", ["predict", "predict_proba"])
-def test_a_damaged_image_has_no_class(function: str) -> None:
-    damaged = FLOATS.copy()
-    damaged[1, 0, 0, 0] = np.nan
-    with pytest.raises(ValueError, match=f"{function}: x holds NaN or infinity, expected finite"):
-        getattr(MODEL, function)(damaged)
+    with pytest.raises(FloatingPointError, match="predict: the model's outputs are NaN for finite"):
+        model.predict(X)
 
 
 def test_blocks_may_nest_forty_deep() -> None:

@@ -265,17 +265,14 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         unchanged. Of several outputs, a dict of those by name; values remain values.
 
         Raises:
-            ValueError: if `x` does not fit the model or is not finite, or the model is not a
-                classifier.
-            FloatingPointError: if the outputs for finite images are NaN.
+            ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
         if outputs_are_values(self._core) and not self._has_heads:
             raise ValueError(
                 "predict_proba: the model was trained with a regression loss, so it has no "
                 "probabilities, expected a classifier; its values are model.predict(x)"
             )
-        compute = functools.partial(checked_outputs, self._core, "predict_proba")
-        return self._shaped(*self._outputs(compute, x, "predict_proba"))
+        return self._shaped(*self._outputs(self._core.probabilities, x, "predict_proba"))
 
     @checked_call
     def predict(self, x: ImageLike) -> Any:
