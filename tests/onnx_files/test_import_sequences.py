@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from onnx_models import OnnxModel, check, imported, kinds
 
-pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
-
 
 def pieces(m: OnnxModel, split: Any, *places: int, **settings: int) -> list[str]:
     sizes = [] if split is None else [m.constant(np.array(split, np.int64))]

@@ -62,10 +62,8 @@ class Bfloat16Finish {
   }
 
 #if defined(CNNX_TILES)
-  // Whether store_pair stores the same outputs.
-  bool takes_pairs() const {
-    return vectors == 2 && last_count_ == kLanes && e_.output && !e_.relu_output;
-  }
+  // Whether store_pair stores the same outputs, if there are two vectors.
+  bool takes_pairs() const { return last_count_ == kLanes && e_.output && !e_.relu_output; }
   // Both vectors of a window, rounded by one instruction; `adds` if there is an addend.
   template <bool adds>
   CNNX_INLINE void store_pair(Vector first, Vector second, int64_t offset) const {

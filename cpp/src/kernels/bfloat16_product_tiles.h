@@ -32,31 +32,16 @@ struct OutputPlace {
   int64_t row = 0, in_row = 0;
 };
 
+// How the outputs of windows are stored: in any form, or in pairs (Bfloat16Finish::takes_pairs).
+enum class OutputForm { any, pair, pair_with_addend };
+
 // The outputs of the next `count` windows, for whose sums there are `vectors` vectors each. The
 // copies stay in registers, because no output that is stored can be part of them.
-template <int vectors>
+template <int vectors, OutputForm form>
 __attribute__((noinline)) void store_outputs(const Bfloat16Product& product,
                                              const Bfloat16Finish<vectors>& kept, const float* sums,
                                              int64_t count, OutputPlace& next) {
   const Bfloat16Finish<vectors> finish = kept;
-  OutputPlace place = next;
-  const Bfloat16Epilogue& e = product.epilogue;
-  for (int64_t i = 0; i < count; ++i, sums += vectors * kLanes) {
-    Vector window[vectors];
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) window[v] = load(sums + v * kLanes);
-    if (place.in_row < product.row_outputs)
-      finish.store_window(window, place.row * e.output_row_step + place.in_row * e.output_step);
-    if (++place.in_row == product.row_windows) place = {place.row + 1, 0};
-  }
-  next = place;
-}
-
-// The same of panels whose columns all exist, as bfloat16 without a mask.
-template <bool adds>
-__attribute__((noinline)) void store_pairs(const Bfloat16Product& product,
-                                           const Bfloat16Finish<2>& kept, const float* sums,
-                                           int64_t count, OutputPlace& next) {
-  const Bfloat16Finish<2> finish = kept;
   OutputPlace place = next;
   const Bfloat16Epilogue& e = product.epilogue;
   const int64_t step = e.output_step;
@@ -65,10 +50,17 @@ __attribute__((noinline)) void store_pairs(const Bfloat16Product& product,
     const int64_t stored = lesser(in_row, product.row_outputs - place.in_row);
     int64_t offset = place.row * e.output_row_step + place.in_row * step;
     for (int64_t i = 0; i < stored; ++i, offset += step) {
-      const float* const window = sums + i * 2 * kLanes;
-      finish.store_pair<adds>(load(window), load(window + kLanes), offset);
+      Vector window[vectors];
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) window[v] =
+          load(sums + (i * vectors + v) * kLanes);
+      if constexpr (form == OutputForm::any) {
+        finish.store_window(window, offset);
+      } else {
+        finish.template store_pair<form == OutputForm::pair_with_addend>(window[0], window[1],
+                                                                         offset);
+      }
     }
-    sums += in_row * 2 * kLanes;
+    sums += in_row * vectors * kLanes;
     count -= in_row;
     place.in_row += in_row;
     if (place.in_row == product.row_windows) place = {place.row + 1, 0};
@@ -101,14 +93,14 @@ class TileOutputs {
 
  private:
   CNNX_INLINE void store_next(const float* sums, int64_t count) {
+    auto store = store_outputs<vectors, OutputForm::any>;
     if constexpr (vectors == 2) {
       if (finish_.takes_pairs()) {
-        const bool adds = product_.epilogue.addend != nullptr;
-        return (adds ? store_pairs<true> : store_pairs<false>)(product_, finish_, sums, count,
-                                                               place_);
+        store = product_.epilogue.addend ? store_outputs<vectors, OutputForm::pair_with_addend>
+                                         : store_outputs<vectors, OutputForm::pair>;
       }
     }
-    store_outputs(product_, finish_, sums, count, place_);
+    store(product_, finish_, sums, count, place_);
   }
 
   const Bfloat16Product& product_;

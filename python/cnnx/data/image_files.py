@@ -7,12 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-EXTENSIONS = frozenset(
-    {
-        *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"),
-        *(".tif", ".tiff", ".webp"),
-    }
-)
+# Pillow's names of the formats by the extension; the second is a JPEG file of several images.
+FORMATS = {
+    ".bmp": ("BMP",),
+    ".gif": ("GIF",),
+    ".jfif": ("JPEG", "MPO"),
+    ".jpe": ("JPEG", "MPO"),
+    ".jpeg": ("JPEG", "MPO"),
+    ".jpg": ("JPEG", "MPO"),
+    ".pbm": ("PPM",),
+    ".pgm": ("PPM",),
+    ".png": ("PNG",),
+    ".ppm": ("PPM",),
+    ".tif": ("TIFF",),
+    ".tiff": ("TIFF",),
+    ".webp": ("WEBP",),
+}
+EXTENSIONS = frozenset(FORMATS)
 # Of images that are not read.
 _OTHER_EXTENSIONS = frozenset({".avif", ".heic", ".heif", ".jp2", ".jxl", ".tga"})
 # Folders that archives of macOS contain beside the data.
@@ -83,7 +94,7 @@ def _walk(path: str, prefix: str, above: tuple[str, ...], others: list[str]) -> 
                 images.append(prefix + entry.name)
             elif _is_folder(entry):
                 folders.append(entry)
-            elif _extension(entry) in _OTHER_EXTENSIONS and not entry.name.startswith("."):
+            elif _extension(entry) in _OTHER_EXTENSIONS:
                 others.append(prefix + entry.name)
     yield from sorted(images)
     if not folders:
@@ -106,11 +117,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether a file has an image extension; links to nothing count, so that errors name them."""
-    if _extension(entry) not in EXTENSIONS or entry.name.startswith("."):
+    if _extension(entry) not in EXTENSIONS:
         return False
     return entry.is_file() or not Path(entry.path).exists()
 
 
 def _extension(entry: os.DirEntry[str]) -> str:
+    """Extension of a file in lower case, with its dot; empty for a hidden one."""
     _, dot, ending = entry.name.rpartition(".")
-    return dot + ending.lower()
+    return "" if entry.name.startswith(".") else dot + ending.lower()

@@ -9,27 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from cnnx.data.dataset import InputShape
 from cnnx.data.image import is_upright, opened_image, small_image_of, upright_shape
+from cnnx.data.image_files import FORMATS
 from cnnx.files.regular_file import open_descriptor
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pillow's names of the formats by the extension; the second is a JPEG file of several images.
-_FORMATS = {
-    ".bmp": ("BMP",),
-    ".gif": ("GIF",),
-    ".jfif": ("JPEG", "MPO"),
-    ".jpe": ("JPEG", "MPO"),
-    ".jpeg": ("JPEG", "MPO"),
-    ".jpg": ("JPEG", "MPO"),
-    ".pbm": ("PPM",),
-    ".pgm": ("PPM",),
-    ".png": ("PNG",),
-    ".ppm": ("PPM",),
-    ".tif": ("TIFF",),
-    ".tiff": ("TIFF",),
-    ".webp": ("WEBP",),
-}
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
 
@@ -57,7 +42,7 @@ class ImageHeader:
 
     def has_format_of(self, name: str) -> bool:
         """Whether the extension of a file name is one of the format."""
-        return self.format in _FORMATS[Path(name).suffix.lower()]
+        return self.format in FORMATS[Path(name).suffix.lower()]
 
     def is_plain(self, name: str) -> bool:
         """Whether a file of this name has 8 bits per channel, upright, and no other property."""

@@ -36,13 +36,16 @@ def with_pieces(
         inputs = [*node.inputs, ""][:2] + [piece.inputs[1] for piece in pieces]
         names = [piece.outputs[0] for piece in pieces]
         joined[node.outputs[0]] = replace(node, inputs=inputs, outputs=names)
+    pieces_of_joined = {name for node in joined.values() for name in node.outputs}
     return [
-        joined.get(node.outputs[0], node) if node.op_type == "SplitToSequence" else node
+        joined.get(node.outputs[0], node)
         for node in nodes
-        if node.op_type != "SequenceAt" or not joined.keys() & set(node.inputs[:1])
+        if node.outputs[0] not in pieces_of_joined
     ]
 
 
 def _has_known_place(node: Node, constants: Mapping[str, Array]) -> bool:
-    is_piece = node.op_type == "SequenceAt" and not node.domain
-    return is_piece and len(node.inputs) == 2 and node.inputs[1] in constants
+    if node.op_type != "SequenceAt" or node.domain or len(node.inputs) != 2:
+        return False
+    place = constants.get(node.inputs[1])
+    return place is not None and place.size == 1

@@ -113,16 +113,14 @@ def _split(call: Call) -> list[Activation]:
     value = _in_order(call, value, axis)
     size = value.onnx_shape[axis]
     sizes = call.integers_of(1, "split")
+    outputs = len(call.node.outputs)
     if sizes is None:
-        count = call.integer("num_outputs", len(call.node.outputs))
+        count = call.integer("num_outputs", outputs)
         each = -(-size // max(1, count))
         sizes = [min(each, size - k * each) for k in range(count)]
-    if sum(sizes) != size or len(sizes) != len(call.node.outputs) or min(sizes) < 1:
-        raise FormatError(f"splits an axis of {size} into {sizes}")
-    ends = np.cumsum(sizes).tolist()
-    return [
-        _between(call, value, axis, end - part, end) for part, end in zip(sizes, ends, strict=True)
-    ]
+    if len(sizes) != outputs:
+        raise _impossible_split(size, sizes)
+    return _pieces(call, value, axis, sizes, range(outputs))
 
 
 def _split_to_sequence(call: Call) -> list[Activation]:
@@ -134,29 +132,40 @@ def _split_to_sequence(call: Call) -> list[Activation]:
     if any(atom.label == "N" for atom in value.axes[axis]):
         raise RefusedError("splits the batch")
     value = _in_order(call, value, axis)
-    sizes = _sizes_of_pieces(call, value.onnx_shape[axis])
-    ends = np.cumsum(sizes).tolist()
-    pieces = []
-    for index in range(2, len(call.inputs)):
-        (place,) = integers_in(call.constant(index))
-        if not -len(sizes) <= place < len(sizes):
-            raise FormatError(f"has {len(sizes)} pieces, and number {place} of them is read")
-        piece = _between(call, value, axis, ends[place] - sizes[place], ends[place])
-        if call.optional(1) is None and call.integer("keepdims", 1) == 0:
-            piece = replace(piece, axes=piece.axes[:axis] + piece.axes[axis + 1 :])
-        pieces.append(piece)
+    size, split = value.onnx_shape[axis], call.optional(1)
+    sizes = [1] if split is None else integers_in(split)
+    if (split is None or split.ndim == 0) and sizes[0] > 0:  # the last piece may be smaller
+        sizes = [min(sizes[0], size - start) for start in range(0, size, sizes[0])]
+    places = [integers_in(call.constant(index))[0] for index in range(2, len(call.inputs))]
+    pieces = _pieces(call, value, axis, sizes, places)
+    if split is None and call.integer("keepdims", 1) == 0:
+        return [_without_axis(piece, axis) for piece in pieces]
     return pieces
 
 
-def _sizes_of_pieces(call: Call, size: int) -> list[int]:
-    """Of an axis; one number is the size of every piece but the last, which may be smaller."""
-    split = call.optional(1)
-    sizes = [1] if split is None else integers_in(split)
-    if (split is None or split.ndim == 0) and sizes[0] > 0:
-        return [min(sizes[0], size - start) for start in range(0, size, sizes[0])]
+def _pieces(
+    call: Call, value: Activation, axis: int, sizes: Sequence[int], places: Sequence[int]
+) -> list[Activation]:
+    """Those at some places of the pieces of these sizes; negative places count from the end."""
+    size = value.onnx_shape[axis]
     if sum(sizes) != size or min(sizes) < 1:
-        raise FormatError(f"splits an axis of {size} into {sizes}")
-    return sizes
+        raise _impossible_split(size, sizes)
+    for place in places:
+        if not -len(sizes) <= place < len(sizes):
+            raise FormatError(f"has {len(sizes)} pieces, and number {place} of them is read")
+    ends = np.cumsum(sizes).tolist()
+    return [
+        _between(call, value, axis, ends[place] - sizes[place], ends[place]) for place in places
+    ]
+
+
+def _impossible_split(size: int, sizes: Sequence[int]) -> FormatError:
+    return FormatError(f"splits an axis of {size} into {sizes}")
+
+
+def _without_axis(value: Activation, axis: int) -> Activation:
+    """The activation without an axis of size 1."""
+    return replace(value, axes=value.axes[:axis] + value.axes[axis + 1 :])
 
 
 def _slice(call: Call) -> Activation:
@@ -229,10 +238,7 @@ def _gather(call: Call) -> Activation:
         done = selected(call, value, {axis: part})
     else:
         done = _chosen(call, value, axis, wanted)
-    if indices.ndim == 0:
-        axes = done.axes[:axis] + done.axes[axis + 1 :]
-        return replace(done, axes=axes)
-    return done
+    return _without_axis(done, axis) if indices.ndim == 0 else done
 
 
 def _chosen(call: Call, value: Activation, axis: int, wanted: Sequence[int]) -> Activation:
