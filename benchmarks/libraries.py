@@ -141,7 +141,8 @@ def alternate(
         options: the command line.
         threads: that should have a core each, near the others.
     """
-    cores = cores_for(threads)
+    # Cores that one thread has are always good: a quick run does not wait for better ones.
+    cores = cores_for(1 if options.quick else threads)
     turns = {library.name: Turns([], [], []) for library in libraries}
     for index in range(options.rounds):
         for library in libraries if index % 2 == 0 else reversed(libraries):

@@ -213,10 +213,12 @@ def measure(case: Case) -> Step:
     return Step(*run_worker(words, {"OMP_NUM_THREADS": "1"}))
 
 
-def undisturbed_round(case: Case) -> tuple[Step, Step]:
-    """Predict and measure a case, again if other processes or the host disturbed it."""
-    cores = cores_for(min(case.processes, os.cpu_count() or 1))
-    for _ in range(ATTEMPTS):
+def undisturbed_round(case: Case, quick: bool) -> tuple[Step, Step]:
+    """Predict and measure a case, again if other processes or the host disturbed it, or `quick`,
+    once.
+    """
+    cores = cores_for(1 if quick else min(case.processes, os.cpu_count() or 1))
+    for _ in range(1 if quick else ATTEMPTS):
         cores.wait(time.monotonic() + PATIENCE_SECONDS)
         neighbours, before = Neighbours(), resource.getrusage(resource.RUSAGE_CHILDREN)
         predicted = predict(case)
@@ -229,9 +231,9 @@ def undisturbed_round(case: Case) -> tuple[Step, Step]:
     return predicted, measured
 
 
-def check(case: Case, rounds: int) -> dict[str, object]:
+def check(case: Case, options: Options) -> dict[str, object]:
     """Compare a training with its prediction; prints a row, the median of the rounds."""
-    pairs = [undisturbed_round(case) for _ in range(rounds)]
+    pairs = [undisturbed_round(case, options.quick) for _ in range(options.rounds)]
     pairs.sort(key=lambda pair: pair[1].seconds / pair[0].seconds)
     predicted, measured = pairs[len(pairs) // 2]
     ratio = measured.seconds / predicted.seconds
@@ -277,7 +279,7 @@ def main() -> int:
             print("train steps on throttled networks, one thread in each process")
             chosen = QUICK_CASES if options.quick else CASES
             chosen = tuple(case for case in chosen if case.name in options.networks)
-            rows = [check(case, options.rounds) for case in chosen]
+            rows = [check(case, options) for case in chosen]
         else:
             print(f"The check on a throttled network was skipped: {reason}.")
     if options.json:
