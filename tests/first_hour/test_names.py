@@ -260,6 +260,11 @@ ATTRIBUTES = [
     missing("resnet18", "cnnx.models.resnet18"),
     missing("load_model", "cnnx.load"),
     missing("load_onnx", "cnnx.onnx.load"),
+    missing("save", "model.save(path)"),
+    missing("device", "nothing: cnnx runs on the CPU"),
+    missing("ImageFolder", "cnnx.data.load(folder), with a folder for each class"),
+    missing("NLLLoss", "cnnx.CrossEntropy, which takes outputs before the softmax"),
+    missing("manual_seed", "Model(..., seed=1) and Trainer(..., seed=1)"),
     missing("Relu", "cnnx.ReLU"),
     missing("Traner", "cnnx.Trainer"),
     attribute(
@@ -282,9 +287,22 @@ ATTRIBUTES = [
     attribute(
         MODEL, "to_onnx", "Model: has no attribute to_onnx, expected cnnx.onnx.save(model, path)"
     ),
+    attribute(
+        MODEL, "quantize", "Model: has no attribute quantize, expected cnnx.quantize(model, x)"
+    ),
+    attribute(MODEL, "copy", "Model: has no attribute copy, expected clone"),
+    attribute(
+        MODEL, "predict_classes", "Model: has no attribute predict_classes, expected predict"
+    ),
     attribute(MODEL, "sumary", "Model: has no attribute sumary, expected summary"),
     attribute(
         TRAINER, "predict", "Trainer: has no attribute predict, expected trainer.model.predict(x)"
+    ),
+    attribute(
+        TRAINER,
+        "load",
+        "Trainer: has no attribute load, expected cnnx.load(path) for a model; "
+        "fit(..., checkpoint=path) resumes by itself",
     ),
     attribute(
         cnnx.History(),
