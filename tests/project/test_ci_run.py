@@ -56,6 +56,17 @@ COMPUTES = "import time\nwhile time.process_time() < 2.5: pass"
 STEPS = "a() { echo A; }\nb() { echo B; }\nfails() { false; echo unreached; }\n"
 
 
+@pytest.mark.parametrize(("minutes", "runs"), [(59, True), (60, False), (75, False)])
+def test_steps_that_would_begin_late_are_left_out(minutes: int, runs: bool, tmp_path: Path) -> None:
+    begun = f"started=$(($(date +%s) - {60 * minutes} - 20))\n"
+    done = run(f"{begun}{STEPS}unless_late run_steps a b; cat summary", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("== a\nA\n" in done.stdout) == runs
+    if not runs:
+        left_out = f"a b: left out, because the steps before took {minutes} minutes\n"
+        assert done.stdout == left_out
+
+
 @on_linux
 def test_two_rows_of_steps_run_side_by_side(tmp_path: Path) -> None:
     meet = "mkfifo pipe\nleft() { cat pipe; }\nright() { echo met >pipe; }\n"
