@@ -18,6 +18,7 @@ from cnnx.mapping import check_mapping
 IGNORED = 255  # label of positions that belong to no class, as in PASCAL VOC and Cityscapes
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 _ONCE_TOO_OFTEN = 1.001 / 255  # brightest value of floats that were divided by 255 twice
+_STANDARDIZED = -0.5  # darkest value of floats that are no pixels; enlarged images reach about -0.1
 DARKEST = 16  # brightest value of integers on another scale than 0 to 255
 _FLOAT32 = np.dtype(np.float32)
 _range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
@@ -152,6 +153,26 @@ def warn_of_black_images(
             f"{function}: x holds integers from 0 to {most}, which are divided by 255, so images "
             f"are nearly black, expected 0 to 255, or floats: x.astype(numpy.float32) / {most}"
         )
+
+
+def are_standardized(pixels: NDArray[Any]) -> bool:
+    """Whether the least value of the first 256 images is that of standardized floats."""
+    some = pixels[:_EXAMINED]
+    return some.size > 0 and -math.inf < some.item(some.argmin()) < _STANDARDIZED
+
+
+def warn_of_standardization(pixels: NDArray[Any], function: str) -> None:
+    """Warn of standardized floats for a model whose preprocessing subtracts mean and divides by
+    std.
+    """
+    if not _range_is_checked.get():
+        return
+    some = pixels[:_EXAMINED]
+    warn(
+        f"{function}: x holds floats from {some.min():.3g} to {some.max():.3g}, to which the mean "
+        "and std of model.preprocessing are applied once more, expected 0 to 1: x * std + mean, "
+        "or uint8 pixels"
+    )
 
 
 def warn_of_division(function: str) -> None:

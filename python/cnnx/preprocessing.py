@@ -54,6 +54,11 @@ class Preprocessing:
         """Whether mean or std say that floats are not in [0, 1]."""
         return bool(np.max(np.abs(self.mean)) > 1 or np.max(self.std) > 1)
 
+    @property
+    def standardizes(self) -> bool:
+        """Whether mean or std change the values."""
+        return bool(np.any(np.asarray(self.mean) != 0) or np.any(np.asarray(self.std) != 1))
+
 
 def preprocessing_of(core: _core.Model) -> Preprocessing:
     """Preprocessing of a built model."""

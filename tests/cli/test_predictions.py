@@ -32,6 +32,14 @@ def test_predict_classifies_the_images_of_a_folder(run: Run, model: Path, classe
     assert outcome.out.startswith("new/a.png\t")
 
 
+def test_predict_names_images_of_other_formats(run: Run, model: Path, classes: Path) -> None:
+    shutil.copytree(classes / "test" / "X", "mixed")
+    Path("mixed/phone.heic").write_bytes(b"any")
+    outcome = run("predict", model, "mixed")
+    assert outcome.status == 0, outcome.err
+    assert "mixed: 1 image of other formats, such as phone.heic, cannot be read" in outcome.err
+
+
 @pytest.mark.parametrize("top", [1, 2, 3, 9])
 def test_predict_prints_the_most_probable_labels(
     run: Run, classes: Path, tmp_path: Path, top: int

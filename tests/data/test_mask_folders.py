@@ -69,6 +69,20 @@ def test_a_file_per_class(tmp_path: Path) -> None:
     assert loaded.class_counts["dog"] == 5
 
 
+def test_images_of_other_formats_draw_one_warning(tmp_path: Path) -> None:
+    masks = random_masks(3)
+    folder = write_masks(tmp_path / "set", masks)
+    for name in ("images", "masks"):
+        (folder / name / "phone.heic").write_bytes(b"any")
+    with pytest.warns(cnnx.Warning) as warned:
+        loaded = data.load(folder)
+    assert len(loaded.x) == 3
+    assert [str(each.message) for each in warned] == [
+        f"{folder / 'images'}: 1 image of other formats, such as phone.heic, cannot be read; "
+        "convert them to PNG or JPEG"
+    ]
+
+
 @pytest.mark.parametrize("names", [("image", "mask"), ("img", "label"), ("Imgs", "Annotation")])
 def test_names_of_folders(tmp_path: Path, names: tuple[str, str]) -> None:
     masks = random_masks(4)

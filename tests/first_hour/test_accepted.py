@@ -39,6 +39,25 @@ def test_standardised_and_wide_images_are_accepted(rng: np.random.Generator) -> 
         MODEL.predict(images)
 
 
+def test_floats_that_would_be_standardized_twice_are_warned_about(
+    rng: np.random.Generator,
+) -> None:
+    how = cnnx.Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    layers = [cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(8, 8, 3), preprocessing=how)
+    pixels = rng.random((4, 8, 8, 3), dtype=np.float32)
+    sentence = (
+        r"^predict: x holds floats from -2\.\d+ to 2\.\d+, to which the mean and std of "
+        r"model.preprocessing are applied once more, expected 0 to 1: x \* std \+ mean, or uint8"
+    )
+    with pytest.warns(cnnx.Warning, match=sentence):
+        model.predict((pixels - how.mean) / how.std)
+    with pytest.warns(cnnx.Warning, match=r"from -(1|0\.9\d*) to (1|0\.9\d*), to which"):
+        model.predict(2 * pixels - 1)
+    for accepted in (pixels, pixels * 1.4 - 0.2):
+        model.predict(accepted)  # a warning would be an error
+
+
 def test_signals_of_height_one_are_no_images_with_channels_first() -> None:
     for shape in ((1, 100, 8), (1, 16, 64), (3, 3, 64), (32, 32, 3)):
         cnnx.Model([cnnx.Flatten()], input_shape=shape)

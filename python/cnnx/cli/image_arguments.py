@@ -37,16 +37,19 @@ class ImageArgument(NamedTuple):
 def image_arguments(paths: list[str], command: str) -> tuple[list[ImageArgument], bool]:
     """The files at the paths, with those of folders, and whether a folder has none.
 
-    Folders without images are named on stderr.
+    Folders without images are named on stderr; images of formats that cannot be read draw a
+    warning.
     """
-    from cnnx.data.image_files import nested_image_names
+    from cnnx.data.image_files import nested_image_names, warn_of_other_formats
 
     files: list[ImageArgument] = []
     failed = False
     for path in paths:
         found = [ImageArgument(path, Path(path).name)]
         if Path(path).is_dir():
-            names = nested_image_names(Path(path))
+            others: list[str] = []
+            names = nested_image_names(Path(path), others)
+            warn_of_other_formats(Path(path), others)
             found = [ImageArgument(str(Path(path, name)), name) for name in names]
         if not found:
             complain(command, f"{path}: holds no images")

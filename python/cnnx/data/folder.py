@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
-from cnnx.advice import warn
 from cnnx.arguments import listed, path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
 from cnnx.data.decoding import Decoding, decode_files, refuse_unreadable
@@ -21,9 +20,9 @@ from cnnx.data.image_files import (
     image_names,
     nested_image_names,
     subfolders,
+    warn_of_other_formats,
 )
 from cnnx.spelling import checked_call
-from cnnx.wording import counted
 
 DEFAULT_SIDE = 64  # of images without a small common size
 
@@ -73,11 +72,7 @@ class FolderSet(ImageFileSet):
             labels += [self._classes.index(class_name)] * len(images)
         super().__init__(ImageFiles(self.path, names), decoding, DEFAULT_SIDE)
         self.labels = np.array(labels, dtype=np.int64)
-        if others:
-            warn(
-                f"{self.path}: {counted(len(others), 'image')} of other formats, such as "
-                f"{others[0]}, cannot be read; convert them to PNG or JPEG"
-            )
+        warn_of_other_formats(self.path, others)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnx.advice import warn
+from cnnx.wording import counted
+
 # Pillow's names of the formats by the extension; the second is a JPEG file of several images.
 FORMATS = {
     ".bmp": ("BMP",),
@@ -83,6 +86,15 @@ def nested_image_names(path: Path, others: list[str] | None = None) -> list[str]
         OSError: if a folder cannot be read.
     """
     return list(_walk(os.fspath(path), "", (), [] if others is None else others))
+
+
+def warn_of_other_formats(folder: Path, others: Sequence[str]) -> None:
+    """Warn of the images of a folder, if there are any, that `nested_image_names` left out."""
+    if others:
+        warn(
+            f"{folder}: {counted(len(others), 'image')} of other formats, such as {others[0]}, "
+            "cannot be read; convert them to PNG or JPEG"
+        )
 
 
 def _walk(path: str, prefix: str, above: tuple[str, ...], others: list[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from cnnx.data.image_files import (
     image_names,
     nested_image_names,
     subfolders,
+    warn_of_other_formats,
 )
 
 # Names of the folders, in any case; those of PASCAL VOC and of tools that write its form.
@@ -86,7 +87,8 @@ def mask_pairs(folders: MaskFolders) -> MaskPairs:
     Raises:
         FormatError: if there are none, two files have the same name, or a file has no other.
     """
-    images = _by_stem(folders.images, nested_image_names(folders.images))
+    others: list[str] = []
+    images = _by_stem(folders.images, nested_image_names(folders.images, others))
     if folders.stems is not None:
         missing = sorted(folders.stems - set(images))
         if missing:
@@ -96,6 +98,7 @@ def mask_pairs(folders: MaskFolders) -> MaskPairs:
         images = {stem: images[stem] for stem in images if stem in folders.stems}
     if not images:
         raise FormatError(f"{folders.images}: holds no images ({' '.join(sorted(EXTENSIONS))})")
+    warn_of_other_formats(folders.images, others)
     classes = _class_folders(folders)
     masks: dict[str, dict[str, str]] = {stem: {} for stem in images}
     alone: list[str] = []

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
-from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
+from cnnx.batch_arguments import (
+    are_standardized,
+    check_float_range,
+    exceeds_two,
+    images,
+    warn_of_division,
+    warn_of_standardization,
+)
 from cnnx.model.input_parts import NORMS, CoreInput, core_inputs, packed
 from cnnx.preprocessing import preprocessing_of
 
@@ -85,9 +92,18 @@ class ModelInputs:
             pixels, integers, single = self._converted(x, function)
         if integers and self._declares_range:
             warn_of_division(function)
-        elif not integers and exceeds_two(pixels) and not self._takes_any_floats():
-            check_float_range(pixels, function)
+        elif not integers and (exceeds_two(pixels) or are_standardized(pixels)):
+            self._check_floats(pixels, function)
         return pixels, integers, single
+
+    def _check_floats(self, pixels: FloatArray | NDArray[np.uint8], function: str) -> None:
+        """Check floats that are not from 0 to 1."""
+        if self._takes_any_floats():
+            return
+        if self._standardizes and are_standardized(pixels):
+            warn_of_standardization(pixels, function)
+        else:
+            check_float_range(pixels, function)
 
     def _converted(
         self, x: ImageLike, function: str
@@ -108,6 +124,10 @@ class ModelInputs:
     @functools.cached_property
     def _declares_range(self) -> bool:
         return preprocessing_of(self._core).declares_range
+
+    @functools.cached_property
+    def _standardizes(self) -> bool:
+        return preprocessing_of(self._core).standardizes
 
     def _takes_any_floats(self) -> bool:
         """Whether the preprocessing or the first layer rescales floats of another range."""
