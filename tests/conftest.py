@@ -87,12 +87,18 @@ def pytest_collection_finish() -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Add the skipped tests and files to the list that `.ci/run extras` runs, one per line."""
+    """Add the skipped tests and files to the list that `.ci/run extras` runs, one per line, except
+    those that another CPU would run.
+    """
     path = config.getoption("--list-skipped")
     if path is not None:
         skipped = terminalreporter.stats.get("skipped", [])
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{report.nodeid}\n" for report in skipped)
+            file.writelines(
+                f"{report.nodeid}\n"
+                for report in skipped
+                if "this CPU does not run" not in str(report.longrepr)
+            )
 
 
 @pytest.fixture(scope="session", autouse=True)
