@@ -92,7 +92,7 @@ class ModelInputs:
             pixels, integers, single = self._converted(x, function)
         if integers and self._declares_range:
             warn_of_division(function)
-        elif not integers and (exceeds_two(pixels) or are_standardized(pixels)):
+        elif not integers and (exceeds_two(pixels) or self._standardizes_twice(pixels)):
             self._check_floats(pixels, function)
         return pixels, integers, single
 
@@ -100,7 +100,7 @@ class ModelInputs:
         """Check floats that are not from 0 to 1."""
         if self._takes_any_floats():
             return
-        if self._standardizes and are_standardized(pixels):
+        if self._standardizes_twice(pixels):
             warn_of_standardization(pixels, function)
         else:
             check_float_range(pixels, function)
@@ -124,6 +124,10 @@ class ModelInputs:
     @functools.cached_property
     def _declares_range(self) -> bool:
         return preprocessing_of(self._core).declares_range
+
+    def _standardizes_twice(self, pixels: FloatArray | NDArray[np.uint8]) -> bool:
+        """Whether preprocessing applies mean and std to standardized floats."""
+        return self._standardizes and are_standardized(pixels)
 
     @functools.cached_property
     def _standardizes(self) -> bool:
