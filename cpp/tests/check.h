@@ -69,6 +69,16 @@ constexpr bool kIsWindows = true;
 constexpr bool kIsWindows = false;
 #endif
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
+// How many of a test's many cases to run: a quarter with a sanitizer, which takes ten to thirty
+// times as long for each.
+constexpr int cases(int count) { return kIsSanitized ? count / 4 : count; }
+
 // Returns `here`: whether this system leaves out the part of a test. Prints the reason.
 inline bool left_out(bool here, const char* part, const char* reason) {
   if (here) std::printf("left out: %s, because %s\n", part, reason);

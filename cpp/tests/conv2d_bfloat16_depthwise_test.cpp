@@ -121,7 +121,7 @@ std::vector<float> computed(const Conv2dGeometry& g, const Settings& s, const Ar
 
 void test_drawn_convolutions() {
   Random random;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < cnnx::test::cases(300); ++i) {
     const Conv2dGeometry g = drawn_geometry(random);
     const bool forward = random.coin();
     const int64_t channels = g.in_channels;

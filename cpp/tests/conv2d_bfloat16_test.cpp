@@ -288,7 +288,7 @@ void check(const Case& c, const Arrays& a) {
 
 void test_drawn_convolutions() {
   Random random;
-  for (int i = 0; i < 250; ++i) {
+  for (int i = 0; i < cnnx::test::cases(250); ++i) {
     const Case c = random_case(random);
     check(c, random_arrays(c, random));
   }
@@ -299,7 +299,7 @@ void test_tiny_numbers() {
   if (cnnx::test::left_out_of_webassembly("tiny numbers", "it cannot flush denormals to zero"))
     return;
   Random random;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < cnnx::test::cases(20); ++i) {
     const Case c = random_case(random);
     Arrays a = random_arrays(c, random);
     for (uint16_t& word : a.source)
@@ -313,7 +313,7 @@ void test_tiny_numbers() {
 // An infinity or NaN of one pixel reaches the outputs whose windows contain it.
 void test_infinite_pixels() {
   Random random;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < cnnx::test::cases(60); ++i) {
     Case c = random_case(random);
     c.mask = c.relu = c.ceiling = false;
     Arrays a = random_arrays(c, random);
