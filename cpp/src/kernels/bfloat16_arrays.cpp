@@ -45,10 +45,26 @@ void relu_gradient(uint16_t* gradient, const uint16_t* relu_output, int64_t coun
   });
 }
 
+bool all_finite(const uint16_t* x, int64_t count) {
+  Vector sum = {};
+  for_channel_vectors(count, [&](int64_t i, auto lanes) CNNX_INLINED {
+    const Vector value = lanes.load(x + i);
+    sum += value - value;  // NaN of an infinity, too
+  });
+  bool finite = true;
+  for (int64_t lane = 0; lane < kLanes; ++lane) finite = finite && sum[lane] == 0.0f;
+  return finite;
+}
+
 }  // namespace
 
-const Bfloat16ArrayKernels bfloat16_array_kernels = {
-    convert<uint16_t, float>, convert<float, uint16_t>, add_floats, add_words, add, relu_gradient};
+const Bfloat16ArrayKernels bfloat16_array_kernels = {convert<uint16_t, float>,
+                                                     convert<float, uint16_t>,
+                                                     add_floats,
+                                                     add_words,
+                                                     add,
+                                                     relu_gradient,
+                                                     all_finite};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -19,6 +19,7 @@ struct Bfloat16ArrayKernels {
   // gradient <- 0 where the output of a ReLU with this ceiling is not between 0 and the ceiling.
   void (*relu_gradient)(uint16_t* gradient, const uint16_t* relu_output, int64_t count,
                         float ceiling);
+  bool (*all_finite)(const uint16_t* x, int64_t count);
 };
 
 CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16ArrayKernels, bfloat16_array_kernels)

@@ -161,7 +161,8 @@ void run(const Bfloat16Product& a) {
 
 }  // namespace
 
-const Bfloat16ProductKernels bfloat16_product_kernels = {kPanelColumns, packed_floats, pack, run};
+const Bfloat16ProductKernels bfloat16_product_kernels = {kPanelColumns, packed_floats,
+                                                         elements_beyond, pack, run};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

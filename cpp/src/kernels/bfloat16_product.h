@@ -29,12 +29,15 @@ struct Bfloat16Epilogue {
 };
 
 // Windows with a fixed distance in memory, which consist of runs of elements. No element besides
-// those of the windows affects a result or is read.
+// those of the windows affects a result, or is read unless `reads_beyond` permits it.
 struct Bfloat16Product {
   const uint16_t* source;  // the first window
   int64_t window_step;     // elements from a window to the next
   const int64_t* runs;     // the offset of each run in a window
   int64_t run_count, run_length;
+  // Whether there are Bfloat16ProductKernels::elements_beyond after each run, all of them finite,
+  // so that their products with weights of 0 change no sum.
+  bool reads_beyond;
   // Of every `row_windows` windows the first `row_outputs` are stored, as a row of outputs.
   int64_t windows, row_windows, row_outputs;
   int64_t columns;
@@ -57,6 +60,8 @@ struct Bfloat16Weights {
 struct Bfloat16ProductKernels {
   int64_t panel_columns;
   int64_t (*packed_floats)(int64_t run_count, int64_t run_length, int64_t columns);
+  // The elements after a run that save time if they may be read.
+  int64_t (*elements_beyond)(int64_t run_length);
   void (*pack)(const Bfloat16Weights& weights, int64_t first_panel, int64_t last_panel,
                float* packed);
   void (*run)(const Bfloat16Product& product);

@@ -14,6 +14,8 @@ struct ProductState {
   explicit ProductState(const Bfloat16Product&) {}
 };
 
+int64_t elements_beyond(int64_t) { return 0; }
+
 // Windows of a strip of so many vectors. With 32 registers both chains of all of these are computed
 // at once, and they, the sums, the weights of two units and the pixels fill the registers.
 #if defined(CNNX_32_REGISTERS)

@@ -11,11 +11,20 @@ namespace {
 // The weights of a panel are read from here on while earlier ones are multiplied.
 constexpr int64_t kPrefetchedFloats = 2 * 1024;
 
-// Elements of a window in a tile. A short run of pairs needs no zeros that complete it: products
-// with zeros change no sum, since a chain that starts from +0 is never -0.
+// Elements of a window in a tile, which has whole pairs. A short run of pairs needs no zeros that
+// complete it: products with zeros change no sum, since a chain that starts from +0 is never -0.
+constexpr int64_t elements_of_pairs(int64_t run_length) {
+  return run_length > 0 && run_length < kBlock ? (run_length + 1) / 2 * 2 : kBlock;
+}
 CNNX_INLINE int64_t tile_elements(const Bfloat16Product& a) {
-  const bool short_pairs = a.run_length > 0 && a.run_length < kBlock && a.run_length % 2 == 0;
-  return short_pairs ? a.run_length : kBlock;
+  const bool completed = a.run_length % 2 == 1 && !a.reads_beyond;
+  return completed ? kBlock : elements_of_pairs(a.run_length);
+}
+
+// Without them, the ends of all windows are copied.
+int64_t elements_beyond(int64_t run_length) {
+  const int64_t elements = elements_of_pairs(run_length);
+  return (elements - run_length % elements) % elements;
 }
 
 struct ProductState {
@@ -129,7 +138,8 @@ CNNX_INLINE void run_tiles(const Bfloat16Product& a, const float* weights, int64
   if (tiles > 1) _tile_zero(2);
   if (tiles > 1 && vectors > 1) _tile_zero(3);
   const uint16_t* const source = a.source + first * a.window_step;
-  const int64_t blocks = blocks_of(a.run_length), tail = a.run_length % tile_elements(a);
+  const int64_t blocks = blocks_of(a.run_length);
+  const int64_t tail = a.reads_beyond ? 0 : a.run_length % tile_elements(a);
   const int64_t share = a.run_count > 0 ? outputs.windows() / (blocks * a.run_count) + 1 : 0;
   const auto tail_mask = static_cast<__mmask32>((1u << tail) - 1u);
   alignas(64) TailRows tails;

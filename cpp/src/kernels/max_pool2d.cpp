@@ -19,7 +19,10 @@ struct Window {
 // Calls body(place, value) for the window's pixels but the first, in row-major order.
 template <class Element, class Lanes, class Body>
 CNNX_INLINE void for_next_pixels(const Window<Element>& window, Lanes lanes, const Body& body) {
+  // The compiler alone does not unroll the loops over three rows and columns.
+#pragma GCC unroll 3
   for (int64_t u = 0; u < window.rows; ++u) {
+#pragma GCC unroll 3
     for (int64_t v = 0; v < window.columns; ++v) {
       if (u == 0 && v == 0) continue;
       body(static_cast<int32_t>(u * window.columns + v),

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "kernels/bfloat16_arrays.h"
 #include "kernels/bfloat16_product.h"
 #include "ops/bfloat16.h"
 #include "ops/product_shares.h"
@@ -132,6 +133,7 @@ class Bfloat16Convolution final : public Conv2dPass {
   struct Band {
     int64_t image, first, last;
     uint16_t* rows;
+    bool reads_beyond;  // Bfloat16Product's
   };
   // Panels of weights, and a thread's memory for the offsets of runs.
   struct Share {
@@ -145,8 +147,8 @@ class Bfloat16Convolution final : public Conv2dPass {
   int64_t band_rows() const;
   int64_t runs_floats() const { return runtime::round_up_to_line(kFloatsOfOffset * most_runs_); }
   int64_t copied_floats() const {
-    const int64_t bytes = reads_in_place_ ? 0 : copy_.bytes(band_rows());
-    return runtime::round_up_to_line(floats_of_bfloat16(bytes / kBytesOfWord));
+    const int64_t words = reads_in_place_ ? 0 : copy_.bytes(band_rows()) / kBytesOfWord;
+    return runtime::round_up_to_line(floats_of_bfloat16(words + elements_beyond_));
   }
   // Bands that use some panels of large weights one after the other.
   int64_t bands_at_once() const {
@@ -164,7 +166,7 @@ class Bfloat16Convolution final : public Conv2dPass {
   const uint16_t* image_of(const Call& call, const Band& band) const {
     return call.source + band.image * g_.source_floats();
   }
-  void copy_band(const Call& call, const Band& band) const;
+  void copy_band(const Call& call, Band& band) const;
   void multiply_band(const Call& call, const Band& band, const Share& share) const;
   ProductShares shares(int64_t parts) const;
   void run_bands(const Call& call, int threads, float* scratch) const;
@@ -176,7 +178,7 @@ class Bfloat16Convolution final : public Conv2dPass {
   PlaceSpan vertical_, horizontal_;
   RowCopy copy_;
   bool reads_in_place_;
-  int64_t packed_floats_ = 0, most_runs_ = 0;
+  int64_t packed_floats_ = 0, most_runs_ = 0, elements_beyond_ = 0;
 };
 
 Bfloat16Convolution::Bfloat16Convolution(const PassGeometry& geometry, TargetType target)
@@ -191,10 +193,13 @@ Bfloat16Convolution::Bfloat16Convolution(const PassGeometry& geometry, TargetTyp
                reads_every_pixel(part.horizontal, g_.source_width);
       })) {
   for (PhasePair& part : parts_) {
+    const int64_t run_length = part.run_taps * g_.source_channels;
     part.packed = packed_floats_;
-    packed_floats_ += runtime::round_up_to_line(product_kernels().packed_floats(
-        part.run_count, part.run_taps * g_.source_channels, g_.target_channels));
+    packed_floats_ += runtime::round_up_to_line(
+        product_kernels().packed_floats(part.run_count, run_length, g_.target_channels));
     most_runs_ = std::max(most_runs_, part.run_count);
+    if (!reads_in_place_)
+      elements_beyond_ = std::max(elements_beyond_, product_kernels().elements_beyond(run_length));
   }
 }
 
@@ -254,10 +259,14 @@ Bfloat16Product Bfloat16Convolution::product_of(const Call& call, const PhasePai
   return product;
 }
 
-void Bfloat16Convolution::copy_band(const Call& call, const Band& band) const {
+void Bfloat16Convolution::copy_band(const Call& call, Band& band) const {
   if (reads_in_place_) return;
   copy_.copy(reinterpret_cast<const uint8_t*>(image_of(call, band)), band.first, band.last, 0,
              reinterpret_cast<uint8_t*>(band.rows));
+  if (elements_beyond_ == 0) return;
+  const int64_t words = copy_.bytes(band.last - band.first) / kBytesOfWord;
+  std::fill_n(band.rows + words, elements_beyond_, uint16_t{0});
+  band.reads_beyond = CNNX_BFLOAT16_KERNELS(bfloat16_array_kernels).all_finite(band.rows, words);
 }
 
 void Bfloat16Convolution::multiply_band(const Call& call, const Band& band,
@@ -286,6 +295,7 @@ void Bfloat16Convolution::multiply_band(const Call& call, const Band& band,
         runs[run] = copy_.offset(place, band.last - band.first) / kBytesOfWord + column * channels;
       }
       product.source = band.rows;
+      product.reads_beyond = band.reads_beyond;
       product.row_windows = copy_.row_windows();
     }
     product.windows = (last - band.first - 1) * product.row_windows + h.count;
@@ -313,7 +323,7 @@ void Bfloat16Convolution::run_bands(const Call& call, int threads, float* scratc
       const int64_t row = i % bands * rows;
       Band& band = some[static_cast<std::size_t>(i - begin)];
       band = {i / bands, row, std::min(row + rows, phase_rows()),
-              bfloat16_of(slot + runs_floats() + (i - begin) * copied_floats())};
+              bfloat16_of(slot + runs_floats() + (i - begin) * copied_floats()), false};
       copy_band(call, band);
     }
     for (int64_t panel = first; panel < last; panel += panels_at_once()) {
