@@ -265,3 +265,42 @@ def test_a_cast_takes_the_type_of_an_array_of_any_shape() -> None:
     m = OnnxModel(2, 3, 4, 4)
     cast = m.node("CastLike", m.constant([2, 3, 4]), m.constant(np.zeros(2, np.float32)))
     check(m, m.node("Mul", "x", m.node("Reshape", cast, m.constant([3, 1, 1]))))
+
+
+def gelu(m: OnnxModel, last: str) -> Any:
+    error_function = m.node("Erf", m.node("Div", "x", m.constant(np.float32(2**0.5))))
+    return m.node("Mul", m.node("Mul", "x", m.node("Add", error_function, m.constant([1.0]))), last)
+
+
+def swish(m: OnnxModel, last: str) -> Any:
+    return m.node("Mul", m.node("Mul", "x", m.node("Sigmoid", "x")), last)
+
+
+def hard_sigmoid(m: OnnxModel, last: str) -> Any:
+    bounds = [m.constant(np.float32(each)) for each in (0, 6)]
+    clipped = m.node("Clip", m.node("Add", "x", m.constant([3.0])), *bounds)
+    return m.node("Mul", clipped, last)
+
+
+def l2_norm(m: OnnxModel, last: str) -> Any:
+    return m.node("Div", "x", m.node("Max", m.node("ReduceL2", "x", axes=[1]), last))
+
+
+def power(m: OnnxModel, last: str) -> Any:
+    return m.node("Pow", "x", last)
+
+
+@pytest.mark.parametrize(
+    ("form", "number"),
+    [(gelu, 0.5), (swish, 1.0), (hard_sigmoid, 1 / 6), (l2_norm, 1e-12), (power, 2.0)],
+)
+@pytest.mark.parametrize("shape", [(2, 6), (2, 6, 4, 5)])
+def test_a_number_of_more_axes_than_the_activation_adds_axes(
+    form: Callable[[OnnxModel, str], Any], number: float, shape: tuple[int, ...]
+) -> None:
+    m = OnnxModel(*shape)
+    check(m, form(m, m.constant(np.full((1,) * len(shape), number))))
+    m = OnnxModel(*shape)
+    count = len(shape) + 1
+    with pytest.raises(cnnx.onnx.UnsupportedError, match=f"constant of {count} axes, which adds"):
+        imported(m, form(m, m.constant(np.full((1,) * count, number))))

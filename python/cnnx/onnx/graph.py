@@ -41,6 +41,8 @@ class Node:
         attributes: attributes by name. A tensor is an array, a list has elements of one type.
         name: name of the node; may be empty.
         domain: operator set; empty for the one of ONNX itself.
+        constant_axes: of a node that stands for several ones the most axes of a constant among
+            their inputs; ONNX gives the result as many.
     """
 
     op_type: str
@@ -49,6 +51,7 @@ class Node:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     name: str = ""
     domain: str = ""
+    constant_axes: int = 0
 
 
 @dataclass

@@ -26,7 +26,7 @@ from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
 from cnnx.onnx.sequences import with_pieces
-from cnnx.onnx.trained_constants import parameter_of
+from cnnx.onnx.trained_constants import adds_axes, parameter_of
 from cnnx.onnx.weight_scales import READ_BY_SCALES, WeightScale, weight_scales
 
 
@@ -272,6 +272,9 @@ class _Walk:
         if not depends and isinstance(operands[0], np.ndarray):
             operands[0] = parameter_of(self.network, operands[0], self._input, call.name(0))
         byte_scale = _byte_scale(node, operands)
+        value = operands[0]
+        if isinstance(value, Activation) and node.constant_axes > len(value.axes):
+            raise RefusedError(adds_axes(node.constant_axes))
         if self._counts is not None:
             if node.op_type in ("Shape", "Size"):
                 self._counts.counted(call)

@@ -108,6 +108,19 @@ class Nodes:
             return None
         return constants[0], [each for each in inputs if each not in self.constants]
 
+    def constant_axes(self, node: Node, value: str) -> int:
+        """The most axes of a constant that a node, or one between it and `value`, reads."""
+        most, seen, waiting = 0, {value}, [*node.inputs]
+        while waiting:
+            each = waiting.pop()
+            maker = self.makers.get(each)
+            if each in self.constants:
+                most = max(most, self.constants[each].ndim)
+            elif maker is not None and each not in seen and maker.op_type != "Shape":
+                waiting += maker.inputs  # not of a Shape, which may be that of any other value
+            seen.add(each)
+        return most
+
     def sum(self, name: str) -> Sum:
         """The value as a sum of a constant and at most one addition."""
         node = self.maker(name, "Add")

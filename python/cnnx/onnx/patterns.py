@@ -145,7 +145,14 @@ def with_patterns(graph: Graph, constants: Mapping[str, Array]) -> Graph:
     makers = {name: node for node in graph.nodes if not node.domain for name in node.outputs}
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     nodes = Nodes(makers, readers, constants)
-    return replace(graph, nodes=[_replaced(nodes, node) for node in graph.nodes])
+    return replace(graph, nodes=[_with_pattern(nodes, node) for node in graph.nodes])
+
+
+def _with_pattern(nodes: Nodes, node: Node) -> Node:
+    found = _replaced(nodes, node)
+    if found is node:
+        return node
+    return replace(found, constant_axes=nodes.constant_axes(node, found.inputs[0]))
 
 
 def _with_padding(nodes: Nodes, node: Node) -> Node:

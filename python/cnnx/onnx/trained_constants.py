@@ -91,8 +91,13 @@ def of_rank(constant: Array, rank: int) -> Array:
         RefusedError: if it has more axes.
     """
     if constant.ndim > rank:
-        raise RefusedError(f"combines it with a constant of {constant.ndim} axes, which adds axes")
+        raise RefusedError(adds_axes(constant.ndim))
     return constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
+
+
+def adds_axes(count: int) -> str:
+    """Why a constant of `count` axes, more than the activation's, is refused."""
+    return f"combines it with a constant of {count} axes, which adds axes"
 
 
 def _batch_of(images: Activation) -> Atom:

@@ -144,7 +144,8 @@ def _mean(call: Call) -> Activation:
 
 
 def _power(call: Call) -> Activation:
-    value, exponent = call.activation(), call.constant(1)
+    value = call.activation()
+    exponent = of_rank(call.constant(1), len(value.axes))
     if exponent.size == 1 and exponent.reshape(-1)[0] == 1:
         return value
     if exponent.size == 1 and exponent.reshape(-1)[0] == 2:
