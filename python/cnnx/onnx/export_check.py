@@ -18,6 +18,7 @@ from cnnx.onnx.export_weights import bias_units, whole_bias, whole_weight
 from cnnx.onnx.graph import Array, Graph
 from cnnx.onnx.load import network_of
 from cnnx.onnx.network import KEEP_VALUES, Network
+from cnnx.onnx.refusal import UnsupportedError
 from cnnx.preprocessing import Preprocessing, per_channel, preprocessing_of
 
 Layers: TypeAlias = "dict[str, tuple[str, dict[str, Any], list[str]]]"  # kind, settings, inputs
@@ -25,6 +26,10 @@ Layers: TypeAlias = "dict[str, tuple[str, dict[str, Any], list[str]]]"  # kind, 
 _IMAGES = 2
 _TOLERANCE = 1e-5  # of the largest output
 _SCALE = "weight_scale"
+# Kinds that have their input as output if it is of the same shape.
+_IDENTITY_IF_OF_ONE_SHAPE = frozenset(
+    {"crop2d", "pad2d", "reshape", "slice_channels", "upsample2d", "zero_pad2d"}
+)
 _OF_TRAINING = ("momentum", "rate")  # settings that inference does not use
 
 
@@ -37,12 +42,17 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
     because these make a step of a difference by rounding.
 
     Raises:
+        UnsupportedError: if the importer refuses the graph.
         ValueError: if the outputs differ by more than rounding.
     """
     compare = _Comparison(core)
     if all(compare.is_identity(kind, name, inputs[0]) for kind, _, name, inputs, _ in core.layers):
         return  # such a graph has no layer, and the importer refuses it
-    read = network_of(graph)
+    try:
+        read = network_of(graph)
+    except UnsupportedError as error:
+        source = "save: the graph cannot be checked, and no file was written"
+        raise UnsupportedError(source, error.refusals) from None
     if _same_preprocessing(core, read.preprocessing) and compare.network(read.network, read.symbol):
         return
     imported = read.network.built(read.symbol, None, read.preprocessing)._core
@@ -187,8 +197,10 @@ class _Comparison:
 
     def is_identity(self, kind: str, name: str, source: str) -> bool:
         """Whether a layer has its input, `source`, as output in inference; the graph omits it."""
-        if kind in ("upsample2d", "crop2d"):
+        if kind in _IDENTITY_IF_OF_ONE_SHAPE:
             return self._shapes[name] == self._shapes[source]
+        if kind == "channel_shuffle":
+            return self._layers[name][1]["groups"] in (1, self._shapes[name][-1])
         return kind == "dropout" or (kind == "flatten" and len(self._shapes[source]) == 1)
 
     def _same_settings(self, name: str, source: str, own: dict[str, Any], other: Layer) -> bool:

@@ -49,6 +49,7 @@ class Network:
         node_name: name for the layers of the node that is being converted, in files that cnnx
             wrote.
         selections: rows and columns of another image that a symbol consists of.
+        pooled_along_width: outputs of adaptive pools that keep the height.
     """
 
     def __init__(self, inputs: Mapping[str, Input], *, folds: bool) -> None:
@@ -57,6 +58,7 @@ class Network:
         self.transpositions = 0
         self.node_name = ""
         self.selections: dict[Symbol, Selection] = {}
+        self.pooled_along_width: set[Symbol] = set()
         self._arrays: dict[Layer, dict[str, Array]] = {}
         self._wished: dict[Layer, str] = {}
         self._open: dict[Layer, set[str]] = {}

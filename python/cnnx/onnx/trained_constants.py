@@ -53,7 +53,8 @@ def parameter_of(
     """
     batch = _batch_of(images)
     array = _of_one_image(constant, batch.size)
-    alike = constant.ndim == len(images.axes)
+    # A file of cnnx has an array of its own shape, whatever that of the image is.
+    alike = network.folds and constant.ndim == len(images.axes)
     order = axes_as_stored(images) if alike else axes_as_image(constant.ndim)
     joined, *sizes = (array.shape[axis] for axis in (0, *order))
     rows, (width, channels) = [joined, *sizes[:-2]], [1, 1, *sizes][-2:]

@@ -208,7 +208,9 @@ def _like_one(network: Network, value: Activation, others: list[Activation]) -> 
 
 def _product(call: Call, first: Activation, second: Activation) -> Activation:
     """Product of two arrays; gates of an image are not repeated to its shape before."""
-    if first.onnx_shape == second.onnx_shape:
+    # In a file of cnnx an image of one pixel stays one, also beside gates that are features.
+    alike = call.network.folds or len(first.shape) == len(second.shape)
+    if first.onnx_shape == second.onnx_shape and alike:
         first, second = _alike(call, [first, second])
         return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
     if np.prod(first.onnx_shape) < np.prod(second.onnx_shape):

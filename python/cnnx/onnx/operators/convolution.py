@@ -333,8 +333,8 @@ def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activa
     """
     label = "W" if axis == len(value.axes) - 1 else "H"
     size = value.size(label)
-    if value.axes[axis] != value.whole(label) or size == 1:
-        return None
+    if value.axes[axis] != value.whole(label) or (size == 1 and call.network.folds):
+        return None  # one pixel of another file may be one channel, which a matrix repeats
     count = matrix.shape[0]
     first = np.arange(count) * size // count
     last = -(-np.arange(1, count + 1) * size // count)
@@ -345,10 +345,12 @@ def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activa
         return None
     height, width = value.size("H"), value.size("W")
     output_size = (height, count) if label == "W" else (count, width)
-    source, before = value.symbol, value.symbol.layer
-    if label == "H" and before is not None and before.kind == "adaptive_avg_pool2d":
+    source = value.symbol
+    if label == "H" and source in call.network.pooled_along_width:
         source = source.inputs[0]  # one layer pools both axes
     symbol = call.network.add(layers.AdaptiveAvgPool2d(output_size), source)
+    if label == "W":
+        call.network.pooled_along_width.add(symbol)
     axes = list(value.axes)
     axes[axis] = whole(label, count)
     return value.computed(symbol, (*output_size, value.channels), axes)
