@@ -38,6 +38,8 @@ def _pooled(call: Call, layer: Any, settings: dict[str, Any]) -> Activation:
     if settings.get("count_include_pad") and windows.padding == "same":
         windows = windows.with_sides(size, larger_first=False)
     ceil = bool(call.integer("ceil_mode", 0)) and not isinstance(windows.padding, str)
+    if ceil:
+        windows = windows.cut(size)
     if windows.dilation != (1, 1):
         settings["dilation"] = windows.dilation
     if ceil:

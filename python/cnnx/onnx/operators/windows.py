@@ -50,6 +50,22 @@ class Windows(NamedTuple):
             sides.append((first, total - first))
         return self._replace(padding=(sides[0], sides[1]))
 
+    def cut(self, size: tuple[int, int]) -> Windows:
+        """The windows without the taps beyond the padding, where ceil_mode has one that exceeds it.
+
+        Args:
+            size: (height, width) of the image.
+        """
+        if isinstance(self.padding, str):
+            return self
+        kernel, stride = list(self.kernel), list(self.stride)
+        for axis in range(2):
+            inside, extent = size[axis] + sum(self.padding[axis]), self.extent[axis]
+            if inside < extent < inside + self.stride[axis]:
+                kernel[axis] = (inside - 1) // self.dilation[axis] + 1
+                stride[axis] = extent  # so that the fewer taps make no second window
+        return self._replace(kernel=(kernel[0], kernel[1]), stride=(stride[0], stride[1]))
+
     def outputs(self, axis: int, size: int, *, ceil: bool = False) -> int:
         """Number of windows along an axis of `size`: 0 the height, 1 the width."""
         step = self.stride[axis]
