@@ -52,6 +52,11 @@ class ByteScale(NamedTuple):
     scale: float
     zero_point: int
 
+    def real(self, byte: Array) -> float:
+        """The number that a constant of one byte stands for."""
+        shift = 128 if byte.dtype == np.int8 else 0
+        return self.scale * (int(byte.reshape(-1)[0]) + shift - self.zero_point)
+
 
 @dataclass(frozen=True)
 class Activation:

@@ -19,8 +19,8 @@ from cnnx.onnx.refusal import RefusedError
 TAKE_BYTES = frozenset(
     {
         *("Concat", "DepthToSpace", "DequantizeLinear", "Dropout", "Flatten", "Gather"),
-        *("Identity", "MaxPool", "Reshape", "Shape", "Size", "Slice", "SpaceToDepth", "Split"),
-        *("Squeeze", "Transpose", "Unsqueeze"),
+        *("Identity", "MaxPool", "Pad", "Reshape", "Resize", "Shape", "Size", "Slice"),
+        *("SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze"),
     }
 )
 

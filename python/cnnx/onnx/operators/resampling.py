@@ -109,7 +109,11 @@ def _padded_elsewhere(
 
 def _padding_number(call: Call) -> float:
     """The number that a Pad of the mode constant pads with."""
-    given = call.optional(2)
+    given, byte_scale = call.optional(2), call.activation().byte_scale
+    if byte_scale is not None:
+        if given is None or given.size != 1:
+            raise RefusedError("pads bytes without a number, expected that of the padding")
+        return byte_scale.real(given)
     number = call.number("value", 0) if given is None or not given.size else given.flat[0]
     if not np.isfinite(number):
         raise RefusedError(f"pads with {number}, expected a finite number")
@@ -236,6 +240,8 @@ def _resampled(
         raise FormatError(f"resizes {value.onnx_shape} to {sizes}")
     if tuple(size) == old:
         return value
+    if value.byte_scale is not None and mode != "nearest":
+        raise RefusedError(f"its mode is {mode}, expected nearest for bytes of a QuantizeLinear")
     settings: dict[str, Any] = {"mode": "nearest" if mode == "nearest" else "bilinear"}
     if mode == "linear" and coordinates == "align_corners":
         settings["align_corners"] = True
