@@ -284,7 +284,8 @@ class Trainer(SingleSteps):
             checkpoint_every: number of steps between checkpoints; None is one after every epoch.
 
         Returns:
-            `history`, including the epochs of earlier calls.
+            Metrics of all epochs of `history` so far, those of earlier calls included; later calls
+            leave it as it is.
 
         Raises:
             ValueError: if the data or a setting does not fit the model or the unfinished run, or
@@ -353,7 +354,7 @@ class Trainer(SingleSteps):
             path,
             self._processes,
         ).train()
-        return self.history
+        return History.of(vars(self.history))
 
     def _check_run(self, run: Run, data: FitData, path: CheckpointPath | None) -> None:
         self._processes.check_same_fit(run, self.model, self._core, data, saves=path is not None)
