@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, float32_array, real_array, rectangular_array
+from cnnx.arguments import FloatArray, float32_array, real_array, rectangular_array, shown
 from cnnx.mapping import check_mapping
 
 IGNORED = 255  # label of positions that belong to no class, as in PASCAL VOC and Cityscapes
@@ -217,7 +217,7 @@ def class_labels(
     """Labels as int64 class indices, (count,).
 
     Args:
-        value: integers of any width, or class names.
+        value: integers of any width, class names, or rows of one-hot labels.
         count: number of images.
         classes: names of the classes.
         outputs: number of classes.
@@ -234,6 +234,8 @@ def class_labels(
         array = array.astype(str)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if outputs > 1 and array.shape == (count, outputs) and array.dtype.kind in "biuf":
+        return _indices_of_one_hot(array, function)
     if array.shape != (count,) and not (array.ndim == 0 and count == 1):
         raise ValueError(
             f"{function}: y has shape {array.shape}, expected one label per image, ({count},)"
@@ -251,6 +253,22 @@ def class_labels(
                 "expected whole numbers"
             )
     return class_indices(array, outputs, function, ignore_index)
+
+
+def _indices_of_one_hot(rows: NDArray[Any], function: str) -> NDArray[np.int64]:
+    """Position of the 1 in each row.
+
+    Raises:
+        ValueError: if a row is not a single 1 and zeros.
+    """
+    wrong = np.flatnonzero(((rows != 0) & (rows != 1)).any(axis=1) | (rows.sum(axis=1) != 1))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: y has the row {shown(rows[wrong[0]].tolist())} at position {wrong[0]}, "
+            "expected one-hot labels, a single 1 per row, or one label per image: "
+            "y.argmax(axis=1)"
+        )
+    return np.asarray(rows.argmax(axis=1), np.int64)
 
 
 def class_indices(

@@ -66,8 +66,8 @@ class Dataset:
 
     Raises:
         TypeError: if an argument has another type, or y holds no integers.
-        ValueError: if y or names has not one element for each image, a class name stands twice, or
-            there is no class.
+        ValueError: if y or names has not one element for each image, y has other axes, a class name
+            stands twice, or there is no class.
     """
 
     x: Pixels
@@ -96,6 +96,12 @@ class Dataset:
                     f"Dataset: x holds {len(self.x):,} images, but {name} {len(given):,}, expected "
                     "one for each image"
                 )
+        if self.y.ndim not in (1, 3):
+            remedy = "; of one-hot labels: y.argmax(axis=1)" if self.y.ndim == 2 else ""
+            raise ValueError(
+                f"Dataset: y has shape {self.y.shape}, expected labels (count,) or masks (count, "
+                f"height, width){remedy}"
+            )
         if self.y.dtype.kind not in "iu":
             raise TypeError(
                 f"Dataset: y has dtype {self.y.dtype}, expected labels or masks: integers"

@@ -51,7 +51,7 @@ class Evaluation(NamedAttributes):
 
     Args:
         probabilities: probability of each class, or of the second of two classes.
-        labels: true classes, integers or names.
+        labels: true classes: integers, names, or one-hot rows.
         classes: names of the classes, their number, or None; without names they are numbers.
         names: names of the images, such as paths of their files.
         images: the images, for reports: pixels, or floats from 0 to 1.

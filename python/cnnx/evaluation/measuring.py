@@ -54,7 +54,7 @@ def evaluate(
         x: images, or images with labels in any form that `Trainer.evaluate` accepts. Of a `Dataset`
             or path the test set is measured, without one the validation set, without both the
             images.
-        y: labels, integers or names of classes.
+        y: labels: integers, names of classes, or one-hot rows.
         communicator: `cnnx.distributed.world()`, so that each of its processes reads and predicts
             its part of a `Dataset` or path, and all return the same evaluation. Images in another
             form are predicted by every process.

@@ -32,7 +32,7 @@ def calibrate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None =
         model: model that predicts one class per image and ends in its logits.
         x: images, or images with labels in any form that `evaluate` accepts. Of a `Dataset` or path
             the validation set is used, without one the images.
-        y: labels, integers or names of classes.
+        y: labels: integers, names of classes, or one-hot rows.
 
     Returns:
         `Model.temperature`. The model changes, and its file when it is saved.

@@ -14,9 +14,10 @@ def balanced(y: ArrayLike, ignore_index: int | None) -> list[float] | dict[str, 
     """Balanced weights in the order of the classes, or by name."""
     labels = rectangular_array(y, "CrossEntropy.balanced", "y")
     if labels.ndim not in (1, 3) or labels.size == 0:
+        remedy = "; of one-hot labels: y.argmax(axis=1)" if labels.ndim == 2 else ""
         raise ValueError(
             f"CrossEntropy.balanced: y has shape {labels.shape}, expected labels (N,) or "
-            "(N, height, width), at least one"
+            f"(N, height, width), at least one{remedy}"
         )
     if labels.dtype.kind in "UO" and all(isinstance(each, str) for each in labels.flat):
         names, counts = np.unique(labels.astype(str), return_counts=True)
