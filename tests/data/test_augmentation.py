@@ -21,7 +21,7 @@ CASES: list[dict[str, Any]] = [
     {"rotate": 180},
     {"rotate": 30, "border": "reflect"},
     {"scale": (0.5, 2.0)},
-    {"scale": (0.3, 0.4), "shift": 8, "border": "reflect"},
+    {"scale": (0.3, 0.4), "shift": 7.5, "border": "reflect"},
     {"contrast": 0.8},
     {"brightness": 0.6},
     {"contrast": 1, "brightness": 1, "crop_padding": 1},
@@ -257,6 +257,27 @@ def test_mixup_draws_from_its_distribution(alpha: float) -> None:
     assert abs(weights.mean() - 0.5) < 5 * deviation / np.sqrt(800)
     assert weights.std() == pytest.approx(deviation, rel=0.1)
     assert np.bincount(offsets.astype(int), minlength=8).min() > 60
+
+
+def test_shifts_are_in_pixels_within_the_image() -> None:
+    x = np.zeros((2, 8, 16, 1), np.uint8)
+    trainer = cnnx.Trainer(cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(8, 16, 1)))
+
+    def fit(shift: float) -> None:
+        trainer.fit(x, [0, 1], epochs=1, augmentation=Augmentation(shift=shift))
+
+    fraction = "shift is 0.1, which is below one pixel, expected pixels: shift=1.6 is this fraction"
+    with pytest.warns(cnnx.Warning, match=f"^fit: {fraction} of images of 8 x 16$"):
+        fit(0.1)
+    with pytest.warns(cnnx.Warning, match=f"^apply: {fraction}"):
+        Augmentation(shift=0.1).apply(x)
+    wrong = "shift is 400 pixels, expected less than the longer side of the images, 8 x 16"
+    with pytest.raises(ValueError, match=f"^fit: {wrong}$"):
+        fit(400)
+    with pytest.raises(ValueError, match=f"^apply_masks: {wrong}$"):
+        Augmentation(shift=400).apply_masks(x[..., 0])
+    for accepted in (0, 1, 15.5):
+        fit(accepted)  # a warning would be an error
 
 
 @pytest.mark.parametrize("alpha", [0.02, 0.2, 1.0, 4.0])

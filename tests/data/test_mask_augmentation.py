@@ -22,7 +22,7 @@ MOVES: list[dict[str, Any]] = [
     {"rotate": 180},
     {"rotate": 30, "border": "reflect"},
     {"scale": (0.5, 2.0)},
-    {"scale": (0.3, 0.4), "shift": 8, "border": "reflect"},
+    {"scale": (0.3, 0.4), "shift": 7.5, "border": "reflect"},
     {"flip": "random", "crop_padding": 2, "rotate": 20, "scale": (0.7, 1.3), "shift": 2},
     {"flip": "random", "crop_padding": 2, "rotate": 20, "shift": 2, "border": "reflect"},
 ]

@@ -88,7 +88,7 @@ def augmentation_of(
         crop_padding=max(1, side // 8) if "crop" in words else 0,
         rotate=10.0 if affine else 0.0,
         scale=(0.9, 1.1) if affine else (1.0, 1.0),
-        shift=side / 16 if affine else 0.0,
+        shift=max(1.0, side / 16) if affine else 0.0,
         contrast=light,
         brightness=light,
         cutout=max(1, side // 4) if "cutout" in words else 0,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.arguments import (
     FloatArray,
     at_least,
@@ -47,7 +48,8 @@ class Augmentation(Recipe):
             by up to two whole pixels; 4 is usual for CIFAR-10.
         rotate: maximum rotation about the centre, in degrees, either way.
         scale: range of the scale factor.
-        shift: maximum shift along both axes, in pixels, also fractional.
+        shift: maximum shift along both axes, in pixels, below the longer side of the images; below
+            one pixel it draws a `cnnx.Warning`.
         border: pixels beyond the edge: "zero" (black) or "reflect".
         contrast: maximum relative change of the distance of each value from the image's mean.
         brightness: maximum relative change of each value. Contrast and brightness clip values to
@@ -142,8 +144,8 @@ class Augmentation(Recipe):
 
         Raises:
             TypeError: if preprocessing is no `Preprocessing`.
-            ValueError: if x has another shape, or crop_padding is not below its sides, or cutout
-                not below the longer one.
+            ValueError: if x has another shape, or crop_padding is not below its sides, or cutout or
+                shift not below the longer one.
         """
         for name, value in (("epoch", epoch), ("seed", seed)):
             at_least(0, value, "apply", name)
@@ -159,6 +161,7 @@ class Augmentation(Recipe):
         pixels, integers, _ = images(x, shape[1:], "apply")
         if not integers and exceeds_two(pixels) and not preprocessing.declares_range:
             check_float_range(pixels, "apply")
+        check_shift(self, shape[1:3], "apply")
         return _core.augment_images(
             pixels,
             integers,
@@ -200,7 +203,7 @@ class Augmentation(Recipe):
         Raises:
             TypeError: if y has no integers.
             ValueError: if beyond does not fit the dtype of y, or y has another shape, positions
-                that are no whole number of pixels, or sides not above crop_padding.
+                that are no whole number of pixels, or sides that crop_padding or shift exceeds.
 
         Example:
             >>> masks = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
@@ -219,9 +222,11 @@ class Augmentation(Recipe):
             not isinstance(size, (tuple, list)) or len(size) != 2 or not all(map(is_integer, size))
         ):
             raise TypeError(f"apply_masks: size is {shown(size)}, expected (height, width)")
+        sides = masks.shape[1:] if size is None else size
+        check_shift(self, sides, "apply_masks")
         moved = _core.augment_masks(
             np.ascontiguousarray(masks, np.int64),
-            masks.shape[1:] if size is None else size,
+            sides,
             self.core_settings,
             int(seed),
             int(epoch),
@@ -269,6 +274,30 @@ class Augmentation(Recipe):
         first = at_least(0, epoch, "show", "epoch")
         epochs = range(first, first + count)
         return augmentation_grid(self, x, epochs, seed, masks).show("show")
+
+
+def check_shift(augmentation: Augmentation, sides: Sequence[int], function: str) -> None:
+    """Refuse a shift that leaves nothing of images, and warn of one that is a fraction of them.
+
+    Args:
+        augmentation: the augmentation.
+        sides: height and width of the images, in pixels.
+        function: named in errors.
+
+    Raises:
+        ValueError: if the shift is not below the longer side.
+    """
+    shift, height, width = augmentation.shift, *sides
+    if 0 < max(height, width) <= shift:
+        raise ValueError(
+            f"{function}: shift is {shift:g} pixels, expected less than the longer side of the "
+            f"images, {height} x {width}"
+        )
+    if 0 < shift < 1:
+        warn(
+            f"{function}: shift is {shift:g}, which is below one pixel, expected pixels: "
+            f"shift={shift * max(height, width):g} is this fraction of images of {height} x {width}"
+        )
 
 
 def mask_array(y: ArrayLike, function: str, argument: str) -> NDArray[Any]:
