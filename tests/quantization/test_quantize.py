@@ -109,3 +109,15 @@ def test_models_that_cannot_be_quantized(
         damaged.parameters["conv2d_1.weight"] = np.full_like(kernel, value)
         with pytest.raises(FloatingPointError, match="quantize: the outputs of a layer are not"):
             cnnx.quantize(damaged, x)
+
+
+def test_images_that_are_all_the_same_are_warned_about(
+    trained: tuple[cnnx.Model, np.ndarray, np.ndarray],
+) -> None:
+    model, x, _ = trained
+    reason = "so the ranges of the activations are unknown, expected images as those to predict"
+    with pytest.warns(cnnx.Warning, match=f"^quantize: images are 4 times the same one, {reason}"):
+        cnnx.quantize(model, x[[5] * 4])
+    with pytest.warns(cnnx.Warning, match=f"^quantize: all pixels of images are 0, {reason}"):
+        cnnx.quantize(model, np.zeros((4, 32, 32, 1)), min_agreement=0)
+    cnnx.quantize(model, x[:1], min_agreement=0)  # a warning would be an error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.advice import warn
 from cnnx.arguments import path_of
 from cnnx.batch_arguments import refuse_not_finite
 from cnnx.data.dataset import Dataset, ImageSet
@@ -37,6 +38,20 @@ class CalibrationImages(NamedTuple):
     def evenly_spaced(self) -> CalibrationImages:
         """At most 256 of the images."""
         return self._replace(pixels=self.pixels[evenly_spaced(len(self.pixels))])
+
+    def warn_of_equal_images(self, function: str) -> None:
+        """Warn of images that show no range of activations: all the same, or of one value."""
+        first = self.pixels[0]
+        if (self.pixels == first.flat[0]).all():
+            which = f"all pixels of images are {first.flat[0]:g}"
+        elif len(self.pixels) > 1 and (self.pixels == first).all():
+            which = f"images are {len(self.pixels)} times the same one"
+        else:
+            return
+        warn(
+            f"{function}: {which}, so the ranges of the activations are unknown, expected images "
+            "as those to predict, such as some of the training set"
+        )
 
 
 def compared_images(images: Any, model: Model, function: str) -> CalibrationImages:

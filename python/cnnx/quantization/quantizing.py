@@ -139,6 +139,7 @@ def quantize_with_report(
     model = in_float32(model)
     labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)
     compared = compared_images(images, model, _FUNCTION)
+    compared.warn_of_equal_images(_FUNCTION)
     network = calibrated_network(model, compared.evenly_spaced(), calibration)
     if not network.candidates:
         raise ValueError(
