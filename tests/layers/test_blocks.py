@@ -137,14 +137,21 @@ def test_names_within_blocks() -> None:
     }
 
 
-def test_one_recipe_makes_a_layer_per_call() -> None:
-    layer, image = conv(), cnnx.Input(SHAPE)
-    model = cnnx.Model.from_graph(image, cnnx.Add()(layer(image), layer(image)))
+def test_every_call_of_a_layer_makes_one_which_is_warned_about_if_it_has_parameters() -> None:
+    layer, image, rectify = conv(), cnnx.Input(SHAPE), cnnx.ReLU()
+    sum_of_two = cnnx.Add()(rectify(layer(image)), rectify(layer(image)))
+    sentence = "^Model.from_graph: a Conv2d is called 2 times, and every call adds a layer with we"
+    with pytest.warns(cnnx.Warning, match=sentence) as caught:
+        model = cnnx.Model.from_graph(image, sum_of_two)
+    assert len(caught) == 1  # none of the ReLU
     assert [*model.parameters] == [
         *("conv2d_1.weight", "conv2d_1.bias", "conv2d_2.weight", "conv2d_2.bias")
     ]
     first, second = model.parameters["conv2d_1.weight"], model.parameters["conv2d_2.weight"]
     assert not np.array_equal(first, second)
+    block = cnnx.Residual([conv(), rectify])
+    with pytest.warns(cnnx.Warning, match="a Residual is called 2 times"):
+        cnnx.Model.from_graph(image, block(block(image)))
 
 
 def test_a_graph_holds_what_its_output_needs_in_the_order_of_need() -> None:

@@ -28,7 +28,8 @@ class Layer(NamedAttributes):
     takes functions of your own. A block of your own is a function that returns a list of layers.
 
     A call with an `Input` or the outputs of other layers adds the layer to a graph for
-    `Model.from_graph`. Every call adds a layer with its own weights.
+    `Model.from_graph`. Every call adds a layer with its own weights; a second call of a layer with
+    parameters draws a `cnnx.Warning`, because other libraries would share them.
 
     Attributes:
         kind: kind of layer in files and default names, such as "conv2d".

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import is_integer, shown
 from cnnx.layers.base import Layer, Symbol
@@ -117,12 +118,35 @@ def in_graph(inputs: Mapping[str, Input], output: Symbol) -> list[LayerTuple]:
         if id(each) not in read:
             raise ValueError(f"Model.from_graph: outputs does not depend on input {name!r}")
     layers = [layer for layer, _ in order]
+    _warn_of_repeated(layers)
     for name, (_, symbol) in zip(_names(layers, inputs), order, strict=True):
         names[id(symbol)] = name
     return [
         _layer_tuple(layer, names[id(symbol)], [names[id(each)] for each in symbol.inputs])
         for layer, symbol in order
     ]
+
+
+def _warn_of_repeated(layers: Sequence[Layer]) -> None:
+    """Warn of layers with parameters that were called several times, which do not share them."""
+    counts = Counter(map(id, layers))
+    repeated = [each for each in layers if counts[id(each)] > 1]
+    if not repeated:
+        return
+    trained = {each["name"] for each in _core.layer_kinds() if each["parameters"]}
+    layer = next((each for each in repeated if _has_kind_within(each, trained)), None)
+    if layer is not None:
+        warn(
+            f"Model.from_graph: a {type(layer).__name__} is called {counts[id(layer)]} times, and "
+            "every call adds a layer with weights of its own, expected a layer for each call, "
+            "because calls share no weights"
+        )
+
+
+def _has_kind_within(layer: Layer, kinds: Collection[str]) -> bool:
+    """Whether a layer or one inside it is of these kinds."""
+    within = (each for branch in layer.branches_within() for each in branch)
+    return layer.kind in kinds or any(_has_kind_within(each, kinds) for each in within)
 
 
 def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:
