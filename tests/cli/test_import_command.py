@@ -51,6 +51,17 @@ def test_import_with_every_option(run: Run, tmp_path: Path) -> None:
     assert cnnx.load("net.cnnx").output_shape == (14, 14, 2)
 
 
+def test_import_a_network_of_values(run: Run, tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx")
+    words = ("import", "net.onnx", "--out", "net.cnnx", "--task")
+    assert run(*words, "regression").status == 0
+    assert cnnx.load("net.cnnx").task == "regression"
+    words = (*words[:-1], "--overwrite", "--task")
+    run(*words, "segmentation").refused(
+        "--task is 'segmentation', expected 'classification' or 'regression'"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

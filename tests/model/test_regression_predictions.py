@@ -94,3 +94,53 @@ def test_the_command_line_names_the_call_in_python(tmp_path: Path) -> None:
         trained(build(cnnx.Flatten(), cnnx.Dense(outputs)), cnnx.MSE()).save(path)
         with pytest.raises(UserError, match=r"predicts values.*cnnx\.load\(\.\.\.\)\.predict from"):
             Classifier(path).probabilities(x)
+
+
+def test_the_task_of_a_model_can_be_set(tmp_path: Path) -> None:
+    model = build(cnnx.Flatten(), cnnx.Dense(4))
+    assert model.task == "classification"
+    model.task = "regression"
+    model.save(tmp_path / "values.cnnx")
+    for each in (model, cnnx.load(tmp_path / "values.cnnx"), pickle.loads(pickle.dumps(model))):
+        assert each.task == "regression"
+        assert_array_equal(each.predict(x), model(x))
+    model.task = "multi_label"
+    assert_array_equal(model.predict(x), model(x) > 0)
+    model.task = "classification"
+    assert_array_equal(model.predict(x), model(x).argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("last", "tasks"),
+    [
+        ((), ["multi_label", "segmentation", "regression"]),
+        ((cnnx.Softmax(),), ["segmentation", "regression"]),
+        ((cnnx.Flatten(), cnnx.Dense(1)), ["classification", "regression"]),
+        ((cnnx.Flatten(), cnnx.Dense(1), cnnx.Sigmoid()), ["classification", "regression"]),
+        ((cnnx.Flatten(), cnnx.Dense(2), cnnx.Sigmoid()), ["multi_label", "regression"]),
+        ((cnnx.Flatten(), cnnx.Dense(2), cnnx.Softmax()), ["classification", "regression"]),
+    ],
+)
+def test_a_task_must_fit_the_outputs(last: tuple[cnnx.Layer, ...], tasks: list[Any]) -> None:
+    model = build(*last)
+    kind = model._core.probability_kind
+    expected = {"sigmoid", "softmax"} if kind == "softmax" else {kind}
+    for task in reversed(tasks):
+        model.task = task
+        assert model.task == task
+        assert model._core.probability_kind in (expected if task != "regression" else {"none"})
+        model.predict(x)
+    others = {"classification", "multi_label", "segmentation", "multi_output"} - set(tasks)
+    for other in sorted(others):
+        with pytest.raises(ValueError, match=rf"^model: task is '{other}', expected '{tasks[0]}'"):
+            model.task = other  # type: ignore[assignment]
+
+
+def test_no_task_of_classes_or_of_several_outputs_is_set() -> None:
+    with pytest.raises(ValueError, match=r"^model: task is 'regression', expected 'classif"):
+        build(cnnx.Flatten(), cnnx.Dense(2), classes=["a", "b"]).task = "regression"
+    image = cnnx.Input(SHAPE)
+    outputs = {name: cnnx.Dense(2)(cnnx.Flatten()(image)) for name in ("a", "b")}
+    model = cnnx.Model.from_graph(image, outputs)
+    with pytest.raises(ValueError, match=r"^model: task is 'regression', expected none to be set"):
+        model.task = "regression"

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from cnnx.cli import option_types as types
-from cnnx.cli.errors import require_file
+from cnnx.cli.errors import UserError, require_file
 from cnnx.cli.onnx_file import load_onnx
 from cnnx.cli.outputs import check_new_model, save_model
 from cnnx.cli.parser import Commands
 from cnnx.wording import counted
 
+_TASKS = ("classification", "multi_label", "segmentation", "regression")
 _EPILOG = """\
 The weights of a file of PyTorch may lie in a second file, which must be beside it. The package onnx
 is needed: pip install 'cnnx[onnx]'. C++ and C programs load the result.
@@ -23,6 +24,7 @@ examples:
   cnnx import resnet18.onnx --out resnet18.cnnx
   cnnx import net.onnx --out net.cnnx --size 224 --classes cat,dog
   cnnx import net.onnx --out features.cnnx --output features
+  cnnx import ages.onnx --out ages.cnnx --task regression
 """
 
 
@@ -80,6 +82,11 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="NAME", help="name of the value in the file that the model computes"
     )
+    parser.add_argument(
+        "--task",
+        choices=_TASKS,
+        help="what the outputs predict; regression is values (default: classes by their shape)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,6 +106,11 @@ def run(arguments: argparse.Namespace) -> int:
         preprocessing=preprocessing,
         outputs=None if arguments.output is None else [arguments.output],
     )
+    if arguments.task is not None:
+        try:
+            model.task = arguments.task
+        except ValueError as error:
+            raise UserError(str(error).replace("model: task", "--task", 1)) from error
     path = save_model(model, arguments.out, arguments.overwrite)
     parameters = sum(layer.parameter_count for layer in model.layers)
     print(f"{counted(len(model.layers), 'layer')}, {counted(parameters, 'parameter')}")

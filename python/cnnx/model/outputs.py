@@ -8,7 +8,7 @@ from typing import Any
 from cnnx import _core
 from cnnx.arguments import FloatArray
 from cnnx.model.heads import Head, core_heads, one_or_all
-from cnnx.model.predictions import Task, task_of
+from cnnx.model.predictions import Task, set_task, task_of
 
 
 class ModelOutputs:
@@ -18,19 +18,36 @@ class ModelOutputs:
 
     @property
     def task(self) -> Task:
-        """What `predict` predicts; the loss of a training decides it, and it is saved.
+        """What `predict` predicts, which is saved; a `Trainer` sets it by its loss.
 
         "classification" is one class per image, "multi_label" several classes at once,
         "segmentation" a class for each position of an output (height, width, classes), and
         "regression" values. "multi_output" is a model with several `heads`, of which each has a
-        task. A model that was not trained is a classifier, of images or positions.
+        task. A model that was not trained is a classifier, of images or positions. The task of a
+        model with one output can be assigned, such as that of an imported network of values.
+
+        Raises:
+            ValueError: for a task that outputs of this shape and last layer cannot have, or for
+                "regression" if the model has class names.
 
         Example:
             >>> import cnnx
             >>> cnnx.Model([cnnx.Conv2d(3, 1)], input_shape=(8, 8, 1)).task
             'segmentation'
+
+            A network from another framework that computes two values:
+
+            >>> import numpy as np
+            >>> model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(8, 8, 1))
+            >>> model.task = "regression"
+            >>> model.predict(np.zeros((5, 8, 8, 1))).shape
+            (5, 2)
         """
         return task_of(self._core)
+
+    @task.setter
+    def task(self, value: Task) -> None:
+        set_task(self._core, value, "model")
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray
+from cnnx.arguments import FloatArray, one_of, shown
 from cnnx.batch_arguments import refuse_not_finite
 
 # What a model predicts.
 Task: TypeAlias = Literal[
     "classification", "multi_label", "segmentation", "regression", "multi_output"
 ]
+_TASKS_OF_ONE_OUTPUT = ("classification", "multi_label", "segmentation", "regression")
 
 
 def outputs_are_values(core: _core.Model) -> bool:
@@ -47,6 +48,36 @@ def task_of_outputs(shape: tuple[int, ...], kind: str) -> Task:
     if not is_one_class:
         return "multi_label"
     return "segmentation" if len(shape) == 3 else "classification"
+
+
+def set_task(core: _core.Model, value: str, function: str) -> None:
+    """Set what the model predicts, by the kind of its probabilities.
+
+    Raises:
+        ValueError: for another word, or if outputs of this shape, last layer and classes predict
+            something else.
+    """
+    if core.heads:
+        raise ValueError(
+            f"{function}: task is {shown(value)}, expected none to be set, because each of several "
+            "outputs has its own"
+        )
+    kinds = {task: kind for task in _TASKS_OF_ONE_OUTPUT if (kind := _kind_for(core, task))}
+    core.probability_kind = kinds[one_of(value, [*kinds], function, "task")]
+
+
+def _kind_for(core: _core.Model, task: str) -> str | None:
+    """Kind of probabilities of a model with this task; None if its outputs cannot have the task."""
+    if task == "regression":
+        return None if core.classes else "none"
+    shape, last = tuple(core.output_shape), core.layers[-1][0]
+    are_sigmoid = task == "multi_label" or last == "sigmoid" or shape[-1] == 1
+    kind = "sigmoid" if are_sigmoid else "softmax"
+    if task_of_outputs(shape, kind) != task:
+        return None
+    if last in ("softmax", "sigmoid"):
+        return "outputs" if kind == last else None
+    return kind
 
 
 def predictions_of(core: _core.Model, outputs: FloatArray) -> NDArray[Any]:
