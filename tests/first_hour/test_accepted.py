@@ -7,7 +7,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
-from cnnx.batch_arguments import check_float_range, exceeds_two
+from cnnx.batch_arguments import are_black, check_float_range, exceeds_two
 
 X, Y = cnnx.data.xo(8, size=16, seed=1)
 FLOATS = X.astype(np.float32)  # 0 to 255
@@ -69,15 +69,37 @@ def test_the_first_images_of_many_are_examined() -> None:
     assert exceeds_two(many)
     many[255], many[256] = 0, 200
     assert not exceeds_two(many)
+    dark = np.ones((1000, 4, 4, 1), np.uint8)
+    dark[256] = 200
+    assert are_black(dark)
+    dark[255, 0, 0, 0] = 200
+    assert not are_black(dark)
+    assert not are_black(dark[:0])
+    assert not are_black(np.zeros_like(dark))
 
 
 @pytest.mark.parametrize("most", [1, 16])
 def test_integers_on_a_small_scale_are_warned_about(most: int) -> None:
     x, y = cnnx.data.xo(8, seed=1)
     trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
-    with pytest.warns(cnnx.Warning, match=rf"0 to {most}, .* nearly black, .* / {most}$"):
-        trainer.fit((x // 255 * most).astype(np.int32), y, epochs=1)
+    dark = (x // 255 * most).astype(np.int32)
+    calls: list[tuple[str, Any]] = [
+        ("fit", lambda: trainer.fit(dark, y, epochs=1)),
+        ("fit: validation", lambda: trainer.fit(x, y, epochs=1, validation=(dark, y))),
+        ("step", lambda: trainer.step(dark.astype(np.uint8), y)),
+        ("predict", lambda: trainer.model.predict(dark)),
+        ("evaluate", lambda: cnnx.evaluation.evaluate(trainer.model, dark, y)),
+        ("quantize: images", lambda: cnnx.quantize(trainer.model, dark, min_agreement=0)),
+    ]
+    for name, call in calls:
+        sentence = rf"^{name}: x .* 0 to {most}, .* nearly black, .* / {most}$"
+        with pytest.warns(cnnx.Warning, match=sentence):
+            call()
     trainer.fit(x // 15, y, epochs=1)  # up to 17: dark images
+    single = x[:1] // 255 * 16
+    trainer.model.predict(single)  # as one frame of a film may be
+    with pytest.warns(cnnx.Warning, match="0 to 1, .* nearly black"):
+        trainer.model.predict(single // 16)
 
 
 def test_floats_that_were_divided_twice_are_warned_about() -> None:
@@ -86,7 +108,20 @@ def test_floats_that_were_divided_twice_are_warned_about() -> None:
     floats = x.astype(np.float32) / 255
     with pytest.warns(cnnx.Warning, match=r"0 to 0\.00392, expected about 0 to 1: x \* 255, if"):
         trainer.fit(floats / 255, y, epochs=1)
+    with pytest.warns(cnnx.Warning, match=r"^predict: x holds floats from 0 to 0\.00392, expect"):
+        trainer.model.predict(floats / 255)
     trainer.fit(floats / 200, y, epochs=1)
+
+
+def test_dark_parts_of_large_images_are_accepted() -> None:
+    model = cnnx.Model([cnnx.Conv2d(2, 3, padding="same")], input_shape=(16, 16, 1))
+    image = np.zeros((64, 64, 1), np.uint8)
+    image[5, 5], image[60:, 60:] = 1, 200
+    model.predict_tiled(image, tile=16)  # a warning would be an error
+    with pytest.warns(cnnx.Warning, match=r"^predict_tiled: x holds integers from 0 to 1, which"):
+        model.predict_tiled(image // 200, tile=16)
+    with pytest.raises(ValueError, match=r"^predict_tiled: x holds floats from 0 to 200, expected"):
+        model.predict_tiled(image.astype(np.float32), tile=16)
 
 
 def test_targets_without_information_are_warned_about() -> None:

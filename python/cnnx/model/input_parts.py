@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, shown
-from cnnx.batch_arguments import check_float_range, exceeds_two, images
+from cnnx.batch_arguments import (
+    are_black,
+    check_float_range,
+    exceeds_two,
+    images,
+    warn_of_black_images,
+)
 from cnnx.layers.graph import Input, LayerTuple, Shape, is_layer_name
 
 # Layers that rescale floats of any range.
@@ -226,7 +232,10 @@ def _part(each: CoreInput, value: Any, function: str) -> _Part:
         )
     array = array_of(value, each.shape, "stretch", function)
     pixels, integers, single = images(array, each.shape, function, reordering(value))
-    if not (integers or each.takes_any_floats) and exceeds_two(pixels):
+    if integers:
+        if are_black(pixels):
+            warn_of_black_images(pixels, function)
+    elif not each.takes_any_floats and exceeds_two(pixels):
         check_float_range(pixels, function)
     return _Part(pixels, integers, single)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 from cnnx import _core
 from cnnx.arguments import FloatArray
 from cnnx.batch_arguments import (
+    are_black,
+    are_divided_twice,
     are_standardized,
+    brightest,
     check_float_range,
-    exceeds_two,
     images,
+    warn_of_black_images,
+    warn_of_divided_twice,
     warn_of_division,
     warn_of_standardization,
 )
@@ -90,11 +95,22 @@ class ModelInputs:
             pixels, integers, single = images(x, self._input_shape, function)
         else:
             pixels, integers, single = self._converted(x, function)
-        if integers and self._declares_range:
-            warn_of_division(function)
-        elif not integers and (exceeds_two(pixels) or self._standardizes_twice(pixels)):
-            self._check_floats(pixels, function)
+        self._check_range(pixels, integers, function)
         return pixels, integers, single
+
+    def _check_range(self, pixels: NDArray[Any], integers: bool, function: str) -> None:
+        """Refuse or warn of pixels on another scale than the model expects."""
+        if integers:
+            if self._declares_range:
+                warn_of_division(function)
+            elif are_black(pixels):
+                warn_of_black_images(pixels, function)
+        else:
+            most = brightest(pixels)
+            if 2 < most < math.inf or self._standardizes_twice(pixels):
+                self._check_floats(pixels, function)
+            elif are_divided_twice(most):
+                warn_of_divided_twice(pixels, function)
 
     def _check_floats(self, pixels: FloatArray | NDArray[np.uint8], function: str) -> None:
         """Check floats that are not from 0 to 1."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, PairLike, one_of, pair, real_array
+from cnnx.batch_arguments import images
 from cnnx.data.dataset import ImageLike
 from cnnx.data.image_like import image_at_its_size
 from cnnx.mapping import check_mapping
@@ -25,6 +26,7 @@ from cnnx.spelling import checked_call
 Blending: TypeAlias = Literal["linear", "none"]
 _BLENDINGS = get_args(Blending)
 _AXES = ("height", "width")
+_EXAMINED_SIDE = 256  # rows and columns of pixels whose range is checked
 
 
 class TiledPredictions(ModelInputs, ModelVariants):
@@ -156,7 +158,8 @@ class _Tiling(NamedTuple):
         height, width, _ = self.model._core.input_shape
         part = image[row.start : row.start + height, column.start : column.start + width]
         missing = [(0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0)]
-        pixels, integers, _ = self.model._images(np.pad(part, missing, mode="edge"), function)
+        shape = self.model._input_shape
+        pixels, integers, _ = images(np.pad(part, missing, mode="edge"), shape, function)
         outputs: FloatArray = checked_outputs(self.model._core, function, pixels, integers)[0]
         return outputs[row.begin :, column.begin :][: len(row.weights), : len(column.weights)]
 
@@ -172,18 +175,21 @@ def _predicted(
 ) -> NDArray[Any]:
     """Results of images, of whose outputs `converted` makes what the caller returns."""
     refuse_inputs(model._core, function)
-    images, is_single = _images_of(x, model._core.input_shape[2], function)
+    pixels, is_single = _images_of(x, model._core.input_shape[2], function)
+    # Pixels of a grid, because a mapped image may be too large to be read twice.
+    down, right = (-(-side // _EXAMINED_SIDE) for side in pixels.shape[1:3])
+    model._check_range(pixels[:, ::down, ::right], pixels.dtype.kind in "iu", function)
     tiling = _tiling_of(
         model,
-        (images.shape[1], images.shape[2]),
+        (pixels.shape[1], pixels.shape[2]),
         _pair_or_none(tile, function, "tile"),
         _pair_or_none(overlap, function, "overlap"),
         one_of(blend, _BLENDINGS, function, "blend") == "linear",
         function,
     )
     none = converted(np.empty((0, 0, model._core.output_shape[2]), np.float32))
-    result = np.empty((len(images), *tiling.size, *none.shape[2:]), none.dtype)
-    for image, whole in zip(images, result, strict=True):
+    result = np.empty((len(pixels), *tiling.size, *none.shape[2:]), none.dtype)
+    for image, whole in zip(pixels, result, strict=True):
         if tiling.is_blended:
             _predict_blended(tiling, image, whole, function, converted)
         else:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import listed, shown
-from cnnx.batch_arguments import refuse_not_finite, warn_of_black_images
+from cnnx.batch_arguments import refuse_not_finite
 from cnnx.data.dataset import Labels
 from cnnx.data.image_like import holds_images
 from cnnx.data.split import split
@@ -105,7 +105,6 @@ def fit_data(
     arrays = check(images.x, images.y, images.sample_weight, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
-    warn_of_black_images(*arrays[:2], "fit")
     check_some_label(arrays[2], ignore_index, "fit")
     check_some_weight(arrays[3], "fit")
     rows: list[int] = []
