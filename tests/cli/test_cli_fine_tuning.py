@@ -72,14 +72,22 @@ def test_frozen_layers_keep_their_weights(run: Run, classes: Path, base: cnnx.Mo
     words = ("train", classes, "--from", "base.cnnx", "--epochs", 1)
     outcome = run(*words, "--freeze", "*", "--freeze", "st*")
     assert outcome.status == 0, outcome.err
-    assert "frozen: 3 layers\n" in outcome.out
+    assert "frozen: 2 layers\n" in outcome.out  # without the last one, which is new
     before, after = arrays(base), arrays(cnnx.load("model.cnnx"))
     assert {name for name in after if after[name] != before[name]} == {"end.weight", "end.bias"}
     words = ("train", classes, "--init", "model.cnnx", "--out", "again.cnnx", "--epochs", 1)
     outcome = run(*words, "--freeze", "batch*")
     assert outcome.status == 0, outcome.err
-    assert "frozen" not in outcome.out  # they are frozen already
+    assert "frozen: 2 layers\n" in outcome.out  # as in model.cnnx
     assert arrays(cnnx.load("again.cnnx"))["stem.weight"] == before["stem.weight"]
+
+
+@pytest.mark.usefixtures("base")
+def test_the_new_last_layer_cannot_be_frozen_alone(run: Run, classes: Path) -> None:
+    words = ("train", classes, "--from", "base.cnnx", "--epochs", 1)
+    run(*words, "--freeze", "en*").refused(
+        r"--freeze en\* matches end alone, the new last layer, .* --freeze stem$"
+    )
 
 
 @pytest.mark.usefixtures("base")

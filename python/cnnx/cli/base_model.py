@@ -32,7 +32,7 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
         model = _loaded(file, arguments.size)
         require_single_input(model, f"--from {file}")
         freeze(model, arguments)
-        return model.with_classes(classes, seed=arguments.seed)
+        copy = model.with_classes(classes, seed=arguments.seed)
     except FormatError:  # names the file
         raise
     except ValueError as error:
@@ -40,22 +40,39 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
         for begin in ("with_classes: ", "resized: ", f"load: {file}: "):
             reason = reason.removeprefix(begin)
         raise UserError(f"--from {file}: {reason}") from error
+    print_frozen(copy, arguments)
+    return copy
 
 
 def freeze(model: Model, arguments: argparse.Namespace) -> None:
-    """Freeze the layers of --freeze, and print their number.
+    """Freeze the layers of --freeze.
 
     Raises:
         UserError: if a pattern matches no layer with parameters.
     """
-    frozen = 0
     for pattern in arguments.freeze:
         try:
-            frozen += len(model.freeze(pattern))
+            model.freeze(pattern)
         except ValueError as error:
             raise UserError(f"--freeze: {str(error).removeprefix('freeze: ')}") from error
-    if frozen:
-        print(f"frozen: {counted(frozen, 'layer')}", flush=True)
+
+
+def print_frozen(model: Model, arguments: argparse.Namespace) -> None:
+    """Print the number of frozen layers of the model to train, whose last layer may be new.
+
+    Raises:
+        UserError: if --freeze matches no other layer.
+    """
+    if not arguments.freeze:
+        return
+    layers = [layer for layer in model.layers if layer.parameter_count]
+    frozen = sum(not layer.trainable for layer in layers)
+    if frozen == 0:
+        raise UserError(
+            f"--freeze {' '.join(arguments.freeze)} matches {layers[-1].name} alone, the new last "
+            f"layer, which is trained, expected layers before it: --freeze {layers[0].name}"
+        )
+    print(f"frozen: {counted(frozen, 'layer')}", flush=True)
 
 
 def _loaded(file: Path, size: tuple[int, int] | None) -> Model:

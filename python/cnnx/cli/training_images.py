@@ -194,7 +194,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             no layer to train.
     """
     import cnnx
-    from cnnx.cli.base_model import freeze
+    from cnnx.cli.base_model import freeze, print_frozen
     from cnnx.cli.classifier import require_single_input
     from cnnx.cli.task import check_model_outputs, checked_task, own_task
     from cnnx.training.config import is_frozen
@@ -208,6 +208,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             "--freeze leaves no layer to train, expected patterns that leave the last one; --from "
             f"{arguments.init} begins with a new last layer"
         )
+    print_frozen(model, arguments)
     check_model_outputs(model, own_task(model), f"--init {arguments.init}")
     source = open_images(arguments, _classes_of(model))
     check_model_outputs(model, checked_task(source, arguments), f"--init {arguments.init}")
