@@ -176,7 +176,10 @@ def test_a_large_image_is_converted_in_parts(
     pixels = np.random.default_rng(0).integers(0, 200, (23, 9, 4), dtype=np.uint8)
     image = Image.fromarray(pixels[..., 0]) if mode.startswith("I") else Image.fromarray(pixels)
     file = tmp_path / ("image.png" if mode == "P" else "image.tif")
-    image.convert(mode).save(file, **({"transparency": 7} if mode == "P" else {}))
+    image = image.convert(mode)
+    if mode == "I":  # levels of 16 bits
+        image = Image.fromarray(np.asarray(image) * 257)
+    image.save(file, **({"transparency": 7} if mode == "P" else {}))
     whole = data.read_image(file, (23, 9, 3))
     monkeypatch.setattr("cnnx.data.image._PIXELS_AT_ONCE", 60)
     assert_array_equal(data.read_image(file, (23, 9, 3)), whole)

@@ -288,6 +288,8 @@ def _pixels(image: Image.Image) -> Pixels:
     are converted a few at a time, because copies of a large image would take as much memory as it.
     """
     image, raw_mode = upright(image)
+    if image.mode == "I" and image.format in (None, "TIFF"):
+        _refuse_levels_of_bytes(image)
     rows = max(1, _PIXELS_AT_ONCE // image.width)
     if rows >= image.height:
         return _converted(image, raw_mode)
@@ -301,6 +303,23 @@ def _pixels(image: Image.Image) -> Pixels:
     for row, part in zip(range(rows, image.height, rows), parts, strict=True):
         pixels[row : row + rows] = part
     return pixels
+
+
+def _refuse_levels_of_bytes(image: Image.Image) -> None:
+    """Refuse an image of 32 bits with levels up to 255, which would be dark on the scale to 65535.
+
+    Older versions of Pillow open other files of 16 bits in this mode, whose scale is known.
+
+    Raises:
+        FormatError: if no level is above 255, and one is above 0.
+    """
+    extrema: Any = image.getextrema()
+    least, most = extrema
+    if least >= 0 and 0 < most <= 255:
+        raise FormatError(
+            f"holds 32 bits per pixel with levels up to {most}, expected levels up to 65535, or 8 "
+            'bits per pixel: image.convert("L")'
+        )
 
 
 def upright(image: Image.Image) -> tuple[Image.Image, object]:
