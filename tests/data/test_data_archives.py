@@ -123,14 +123,39 @@ def test_masks_of_0_and_255_in_both_sets_are_of_two_classes(
     ("arrays", "message"),
     [
         ({"a": [1]}, "holds a, expected the arrays x and y"),
-        ({"x": np.zeros((2, 4, 4), np.float32), "y": [0, 1]}, r"x is float32 of shape \(2, 4, 4\)"),
-        ({"x": np.zeros((2, 3, 4, 4), np.uint8), "y": [0, 1]}, r"x has 4 channels, expected 1"),
-        ({"x": np.zeros((2, 4, 4), np.uint8), "y": [0.5, 1]}, "y is float64 .* expected labels"),
-        ({"x": np.zeros((2, 4, 4), np.uint8), "y": [-1, 1]}, "expected labels: integers from 0"),
+        (
+            {"x": np.zeros((2, 4, 4), np.float32), "y": [0, 1]},
+            r"x is float32 of shape \(2, 4, 4\), .*: \(x \* 255\)\.round\(\)\.astype\(numpy\.uint",
+        ),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint16), "y": [0, 1]},
+            r"x is uint16 .*: \(x // 257\)\.astype\(numpy\.uint8\)$",
+        ),
+        (
+            {"x": np.zeros((2, 3, 4, 4), np.uint8), "y": [0, 1]},
+            r"x has shape \(2, 3, 4, 4\), channels first, .*: x\.transpose\(0, 2, 3, 1\)$",
+        ),
+        ({"x": np.zeros((2, 4, 4, 4), np.uint8), "y": [0, 1]}, r"x has 4 channels, expected 1"),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint8), "y": [0.5, 1]},
+            r"y is float64 .* expected labels.*: y\.astype\(numpy\.int64\)$",
+        ),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint8), "y": np.eye(2)},
+            r"y is float64 .*; of one-hot labels: y\.argmax\(axis=1\)$",
+        ),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint8), "y": ["a", "b"]},
+            r"y is <U1 .*; of names: classes, y = numpy\.unique\(y, return_inverse=True\)$",
+        ),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint8), "y": [1, -1]},
+            "y has label -1 at position 1, expected labels: integers from 0$",
+        ),
         ({"x": np.zeros((2, 4, 4), np.uint8), "y": [0]}, "x: holds 2 images, but 1 labels"),
         (
             {"x": np.zeros((1, 4, 4), np.uint8), "y": np.array([2**63], np.uint64)},
-            "y is uint64 .* expected labels",
+            "y has label 9223372036854775808 at position 0, expected labels",
         ),
         (
             {"x": np.zeros((2, 4, 4), np.uint8), "y": [0, 2], "classes": ["a", "b"]},

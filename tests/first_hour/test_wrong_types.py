@@ -304,11 +304,15 @@ OTHERS = [
             f"no array, {name}",
             run,
             TypeError,
-            f"{name} is None, expected an array of real numbers",
+            f"{name} is None, expected an array of {expected}",
         )
-        for name, run in (
-            ("predict: x", lambda: MODEL.predict(None)),
-            ("dense: x", lambda: anything.ops.dense(None, [[1], [1], [1]])),
+        for name, expected, run in (
+            (
+                "predict: x",
+                "images, the path of an image file, an image of Pillow, or a list of these",
+                lambda: MODEL.predict(None),
+            ),
+            ("dense: x", "real numbers", lambda: anything.ops.dense(None, [[1], [1], [1]])),
         )
     ),
     *(

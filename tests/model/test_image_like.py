@@ -196,6 +196,9 @@ def test_tensors_of_pytorch(model: cnnx.Model) -> None:
         model.predict(floats.bfloat16())
 
 
+EXPECTED = (
+    "expected an array of images, the path of an image file, an image of Pillow, or a list of these"
+)
 REFUSALS: list[tuple[Callable[[cnnx.Model, list[Path]], object], str]] = [
     (
         lambda model, files: model.predict(Tensor(PIXELS.transpose(0, 3, 1, 2))),
@@ -242,6 +245,32 @@ REFUSALS: list[tuple[Callable[[cnnx.Model, list[Path]], object], str]] = [
     (
         lambda model, files: model.predict(Image.fromarray(LARGE[..., 0].astype(np.float32))),
         "^predict: x is an image of Pillow that holds real numbers of no known range; save it",
+    ),
+    (
+        lambda model, files: model.predict(Image.fromarray(LARGE[..., 0].astype(np.int32))),
+        r"^predict: x is an image of Pillow that holds 32 bits per pixel with levels up to 25\d, "
+        r'expected levels up to 65535, or 8 bits per pixel: image\.convert\("L"\)$',
+    ),
+    (
+        lambda model, files: model.predict(cnnx.data.Dataset(PIXELS, np.zeros(4, int), 3)),
+        rf"^predict: x is Dataset\(.*\), {EXPECTED}: dataset\.x$",
+    ),
+    (
+        lambda model, files: model(files[0].read_bytes()),
+        rf"^model: x is b'.*, {EXPECTED}: PIL\.Image\.open\(io\.BytesIO\(x\)\)$",
+    ),
+    (
+        lambda model, files: model.predict(io.BytesIO(files[0].read_bytes())),
+        rf"^predict: x is <_io.BytesIO .*, {EXPECTED}: PIL\.Image\.open\(x\)$",
+    ),
+    (
+        lambda model, files: model.predict(iter(PIXELS)),
+        rf"^predict: x is <.*, {EXPECTED}: list\(x\)$",
+    ),
+    (lambda model, files: model.predict(None), rf"^predict: x is None, {EXPECTED}$"),
+    (
+        lambda model, files: model.predict((PIXELS, np.zeros(4, int))),
+        rf"^predict: x is a pair of arrays, {EXPECTED}, without labels: x\[0\]$",
     ),
     (
         lambda model, files: model.predict([truncated(files[0])]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from cnnx._core import FormatError, get_num_threads
 from cnnx.arguments import path_of, shown
-from cnnx.data.dataset import ImageLike, InputShape, Pixels
+from cnnx.data.dataset import Dataset, ImageLike, InputShape, Pixels
 from cnnx.data.decoding import MOST_THREADS, in_threads
 from cnnx.data.image import ImageReader, image_shape, upright_shape
 from cnnx.data.image_files import nested_image_names
@@ -59,6 +59,44 @@ def array_of(value: ImageLike, input_shape: InputShape, resize: str, function: s
     return [_as_numpy(each, function) for each in found]
 
 
+def refuse_other(value: Any, function: str) -> None:
+    """Refuse what is no image, and name the expression that makes images of it.
+
+    Args:
+        value: anything that is no array of NumPy.
+        function: named in errors.
+
+    Raises:
+        TypeError: if it is a Dataset, a pair of images and labels, or an object without numbers.
+    """
+    remedy = ""
+    if isinstance(value, Dataset):
+        remedy = ": dataset.x"
+    elif isinstance(value, (bytes, bytearray)):
+        remedy = ": PIL.Image.open(io.BytesIO(x))"
+    elif hasattr(value, "read"):
+        remedy = ": PIL.Image.open(x)"
+    elif isinstance(value, Iterator):
+        remedy = ": list(x)"
+    elif _is_pair(value):
+        remedy = ", without labels: x[0]"
+    elif value is not None:
+        return
+    raise TypeError(
+        f"{function}: x is {'a pair of arrays' if _is_pair(value) else shown(value)}, expected an "
+        "array of images, the path of an image file, an image of Pillow, or a list of these"
+        f"{remedy}"
+    )
+
+
+def _is_pair(value: object) -> bool:
+    """Whether it is (x, y): arrays of images or one image, and labels of fewer axes."""
+    if not (isinstance(value, tuple) and len(value) == 2):
+        return False
+    axes = getattr(value[0], "ndim", 0)
+    return axes >= 2 and np.ndim(value[1]) < axes
+
+
 def image_at_its_size(value: Any, channels: int, function: str) -> Any:
     """An image file or an image of Pillow as uint8 pixels of its own size; anything else as it is.
 
@@ -74,6 +112,7 @@ def image_at_its_size(value: Any, channels: int, function: str) -> Any:
         OSError: if a file cannot be opened.
         ImportError: if there is a file and Pillow is not installed.
     """
+    refuse_other(value, function)
     if holds_images(value):
         raise TypeError(
             f"{function}: x is a list of image files or images of Pillow, expected one, because "

@@ -25,6 +25,15 @@ from cnnx.files.regular_file import open_regular
 # Spellings of the training and the test set's arrays; the second pair is Keras's.
 _TRAIN = (("x", "y"), ("x_train", "y_train"))
 _TEST = (("x_test", "y_test"),)
+# Expressions that make bytes of images of other types.
+_IN_BYTES = {
+    "bool": ": {0}.astype(numpy.uint8) * 255",
+    "uint16": ": ({0} // 257).astype(numpy.uint8)",
+    **dict.fromkeys(
+        ("float16", "float32", "float64"),
+        "; of floats from 0 to 1: ({0} * 255).round().astype(numpy.uint8)",
+    ),
+}
 _ENDING = ".npy"  # of an array in an archive
 _LONGEST_REASON = 200  # characters of another library's message
 
@@ -171,8 +180,14 @@ def _images(array: NDArray[Any], path: Path, name: str) -> Pixels:
         raise FormatError(
             f"{path}: {name} is {array.dtype} of shape {array.shape}, expected images: uint8 of "
             "shape (count, height, width) or (count, height, width, channels)"
+            f"{_IN_BYTES.get(array.dtype.name, '').format(name)}"
         )
     if array.ndim == 4 and array.shape[3] not in (1, 3):
+        if array.shape[1] in (1, 3):
+            raise FormatError(
+                f"{path}: {name} has shape {array.shape}, channels first, expected (count, height, "
+                f"width, channels): {name}.transpose(0, 2, 3, 1)"
+            )
         raise FormatError(
             f"{path}: {name} has {array.shape[3]} channels, expected 1 (grey) or 3 (RGB), last"
         )
@@ -183,13 +198,29 @@ def _labels(array: NDArray[Any], path: Path, name: str) -> Labels | Masks:
     if array.ndim == 3 and array.dtype.kind in "biu" and array.size > 0:
         return _masks(array, path, name)
     labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    is_list = labels.dtype.kind in "iu" and labels.ndim == 1 and labels.size > 0
-    if not is_list or labels.min() < 0 or labels.max() >= 2**63:
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or labels.size == 0:
         raise FormatError(
-            f"{path}: {name} is {array.dtype} of shape {array.shape}, "
-            "expected labels: integers from 0 of shape (count,), or of (count, height, width)"
+            f"{path}: {name} is {array.dtype} of shape {array.shape}, expected labels: integers "
+            f"from 0 of shape (count,), or of (count, height, width){_as_labels(labels, name)}"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels >= 2**63))
+    if len(wrong):
+        raise FormatError(
+            f"{path}: {name} has label {labels[wrong[0]]} at position {wrong[0]}, expected labels: "
+            "integers from 0"
         )
     return labels.astype(np.int64)
+
+
+def _as_labels(array: NDArray[Any], name: str) -> str:
+    """The expression that makes labels of an array of another kind, after a colon, or nothing."""
+    if array.ndim == 2 and array.dtype.kind in "biuf":
+        return f"; of one-hot labels: {name}.argmax(axis=1)"
+    if array.ndim == 1 and array.dtype.kind in "US":
+        return f"; of names: classes, {name} = numpy.unique({name}, return_inverse=True)"
+    if array.ndim == 1 and array.dtype.kind in "bf":
+        return f": {name}.astype(numpy.int64)"
+    return ""
 
 
 def _masks(array: NDArray[Any], path: Path, name: str) -> Masks:

@@ -126,6 +126,7 @@ class ModelInputs:
     ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
         from cnnx.data.image_like import (  # on first use: predictions start fast
             array_of,
+            refuse_other,
             reordering,
         )
 
@@ -134,6 +135,7 @@ class ModelInputs:
                 f"{function}: x is a dict with the names {', '.join(map(str, x)) or 'of none'}, "
                 "expected images: the model has a single input"
             )
+        refuse_other(x, function)
         shape, resize = self._input_shape, self._core.preprocessing[0]
         return images(array_of(x, shape, resize, function), shape, function, reordering(x))
 
