@@ -71,3 +71,22 @@ def test_fit_reports_missing_parts_of_a_folder(tmp_path: Path) -> None:
         cnnx.Trainer(build()).fit(folder, epochs=1)
     with pytest.raises(OSError, match="nothing"):
         cnnx.Trainer(build()).fit(tmp_path / "nothing", epochs=1)
+
+
+def test_classes_of_a_folder_and_outputs_of_a_model_without_names_are_compared(
+    tmp_path: Path,
+) -> None:
+    folder = write_folder(tmp_path, ("dark", "grey", "light"))
+
+    def model_of(outputs: int) -> cnnx.Model:
+        return cnnx.Model([cnnx.Flatten(), cnnx.Dense(outputs)], input_shape=(6, 6, 1))
+
+    sentence = "the data set has the classes dark, grey, light, but the model has {} outputs, .*: "
+    remedy = r"model\.with_classes\(\['dark', 'grey', 'light'\]\)$"
+    with pytest.raises(ValueError, match="^fit: " + sentence.format(2) + remedy):
+        cnnx.Trainer(model_of(2)).fit(folder, epochs=1)
+    with pytest.warns(cnnx.Warning, match="^fit: " + sentence.format(4) + remedy):
+        cnnx.Trainer(model_of(4)).fit(folder, epochs=1)
+    with pytest.warns(cnnx.Warning, match="^evaluate: " + sentence.format(4) + remedy):
+        cnnx.evaluation.evaluate(model_of(4), folder)
+    cnnx.Trainer(model_of(3)).fit(folder, epochs=1)  # a warning would be an error

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import path_of, shown
+from cnnx.advice import warn
+from cnnx.arguments import listed, path_of, shown
 from cnnx.data.dataset import Dataset, ImageSet, Labels, Masks, are_masks, check_classes
 from cnnx.data.decoding import Decoding
 from cnnx.data.image_files import EXTENSIONS
@@ -20,6 +21,7 @@ from cnnx.data.source import Source, open_source
 from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 from cnnx.training.metric_sums import Batch, batch_of
+from cnnx.wording import counted
 
 _FORMS = "a Dataset, a path or an iterable of batches (x, y)"
 
@@ -234,7 +236,30 @@ def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSe
     if not isinstance(images, Dataset):
         images = images.load(model.input_shape, model.preprocessing.resize)
     check_classes(images, model.classes, caller)
+    _check_outputs(images, model, caller)
     return LabelledSet(images.x, _labels_of_outputs(images.y, model), names=images.names)
+
+
+def _check_outputs(images: Dataset, model: Model, caller: str) -> None:
+    """Compare the named classes of a set with the outputs of a model without class names.
+
+    Raises:
+        ValueError: if there are more classes than outputs. Fewer draw a warning.
+    """
+    names, outputs = images.classes, model.output_shape[-1]
+    if model.classes is not None or isinstance(names, int) or model.task == "multi_output":
+        return
+    known = max(2, outputs)  # a single output stands for two classes
+    if len(names) == known:
+        return
+    sentence = (
+        f"{caller}: the data set has the classes {listed(names)}, but the model has "
+        f"{counted(outputs, 'output')}, expected one for each class: "
+        f"model.with_classes({shown(list(names))})"
+    )
+    if len(names) > known:
+        raise ValueError(sentence)
+    warn(sentence)
 
 
 def _labels_of_outputs(y: Labels | Masks, model: Model) -> Labels | Masks:
