@@ -122,8 +122,8 @@ def are_black(pixels: NDArray[Any]) -> bool:
 
 
 def are_divided_twice(most: float) -> bool:
-    """Whether it is the largest value of floats that were divided by 255 twice."""
-    return 0 < most <= _ONCE_TOO_OFTEN
+    """Whether it is the largest value of pixels above 1 that were divided by 255 twice."""
+    return _ONCE_TOO_OFTEN / 255 <= most <= _ONCE_TOO_OFTEN
 
 
 @contextmanager
