@@ -71,7 +71,7 @@ def checked(file: bytes) -> Any:
     return proto
 
 
-def run_onnx(file: bytes, images: Array) -> Mapping[str, Array]:
+def run_onnx(file: bytes, images: Array, input_name: str = "images") -> Mapping[str, Array]:
     """Outputs of ONNX Runtime by name."""
     import onnxruntime
 
@@ -82,7 +82,7 @@ def run_onnx(file: bytes, images: Array) -> Mapping[str, Array]:
     options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"images": images}), strict=True))
+    return dict(zip(names, session.run(names, {input_name: images}), strict=True))
 
 
 def assert_onnx_runtime_agrees(model: cnnx.Model, *, pixels: bool = True, **settings: Any) -> None:
