@@ -230,6 +230,16 @@ def test_open_source_keeps_the_order_of_a_models_classes(tmp_path: Path) -> None
         assert data.open_source(tmp_path / "numbers", ten).train.load().y.tolist() == [7]
 
 
+def test_a_folder_for_a_model_without_class_names_is_named_by_numbers(tmp_path: Path) -> None:
+    write_class(tmp_path / "cat", 1)
+    sentence = (
+        r"has the subfolder cat, expected only classes known already: 0, 1, 2, 3, 4 and 995 more; "
+        r"give each subfolder the number of its class as its name$"
+    )
+    with pytest.raises(cnnx.FormatError, match=sentence):
+        data.open_source(tmp_path, 1000)
+
+
 def test_open_source_of_a_file_or_of_nothing(tmp_path: Path) -> None:
     file = tmp_path / "train-images-idx3-ubyte"
     file.write_bytes(b"")

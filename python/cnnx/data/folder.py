@@ -19,6 +19,7 @@ from cnnx.data.image_files import (
     ImageFiles,
     image_names,
     nested_image_names,
+    refuse_unknown_classes,
     subfolders,
     warn_of_other_formats,
 )
@@ -54,12 +55,7 @@ class FolderSet(ImageFileSet):
         others: list[str] = []
         found = class_images(self.path, others)
         self._classes = tuple(found) if classes is None else classes
-        unknown = sorted(set(found) - set(self._classes))
-        if unknown:
-            raise FormatError(
-                f"{self.path}: has the subfolder {unknown[0]}, "
-                f"expected only classes known already: {', '.join(self._classes)}"
-            )
+        refuse_unknown_classes(self.path, found, self._classes)
         names: list[str] = []
         labels: list[int] = []
         for class_name, images in found.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnx._core import FormatError
 from cnnx.advice import warn
+from cnnx.arguments import listed
 from cnnx.wording import counted
 
 # Pillow's names of the formats by the extension; the second is a JPEG file of several images.
@@ -65,6 +67,24 @@ def subfolders(path: Path) -> list[str]:
     """Sorted names of the subfolders that are not hidden."""
     with os.scandir(path) as entries:
         return sorted(entry.name for entry in entries if _is_folder(entry))
+
+
+def refuse_unknown_classes(path: Path, folders: Iterable[str], classes: Sequence[str]) -> None:
+    """Refuse subfolders that are none of the classes a model or a training set fixes.
+
+    Raises:
+        FormatError: if there is such a subfolder.
+    """
+    unknown = sorted(set(folders) - set(classes))
+    if not unknown:
+        return
+    # A model without class names knows its classes as 0, 1, 2 ...
+    are_numbers = all(name == str(label) for label, name in enumerate(classes))
+    advice = "; give each subfolder the number of its class as its name" if are_numbers else ""
+    raise FormatError(
+        f"{path}: has the subfolder {unknown[0]}, expected only classes known already: "
+        f"{listed(classes)}{advice}"
+    )
 
 
 def image_names(path: Path) -> list[str]:

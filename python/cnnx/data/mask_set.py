@@ -16,7 +16,7 @@ from cnnx.data.dataset import Classes, Dataset, InputShape, Masks, checked_shape
 from cnnx.data.decoding import MOST_THREADS, NAMES_SHOWN, Decoding, in_threads, shown_progress
 from cnnx.data.image import image_shape
 from cnnx.data.image_file_set import ImageFileSet
-from cnnx.data.image_files import ImageFiles
+from cnnx.data.image_files import ImageFiles, refuse_unknown_classes
 from cnnx.data.mask_file import Values, read_values
 from cnnx.data.mask_labels import BACKGROUND, BINARY, IGNORED, is_black_and_white
 from cnnx.data.mask_pairs import MaskFolders, mask_pairs
@@ -167,12 +167,7 @@ class MaskSet(ImageFileSet):
         names = self._fixed
         if names is None or isinstance(names, int):
             names = (BACKGROUND, *(name for name in folders if name != BACKGROUND))
-        unknown = sorted(set(folders) - set(names))
-        if unknown:
-            raise FormatError(
-                f"{self._folders.masks}: has the subfolder {unknown[0]}, expected only classes "
-                f"known already: {', '.join(names)}"
-            )
+        refuse_unknown_classes(self._folders.masks, folders, names)
         self._fixed = names
         self._coding = _Coding(names)
 
