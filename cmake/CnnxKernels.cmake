@@ -1,6 +1,7 @@
-# cnnx_compile_kernels(target sources... [INTEGER sources...] [INTEGER_TILES sources...] [BFLOAT16 sources...]): compiles each
-# kernel source once per instruction set and links all versions into target. Sources of integer and bfloat16 kernels have more
-# levels, those with instructions for their dot products; INTEGER_TILES have that of tiles, too.
+# cnnx_compile_kernels(target sources... [INTEGER sources...] [INTEGER_TILES sources...] [BFLOAT16 sources...] [BFLOAT16_TILES
+# sources...]): compiles each kernel source once per instruction set and links all versions into target. Sources of integer and
+# bfloat16 kernels have more levels, those with their instructions; INTEGER_TILES and BFLOAT16_TILES have that of tiles, too. BFLOAT16
+# has no avx512: those CPUs, which run bfloat16 slower than float32, use avx2, whose copy is not another 100 KB.
 # Only this file defines the compiler flags of an instruction set.
 include(CheckCXXCompilerFlag)
 set(CNNX_INSTRUCTION_SETS "" CACHE STRING
@@ -33,11 +34,11 @@ function(cnnx_choose_levels levels)
 endfunction()
 
 function(cnnx_compile_kernels target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "INTEGER;INTEGER_TILES;BFLOAT16")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "INTEGER;INTEGER_TILES;BFLOAT16;BFLOAT16_TILES")
   set(levels baseline)
   set(integer_levels "")
-  set(integer_tile_levels "")
   set(bfloat16_levels "")
+  set(tile_levels "")
   set(flags_baseline "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     # First reset to the baseline, so that no -march=native or -mavx from outside changes a level; then add the level's flags.
@@ -62,8 +63,8 @@ function(cnnx_compile_kernels target)
     check_cxx_compiler_flag("-mavx512vnni -mavxvnni -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16" CNNX_KNOWS_DOT_PRODUCTS)
     if(CNNX_KNOWS_DOT_PRODUCTS)
       set(integer_levels avx2_vnni avx512_vnni)
-      set(integer_tile_levels amx)
-      set(bfloat16_levels avx512_bf16 amx)
+      set(bfloat16_levels avx512_bf16)
+      set(tile_levels amx)
       set(flags_avx2_vnni ${flags_avx2} -mavxvnni -DCNNX_DOT_PRODUCTS=1)
       set(flags_avx512_vnni ${flags_avx512} -mavx512vnni -DCNNX_DOT_PRODUCTS=1)
       set(flags_avx512_bf16 ${flags_avx512} -mavx512bf16)
@@ -81,7 +82,7 @@ function(cnnx_compile_kernels target)
     # Every browser since 2023 has vectors of 128 bits. They round as those of x86-64 do, so the bits are those of its baseline.
     set(flags_baseline -msimd128)
   endif()
-  set(every_level ${levels} ${integer_levels} ${integer_tile_levels} ${bfloat16_levels})
+  set(every_level ${levels} ${integer_levels} ${bfloat16_levels} ${tile_levels})
   list(REMOVE_DUPLICATES every_level)
   cnnx_choose_levels(every_level)
   set(definitions "")
@@ -99,10 +100,13 @@ function(cnnx_compile_kernels target)
     endif()
     if(level IN_LIST levels OR level IN_LIST integer_levels)
       list(APPEND sources ${arg_INTEGER} ${arg_INTEGER_TILES})
-    elseif(level IN_LIST integer_tile_levels)
+    elseif(level IN_LIST tile_levels)
       list(APPEND sources ${arg_INTEGER_TILES})
     endif()
-    if(level IN_LIST levels OR level IN_LIST bfloat16_levels)
+    if(level IN_LIST levels OR level IN_LIST bfloat16_levels OR level IN_LIST tile_levels)
+      list(APPEND sources ${arg_BFLOAT16_TILES})
+    endif()
+    if(level IN_LIST bfloat16_levels OR level IN_LIST levels AND NOT level STREQUAL "avx512")
       list(APPEND sources ${arg_BFLOAT16})
     endif()
     add_library(${objects} OBJECT ${sources})

@@ -67,6 +67,6 @@ struct Bfloat16ProductKernels {
   void (*run)(const Bfloat16Product& product);
 };
 
-CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16ProductKernels, bfloat16_product_kernels)
+CNNX_DECLARE_BFLOAT16_TILE_KERNELS(Bfloat16ProductKernels, bfloat16_product_kernels)
 
 }  // namespace cnnx

@@ -70,6 +70,6 @@ struct Bfloat16WeightKernels {
                  float* target);
 };
 
-CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16WeightKernels, bfloat16_weight_kernels)
+CNNX_DECLARE_BFLOAT16_TILE_KERNELS(Bfloat16WeightKernels, bfloat16_weight_kernels)
 
 }  // namespace cnnx

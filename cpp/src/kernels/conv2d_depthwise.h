@@ -84,7 +84,7 @@ struct DepthwiseGradientKernels {
 };
 
 CNNX_DECLARE_KERNELS(DepthwiseKernels, depthwise_kernels)
-CNNX_DECLARE_KERNELS(Bfloat16DepthwiseKernels, bfloat16_depthwise_kernels)
+CNNX_DECLARE_BFLOAT16_KERNELS(Bfloat16DepthwiseKernels, bfloat16_depthwise_kernels)
 CNNX_DECLARE_KERNELS(DepthwisePhasesKernels, depthwise_phases_kernels)
 CNNX_DECLARE_KERNELS(DepthwiseGradientKernels, depthwise_gradient_kernels)
 

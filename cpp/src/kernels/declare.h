@@ -1,6 +1,6 @@
 // Declares one constant table of kernels for every instruction set of this build; see
-// runtime/dispatch.h. Kernels of integers and of bfloat16 have more levels, those with instructions
-// for their dot products, of which products have that of tiles, too.
+// runtime/dispatch.h. Kernels of integers and of bfloat16 have more levels, those with their
+// instructions, of which products have that of tiles, too.
 #pragma once
 
 #include "kernels/levels.h"
@@ -27,6 +27,12 @@
   CNNX_IF_AMX(CNNX_DECLARE_LEVEL(amx, type, name))
 
 #define CNNX_DECLARE_BFLOAT16_KERNELS(type, name)                  \
+  CNNX_DECLARE_LEVEL(baseline, type, name)                         \
+  CNNX_IF_AVX2(CNNX_DECLARE_LEVEL(avx2, type, name))               \
+  CNNX_IF_AVX512_BF16(CNNX_DECLARE_LEVEL(avx512_bf16, type, name)) \
+  CNNX_IF_NEON(CNNX_DECLARE_LEVEL(neon, type, name))
+
+#define CNNX_DECLARE_BFLOAT16_TILE_KERNELS(type, name)             \
   CNNX_DECLARE_KERNELS(type, name)                                 \
   CNNX_IF_AVX512_BF16(CNNX_DECLARE_LEVEL(avx512_bf16, type, name)) \
   CNNX_IF_AMX(CNNX_DECLARE_LEVEL(amx, type, name))

@@ -27,7 +27,7 @@ constexpr int64_t kMostBandsAtOnce = 8, kBandsAtOnceBytes = 512 * 1024;
 constexpr int64_t kBytesOfWord = 2, kFloatsOfOffset = 2;
 
 const Bfloat16ProductKernels& product_kernels() {
-  return CNNX_BFLOAT16_KERNELS(bfloat16_product_kernels);
+  return CNNX_BFLOAT16_TILE_KERNELS(bfloat16_product_kernels);
 }
 
 // The phases of an axis, and those of the pixels outside every tap, which have no taps.

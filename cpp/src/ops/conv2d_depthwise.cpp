@@ -220,9 +220,9 @@ template <class Element>
 void DepthwiseConvolution<Element>::run(const float* source, const float* weight,
                                         const float* packed, const Epilogue& epilogue, int threads,
                                         float* scratch, float* target) const {
-  const auto convolve =
-      by_element<Element>(CNNX_KERNELS(depthwise_kernels), CNNX_KERNELS(bfloat16_depthwise_kernels))
-          .convolve;
+  const auto convolve = by_element<Element>(CNNX_KERNELS(depthwise_kernels),
+                                            CNNX_BFLOAT16_KERNELS(bfloat16_depthwise_kernels))
+                            .convolve;
   if (!kIsFloat) weight = packed;
   Element* const output = elements_of<Element>(target);
   const PassGeometry& g = geometry();

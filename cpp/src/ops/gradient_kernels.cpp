@@ -18,7 +18,7 @@ const GradientKernels& gradient_kernels() {
   static const GradientKernels kernels = {
       &CNNX_KERNELS(conv2d_gradient_kernels),
       &conv2d_half_vectors(),
-      &CNNX_BFLOAT16_KERNELS(bfloat16_weight_kernels),
+      &CNNX_BFLOAT16_TILE_KERNELS(bfloat16_weight_kernels),
       &CNNX_KERNELS(depthwise_gradient_kernels),
       &CNNX_KERNELS(depthwise_phases_kernels),
       &CNNX_KERNELS(lane_groups_gradient_kernels),

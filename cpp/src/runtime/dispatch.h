@@ -10,9 +10,9 @@
 //
 //   CNNX_KERNELS(relu_kernels).forward(...).
 //
-// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS, one
-// of those with tiles by CNNX_INTEGER_TILE_KERNELS, and one of kernels of bfloat16,
-// CNNX_DECLARE_BFLOAT16_KERNELS, by CNNX_BFLOAT16_KERNELS.
+// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS, and
+// one of kernels of bfloat16, CNNX_DECLARE_BFLOAT16_KERNELS, by CNNX_BFLOAT16_KERNELS. Those with
+// tiles have CNNX_..._INTEGER_TILE_KERNELS and CNNX_..._BFLOAT16_TILE_KERNELS.
 #pragma once
 
 #include "kernels/declare.h"
@@ -43,7 +43,16 @@
 #define CNNX_INTEGER_TILE_KERNELS(name)                                                    \
   (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name)) CNNX_INTEGER_KERNELS(name))
 
+// A CPU with tiles of bfloat16 has its dot products. One without both uses the kernels of AVX2.
 #define CNNX_BFLOAT16_KERNELS(name)                                                        \
+  (CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::avx512_bf16::name))              \
+   CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_bf16::name))      \
+   CNNX_IF_AVX2(CNNX_FOR_ISA(avx512, ::cnnx::avx2::name))                                  \
+   CNNX_IF_AVX2(CNNX_FOR_ISA(avx2, ::cnnx::avx2::name))                                    \
+   CNNX_IF_NEON(CNNX_FOR_ISA(neon, ::cnnx::neon::name))                                    \
+   ::cnnx::baseline::name)
+
+#define CNNX_BFLOAT16_TILE_KERNELS(name)                                                   \
   (CNNX_IF_AMX(CNNX_FOR_DOT_PRODUCTS(amx, ::cnnx::amx::name))                              \
    CNNX_IF_AVX512_BF16(CNNX_FOR_DOT_PRODUCTS(avx512_bf16, ::cnnx::avx512_bf16::name))      \
    CNNX_KERNELS(name))
