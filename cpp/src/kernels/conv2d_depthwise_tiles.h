@@ -31,6 +31,18 @@ struct ColumnsUpTo<8> {
 };
 using TileColumns = ColumnsUpTo<kMostColumns>::Type;
 
+// The vectors of a sliding tile. Masked stores of AVX-512 take longer than others, so the widest
+// tiles, which compute most outputs, have code of their own for whole vectors.
+#if defined(__AVX512F__)
+constexpr int kLeastWide = kMostColumns - 1;
+#else
+constexpr int kLeastWide = kMostColumns + 1;
+#endif
+template <bool kIsWide>
+struct SlidingVectors : TileVectorsOf<Element>::Type {};
+template <>
+struct SlidingVectors<true> : EveryVector {};
+
 // Any windows: loads every tap of every output.
 template <int kCount, class Vectors = TileVectorsOf<Element>::Type>
 void convolve_any(const Pass& p, const Outputs& outputs) {
@@ -67,7 +79,7 @@ CNNX_INLINE void fetch_lines(const Element* first, int64_t rows, int64_t row_ele
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
 // tile that contain it. Taps beside the image read zeros.
 template <int kTaps, int kStride, int kRows, int kCount,
-          class Vectors = TileVectorsOf<Element>::Type>
+          class Vectors = SlidingVectors<(kCount >= kLeastWide)>>
 void convolve_sliding(const Pass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
   const Places places(p, outputs);
