@@ -65,8 +65,10 @@ void check_probabilities(const ModelState& state) {
   }
   const bool per_image_or_position = shape.size() == 1 || shape.size() == 3;
   if (kind == Probabilities::softmax && (!per_image_or_position || shape.back() < 2)) {
-    throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
-                                ", expected at least two outputs, one per class");
+    throw std::invalid_argument(
+        "predict: the model's output has shape " + to_string(shape) +
+        ", expected at least two outputs, one per class, unless it was trained with "
+        "a loss of fewer, such as binary_cross_entropy or mean_squared_error");
   }
 }
 
