@@ -9,6 +9,10 @@
 
 namespace cnnx {
 
+// The order of 3x3 windows with stride 1: along rows of outputs, or down the map in columns, with
+// or without prefetch instructions for the next vectors of channels.
+enum class DepthwiseOrder { by_rows, down, down_with_prefetches };
+
 // One pass (see ConvolutionPass) over one image. Its elements are floats, or bfloat16 as uint16_t.
 template <class Element>
 struct DepthwisePassOf {
@@ -16,7 +20,7 @@ struct DepthwisePassOf {
   int64_t columns;
   int64_t height, width, channels;  // of the source
   bool fetches;  // prefetch instructions for the source's rows below those that a tile reads
-  bool by_rows;  // pixels of many channels too (see runtime::reads_long_pixels_by_rows)
+  DepthwiseOrder order;
   const Element* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;

@@ -211,18 +211,17 @@ void convolve_columns(const Pass& p, const Tiles& tiles, const Outputs& outputs,
 }
 
 #if defined(CNNX_32_REGISTERS)
-// Pixels of many channels are so far apart that they share few sets of a first-level cache. Row by
-// row, a cache of few ways would hold neither them nor the weights. If the CPU does not prefetch
-// the rows either, a vector of channels of a few columns is computed down the map instead, with the
-// weights and the sums of three rows in registers, so that every pixel is loaded once. The pixels
-// of the next vectors are prefetched meanwhile. Rows outside the output are summed too, and not
-// stored.
+// A vector of channels of a few columns is computed down the map, with the weights and the sums of
+// three rows in registers, so that every pixel is loaded once. Rows outside the output are summed
+// too, and not stored.
 template <int kCount>
 void convolve_down(const Pass& p, int64_t q, int64_t first, int64_t last) {
   constexpr int64_t kAhead = 4 * kLanes;
+  const bool fetches = p.order == DepthwiseOrder::down_with_prefetches;
   const int64_t channels = p.channels, row_elements = p.width * channels;
   const int64_t left = p.horizontal.origin + q, inside_first = -left, inside_last = p.width - left;
-  VectorsOfLongBody::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  using Vectors = SlidingVectors<(sizeof(Element) < sizeof(float))>;
+  Vectors::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector weight[9], sum[3][1][kCount] = {};
     CNNX_UNROLL for (int k = 0; k < 9; ++k) weight[k] =
         lanes.load(p.weight + k / 3 * p.tap_row_step + k % 3 * p.tap_column_step + channel);
@@ -233,16 +232,21 @@ void convolve_down(const Pass& p, int64_t q, int64_t first, int64_t last) {
                           Vector(&oldest)[1][kCount]) CNNX_INLINED {
       if (row < last) {
         const Places places(p, {row, q, {}, {}});
-        CNNX_UNROLL for (int i = 0; i < kCount; ++i)
-            __builtin_prefetch(places.target + channel + kAhead + i * places.column, 1, 2);
+        if (fetches) {
+          CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+              __builtin_prefetch(places.target + channel + kAhead + i * places.column, 1, 2);
+        }
         start(p, places, channel, lanes, newest);
       }
       const int64_t source_row = p.vertical.origin + row;
       if (source_row >= 0 && source_row < p.height) {
         const Element* pixel = source;
+        if (fetches) {
+          CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j)
+              __builtin_prefetch(pixel + j * channels + kAhead, 0, 2);
+        }
         CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j, pixel += channels) {
           const bool outside = (j < 2 && j < inside_first) || (j >= kCount && j >= inside_last);
-          __builtin_prefetch(pixel + kAhead, 0, 2);
           const Vector value = held(lanes.load(outside ? kZeros : pixel));
           CNNX_UNROLL for (int v = 0; v < 3; ++v) {
             const int i = j - v;
@@ -268,13 +272,13 @@ constexpr int64_t kLeastColumnsDown = 4, kMostColumnsDown = 7;
 constexpr void (*kDown[])(const Pass&, int64_t, int64_t, int64_t) = {
     convolve_down<4>, convolve_down<5>, convolve_down<6>, convolve_down<7>};
 
-bool has_long_pixels(const Pass& p) {
+bool goes_down(const Pass& p) {
   const WindowAxis &v = p.vertical, &h = p.horizontal;
-  return !p.by_rows && p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 &&
+  return p.order != DepthwiseOrder::by_rows && p.columns >= kLeastColumnsDown && v.taps == 3 &&
          h.taps == 3 && v.stride == 1 && h.stride == 1 && v.dilation == 1 &&
          slides(h, p.columns, p.width);
 }
-void convolve_long_pixels(const Pass& p, int64_t first, int64_t last) {
+void convolve_all_down(const Pass& p, int64_t first, int64_t last) {
   const Split tiled = split(p.columns, kMostColumnsDown);
   int64_t q = 0;
   for (int64_t t = 0; t < tiled.tiles; ++t) {
@@ -284,13 +288,13 @@ void convolve_long_pixels(const Pass& p, int64_t first, int64_t last) {
   }
 }
 #else
-bool has_long_pixels(const Pass&) { return false; }
-void convolve_long_pixels(const Pass&, int64_t, int64_t) {}
+bool goes_down(const Pass&) { return false; }
+void convolve_all_down(const Pass&, int64_t, int64_t) {}
 #endif
 
 // source (height, width, channels) -> target
 void convolve_depthwise(const Pass& p, int64_t first, int64_t last) {
-  if (has_long_pixels(p)) return convolve_long_pixels(p, first, last);
+  if (goes_down(p)) return convolve_all_down(p, first, last);
   const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
   const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};

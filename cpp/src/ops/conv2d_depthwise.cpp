@@ -33,7 +33,8 @@ template <class Element>
 class DepthwiseConvolution final : public Conv2dPass {
  public:
   DepthwiseConvolution(const Conv2dGeometry& geometry, PassDirection direction)
-      : source_(pass_geometry(geometry, direction)),
+      : order_(order_of(geometry, direction)),
+        source_(pass_geometry(geometry, direction), order_ != DepthwiseOrder::by_rows),
         fetches_(!runtime::foresees_rows() && exceeds_caches()) {}
 
   // Otherwise the kernel reads the weights unpacked.
@@ -58,6 +59,7 @@ class DepthwiseConvolution final : public Conv2dPass {
   using Pass = DepthwisePassOf<Element>;
 
   const PassGeometry& geometry() const { return source_.geometry(); }
+  static DepthwiseOrder order_of(const Conv2dGeometry& g, PassDirection direction);
   bool exceeds_caches() const;
   bool transposes() const { return geometry().flipped && source_.spreads(); }
   Pass pass_between(const Phase& v, const Phase& h) const;
@@ -73,9 +75,31 @@ class DepthwiseConvolution final : public Conv2dPass {
   void for_each_band(const Element* source, const BatchNormForward* normalisation, int threads,
                      float* scratch, const Body& body) const;
 
+  DepthwiseOrder order_;
   LaneSource source_;
   bool fetches_;
 };
+
+// Pixels of many channels are so far apart that they share few sets of a first-level cache: row by
+// row, a cache of few ways would hold neither them nor the weights, unless the CPU foresees the
+// rows. There the kernels of bfloat16 are limited by instructions, two for each pixel that is
+// loaded and widened. Down the map a pixel is loaded once, which gains if the batch fits a
+// second-level cache, 2 MB on these CPUs, or if pixels fill at most a line, and so come in the
+// order of memory.
+template <class Element>
+DepthwiseOrder DepthwiseConvolution<Element>::order_of(const Conv2dGeometry& g,
+                                                       PassDirection direction) {
+  const int64_t channels = direction == PassDirection::forward ? g.out_channels : g.in_channels;
+  constexpr int64_t kMostBytes = 5 * 512 * 1024, kLineBytes = 64, kBytes = sizeof(Element);
+  if (!kIsFloat && runtime::foresees_rows()) {
+    const bool gains =
+        kBytes * elements_in_and_out(g) <= kMostBytes || kBytes * channels <= kLineBytes;
+    return gains ? DepthwiseOrder::down : DepthwiseOrder::by_rows;
+  }
+  return channels >= kLongPixel && !runtime::reads_long_pixels_by_rows()
+             ? DepthwiseOrder::down_with_prefetches
+             : DepthwiseOrder::by_rows;
+}
 
 // Whether prefetch instructions for the batch's source gain more than they cost: it and the target
 // exceed a second-level cache, or, where the CPU prefetches along pixels of many channels, half of
@@ -131,7 +155,7 @@ DepthwisePassOf<Element> DepthwiseConvolution<Element>::pass_between(const Phase
   pass.height = g.source_height;
   pass.width = source_.width();
   pass.channels = g.target_channels;
-  pass.by_rows = runtime::reads_long_pixels_by_rows();
+  pass.order = order_;
   pass.tap_row_step = pass.horizontal.taps * pass.channels;
   pass.tap_column_step = pass.channels;
   pass.row_step = g.step.height * g.target_row_floats();
@@ -297,7 +321,7 @@ void DepthwiseConvolution<Element>::run(const float* source, const float* weight
 class DepthwiseWeightGradient final : public Conv2dWeightGradient {
  public:
   explicit DepthwiseWeightGradient(const Conv2dGeometry& geometry)
-      : source_(pass_geometry(geometry, PassDirection::forward)), gradient_(geometry) {}
+      : source_(pass_geometry(geometry, PassDirection::forward), false), gradient_(geometry) {}
 
   int64_t scratch_floats(int threads) const override {
     return gradient_.scratch_floats() + threads * source_.band_floats(nullptr);

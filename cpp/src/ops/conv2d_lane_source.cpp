@@ -8,18 +8,15 @@
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
-#include "runtime/prefetcher.h"
 
 namespace cnnx::ops {
 
 // Few rows, so that the epilogue finds the rows that were just written in a first-level cache and
-// phases write beside each other. More rows where rows are too long for that cache, so that few
-// rows are read by two bands.
+// phases write beside each other. More rows down the map, so that few rows are read by two bands.
 int64_t LaneSource::find_band_rows() const {
   constexpr int64_t kRowsAtOnce = 4;
   const int64_t phases = static_cast<int64_t>(g_.vertical.size());
-  const bool few = g_.target_channels < kLongPixel || runtime::reads_long_pixels_by_rows();
-  return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostLaneRows;
+  return goes_down_ ? kMostLaneRows : divide_up(kRowsAtOnce, std::max<int64_t>(1, phases));
 }
 
 // More rows where the source is copied, for the same reason.

@@ -18,8 +18,10 @@ constexpr int64_t kMostLaneRows = 16;
 // band is a few rows of the target, or of each of its phases, that a thread computes at a time.
 class LaneSource {
  public:
-  explicit LaneSource(const PassGeometry& geometry)
+  // `goes_down`: whether kernels compute the rows of a band column by column.
+  LaneSource(const PassGeometry& geometry, bool goes_down)
       : g_(geometry),
+        goes_down_(goes_down),
         spreads_(g_.group_inputs > 1 || g_.group_outputs > 1),
         copied_rows_(find_copied_rows()),
         copied_floats_(find_copied_floats()) {}
@@ -55,7 +57,7 @@ class LaneSource {
   std::pair<int64_t, int64_t> rows_read(int64_t first, int64_t last) const;
 
   PassGeometry g_;
-  bool spreads_;
+  bool goes_down_, spreads_;
   int64_t copied_rows_, copied_floats_;  // of a band
 };
 
