@@ -251,6 +251,20 @@ def test_gradients_of_several_outputs_are_those_of_their_ranges(single: bool) ->
     assert np.abs(one).max() > 0
 
 
+def test_a_view_has_a_gradient_of_its_own() -> None:
+    """Without that of the other readers of its input, whose memory it is."""
+    image = cnnx.Input((2, 3, 2))
+    convolved = cnnx.Conv2d(4, 1)(image)
+    flat, turned = cnnx.Flatten()(convolved), cnnx.Reshape((3, 2), 4)(convolved)
+    branches = (
+        cnnx.Dense(2)(flat),
+        cnnx.Dense(2)(cnnx.Flatten()(cnnx.ReLU()(convolved))),
+        cnnx.Dense(2)(cnnx.Flatten()(cnnx.Conv2d(3, 1)(turned))),
+    )
+    model = cnnx.Model.from_graph(image, cnnx.Add()(*branches))
+    check_all(model, np.random.default_rng(0).random((3, 2, 3, 2), np.float32), 1e-5)
+
+
 def test_refused_gradients_of_several_outputs() -> None:
     model, x = two_outputs(), np.zeros((5, 4, 3, 2), np.float32)
     sentence = "grad_outputs has the name 'box', expected the model's outputs class, mask$"

@@ -230,6 +230,24 @@ def test_features_of_every_layer(make: Any) -> None:
         assert read == set(own) - {layer.name}
 
 
+def test_one_of_several_outputs_keeps_its_task() -> None:
+    image = cnnx.Input((6, 6, 1))
+    pooled = cnnx.GlobalAvgPool2d()(cnnx.Conv2d(4, 3)(image))
+    outputs = {"tags": cnnx.Dense(2, name="marks")(pooled), "size": cnnx.Dense(1)(pooled)}
+    model = cnnx.Model.from_graph(image, outputs)
+    losses = {"tags": cnnx.BinaryCrossEntropy(), "size": cnnx.MSE()}
+    rng = np.random.default_rng(0)
+    x, y = rng.random((8, 6, 6, 1)), {"tags": rng.integers(2, size=(8, 2)), "size": rng.random(8)}
+    cnnx.Trainer(model, loss=losses).fit(x, y, epochs=1)
+    predictions = model.predict(x)
+    for name, task in (("tags", "multi_label"), ("size", "regression")):
+        one = model.until(name)
+        assert one.task == task
+        assert_array_equal(one.predict(x), predictions[name])
+    assert_array_equal(model.until("marks").predict(x), predictions["tags"])
+    assert one.until(one.layers[-1].name).task == "regression"
+
+
 def test_features_have_the_frozen_layers_and_memory_of_their_own() -> None:
     model = of(*end_in_dense())
     model.freeze("conv*")

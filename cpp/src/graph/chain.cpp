@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/flatten.h"
 #include "ops/gradient_kernels.h"
 #include "runtime/add_time.h"
 #include "runtime/memory.h"
@@ -147,7 +148,9 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, const S
       step.parameter_floats += graph.parameters().floats_of(graph.node(each).parameters);
       graph.buffers().append_offsets(graph.node(each).buffers, step.buffers);
     }
-    // A view's value is its input's.
+    // The gradient of a view is not that of its input, which others may read, too.
+    if (!step.op && id == settings.unfused) step.op = ops::bind_copy(elements);
+    // Otherwise a view's value is its input's.
     node_values_[static_cast<std::size_t>(id)] =
         step.op ? add_step(std::move(step), elements) : step.inputs[0];
   }

@@ -1,7 +1,11 @@
 // flatten and reshape: the same memory, another shape.
+#include "ops/flatten.h"
+
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
+#include "ops/add.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 
@@ -29,6 +33,26 @@ class ViewOp : public Op {
                              const Fusion&) const override {
     return {nullptr, formats[0]};
   }
+};
+
+class BoundCopy final : public BoundOp {
+ public:
+  explicit BoundCopy(int64_t count) : count_(count) {}
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = false;
+    return traits;
+  }
+  void forward(const ForwardArguments& a) const override {
+    std::copy_n(a.inputs[0], count_, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    pass_gradient(a.grad_output, a.grad_inputs[0], count_, a.threads);
+  }
+
+ private:
+  int64_t count_;
 };
 
 class FlattenOp final : public ViewOp {
@@ -80,6 +104,10 @@ constexpr LayerDescription kFlattenLayers[] = {
 };
 
 }  // namespace
+
+std::unique_ptr<const BoundOp> bind_copy(int64_t count) {
+  return std::make_unique<BoundCopy>(count);
+}
 
 ConstantArray<LayerDescription> flatten_layers() { return kFlattenLayers; }
 

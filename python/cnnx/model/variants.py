@@ -10,7 +10,7 @@ from cnnx._core import Model as CoreModel
 from cnnx.arguments import PairLike, is_integer, pair
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
-from cnnx.model.heads import refuse_heads
+from cnnx.model.heads import core_heads, refuse_heads, sources_of_heads
 from cnnx.model.input_parts import refuse_inputs, with_remaining_inputs
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
 from cnnx.model.layer_names import layer_name
@@ -186,10 +186,10 @@ class ModelVariants(NamedAttributes):
 
         The copy has the preprocessing, but no class names. Its output is that of the layer in
         `layer_outputs`, except for the rounding of a batch norm that a call fuses. Of several
-        inputs it has those that these layers need.
+        inputs it has those that these layers need. A copy of one of several outputs has its task.
 
         Args:
-            layer: name of a layer, as in `Model.layers`.
+            layer: name of a layer, as in `Model.layers`, or of one of several outputs.
 
         Raises:
             TypeError: if the name is not text.
@@ -206,11 +206,19 @@ class ModelVariants(NamedAttributes):
         layers = every_layer(self._core)
         parts = [name for name, _, _ in self._core.inputs]
         names = [each[2] for each in layers if each[2] not in parts]
-        needed = {layer_name(layer, names, "until")}
+        heads = dict(zip(sources_of_heads(self._core), core_heads(self._core), strict=False))
+        outputs = {head.name: source for source, head in heads.items() if head.name not in names}
+        last = layer_name(outputs.get(layer, layer), names, "until")
+        needed = {last}
         for _, _, name, inputs, _, _ in reversed(layers):
             if name in needed:
                 needed.update(inputs)
-        return self._of(_rebuilt(self._core, [each for each in layers if each[2] in needed], None))
+        core = _rebuilt(self._core, [each for each in layers if each[2] in needed], None)
+        if last in heads:
+            core.probability_kind = heads[last].probabilities
+        elif last == layers[-1][2] and not heads:
+            core.probability_kind = self._core.probability_kind
+        return self._of(core)
 
     @checked_call
     def freeze(self, pattern: str) -> list[str]:
