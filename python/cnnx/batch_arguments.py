@@ -67,16 +67,24 @@ def images(
     if integers and array.size:
         least, most = array.min(), array.max()
         if least < 0 or most > 255:
+            floats = f"x / {_white(array.dtype, most)}" if least >= 0 else _shifted(least, most)
             raise ValueError(
                 f"{function}: x holds integers from {least} to {most}, expected pixels from 0 to "
-                f"255, or floats from 0 to 1: x / {_white(array.dtype, most)}"
+                f"255, or floats from 0 to 1: {floats}"
             )
     return np.ascontiguousarray(array, dtype=np.float32), integers, single
 
 
-def _white(dtype: np.dtype[Any], most: object) -> object:
-    """Value of a white pixel: the largest one of the 16-bit images of cameras and scanners."""
-    return np.iinfo(np.uint16).max if dtype == np.uint16 else most
+def _white(dtype: np.dtype[Any], most: int) -> int:
+    """Value of a white pixel: the largest one of the 12-bit or 16-bit images of cameras."""
+    if dtype != np.uint16:
+        return most
+    return 4095 if most <= 4095 else 65535
+
+
+def _shifted(least: int, most: int) -> str:
+    """The expression for integers of both signs, such as pixels less 128."""
+    return f"(x + {-int(least)}) / {int(most) - int(least)}"
 
 
 def refuse_not_finite(pixels: NDArray[np.uint8] | FloatArray, beginning: str) -> None:
@@ -315,6 +323,8 @@ def _ignored(labels: NDArray[Any], ignore_index: int | None) -> str:
     """What else a label may be; masks often mark positions without a class by 255."""
     if ignore_index is not None:
         return f" or ignore_index {ignore_index}"
+    if labels.ndim > 1 and np.isin(labels, (0, IGNORED)).all():
+        return f"; for black and white masks: y // {IGNORED}"
     if labels.ndim > 1 and (labels == IGNORED).any():
         return f"; if {IGNORED} marks positions without a class: ignore_index={IGNORED}"
     return ""

@@ -295,6 +295,7 @@ OBJECTS: dict[str, dict[str, str]] = {
         "bce": "cnnx.BinaryCrossEntropy()",
         "binary_crossentropy": "cnnx.BinaryCrossEntropy()",
         "categorical_crossentropy": "cnnx.CrossEntropy()",
+        "ce": "cnnx.CrossEntropy()",
         "cross_entropy": "cnnx.CrossEntropy()",
         "crossentropy": "cnnx.CrossEntropy()",
         "huber": "cnnx.Huber()",

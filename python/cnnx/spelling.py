@@ -92,7 +92,12 @@ def _keyword(name: str, value: object, known: Iterable[str]) -> str:
     if own and "=" not in own[0]:
         plain = isinstance(value, (bool, int, float, str))
         return f"{own[0]}={repr(VALUES.get(value, value)) if plain else '...'}"
-    return own[0] if own else REMEDIES.get(name) or f"one of {', '.join(known)}"
+    return own[0] if own else REMEDIES.get(name) or _one_of(known)
+
+
+def _one_of(known: Iterable[str]) -> str:
+    names = ", ".join(known)
+    return f"one of {names}" if names else "none"
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

@@ -27,6 +27,10 @@ KEYWORDS = [
         lambda: anything.SGD(0.1, decay=1e-4),
         "SGD: has no argument decay, expected weight_decay=0.0001",
     ),
+    keyword(
+        lambda: anything.BinaryCrossEntropy(pos_weight=[1]),
+        "BinaryCrossEntropy: has no argument pos_weight, expected none",
+    ),
     keyword(lambda: anything.RMSprop(rho=0.9), "RMSprop: has no argument rho, expected alpha=0.9"),
     keyword(lambda: anything.AdamW(eps=1e-6), "AdamW: has no argument eps, expected epsilon=1e-06"),
     keyword(
@@ -299,6 +303,7 @@ SCRIPT = (
     ("model.compile(optimizer='adam', loss='mse')", "cnnx.Trainer(model, optimizer=cnnx.Adam()"),
     ("cnnx.Trainer(model, optimizer='adam')", "optimizer=cnnx.Adam()"),
     ("cnnx.Trainer(model, loss='categorical_crossentropy')", "loss=cnnx.CrossEntropy()"),
+    ("cnnx.Trainer(model, loss='ce')", "loss=cnnx.CrossEntropy()"),
     ("model.fit(x, y, epochs=3)", "cnnx.Trainer(model).fit(x, y, epochs=10)"),
     ("cnnx.Trainer(model).fit(x, y, epochs=3, validation_split=0.1)", "validation=0.1"),
 )

@@ -91,11 +91,18 @@ IMAGES = [
         "to 1: x / 4080",
     ),
     Case(
+        "twelve-bits-in-uint16",
+        lambda: MODEL.predict(X.astype(np.uint16) * 16),
+        ValueError,
+        "predict: x holds integers from 0 to 4080, expected pixels from 0 to 255, or floats from 0 "
+        "to 1: x / 4095",
+    ),
+    Case(
         "negative-integers",
         lambda: MODEL(X.astype(np.int16) - 128),
         ValueError,
         "model: x holds integers from -128 to 127, expected pixels from 0 to 255, or floats from 0 "
-        "to 1: x / 127",
+        "to 1: (x + 128) / 255",
     ),
     Case(
         "nan-images",

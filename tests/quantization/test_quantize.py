@@ -103,6 +103,12 @@ def test_models_that_cannot_be_quantized(
         cnnx.quantize(model, x, max_accuracy_drop=-1)
     with pytest.raises(ValueError, match=r"quantize: min_agreement is 1\.5, expected a number"):
         cnnx.quantize(model, x, min_agreement=1.5)
+    with pytest.raises(ValueError, match="quantize: max_accuracy_drop is 5, expected a part of 1"):
+        cnnx.quantize(model, x, check=(x, y), max_accuracy_drop=5)
+    with pytest.raises(ValueError, match=r"quantize: max_accuracy_drop is 0, expected check=\(x,"):
+        cnnx.quantize(model, x, max_accuracy_drop=0)
+    with pytest.raises(ValueError, match="min_agreement is 1, expected max_accuracy_drop"):
+        cnnx.quantize(model, x, check=(x, y), min_agreement=1)
     damaged = model.clone()
     kernel = damaged.parameters["conv2d_1.weight"]
     for value in (3e38, np.nan):

@@ -332,7 +332,9 @@ def test_refused_settings_and_models() -> None:
     trainer = cnnx.Trainer(per_position, loss=Focal())
     x = np.zeros((1, 4, 4, 1), np.float32)
     with pytest.raises(ValueError, match=r"label 255 at position \(0, 0, 0\).*ignore_index=255"):
-        trainer.step(x, np.full((1, 4, 4), 255))
+        trainer.step(x, np.where(np.eye(4, dtype=bool)[np.newaxis], 255, 1))
+    with pytest.raises(ValueError, match=r"label 255 .*; for black and white masks: y // 255$"):
+        trainer.step(x, np.eye(4, dtype=np.uint8)[np.newaxis] * 255)
     with pytest.raises(ValueError, match="focal takes labels, one per position"):
         trainer.step(x, np.full((1, 4, 4, 3), 1 / 3, np.float32))
 

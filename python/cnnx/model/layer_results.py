@@ -30,7 +30,7 @@ class LayerResults(ModelInputs):
 
         The values equal those of a call of the model bit for bit, except where a batch norm
         follows a convolution. There they may differ by rounding, because a call fuses the two
-        layers.
+        layers. Those of a quantized model may differ by steps of its scales.
 
         Args:
             x: images, as for a call of the model.

@@ -250,6 +250,10 @@ class ModelVariants(NamedAttributes):
     def unfreeze(self, pattern: str) -> list[str]:
         """Include layers in training again by a shell pattern on their names.
 
+        The optimizers of the Adam family count steps of the whole model: the first updates of a
+        layer that was frozen before have another size than those of a new optimizer, which
+        `Trainer.reset_optimizer` begins.
+
         Returns:
             Names of the layers that were frozen before.
 

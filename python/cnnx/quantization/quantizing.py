@@ -21,6 +21,7 @@ from cnnx.quantization.report import AccuracyCheck, QuantizationReport
 from cnnx.spelling import checked_call
 
 _FUNCTION = "quantize"
+_MAX_ACCURACY_DROP, _MIN_AGREEMENT = 0.005, 0.985
 
 
 @checked_call
@@ -29,8 +30,8 @@ def quantize(
     images: ImageLike | Dataset,
     *,
     check: Labelled | None = None,
-    max_accuracy_drop: float = 0.005,
-    min_agreement: float = 0.985,
+    max_accuracy_drop: float = _MAX_ACCURACY_DROP,
+    min_agreement: float = _MIN_AGREEMENT,
     calibration: Calibration = "mse",
 ) -> Model:
     """Copy a trained model with int8 weights and activations in bytes, which predicts in integers.
@@ -102,8 +103,8 @@ def quantize_with_report(
     images: ImageLike | Dataset,
     *,
     check: Labelled | None = None,
-    max_accuracy_drop: float = 0.005,
-    min_agreement: float = 0.985,
+    max_accuracy_drop: float = _MAX_ACCURACY_DROP,
+    min_agreement: float = _MIN_AGREEMENT,
     calibration: Calibration = "mse",
 ) -> QuantizationReport:
     """Quantize a model as `cnnx.quantize`, and report the choices and figures.
@@ -135,6 +136,20 @@ def quantize_with_report(
     least = not_negative(min_agreement, _FUNCTION, "min_agreement")
     if least > 1:
         raise ValueError(f"{_FUNCTION}: min_agreement is {least:g}, expected a number from 0 to 1")
+    if most > 1:
+        raise ValueError(
+            f"{_FUNCTION}: max_accuracy_drop is {most:g}, expected a part of 1, such as 0.005"
+        )
+    if check is None and most != _MAX_ACCURACY_DROP:
+        raise ValueError(
+            f"{_FUNCTION}: max_accuracy_drop is {most:g}, expected check=(x, y), on which the "
+            "accuracy is measured; without it, min_agreement"
+        )
+    if check is not None and least != _MIN_AGREEMENT:
+        raise ValueError(
+            f"{_FUNCTION}: min_agreement is {least:g}, expected max_accuracy_drop, because check "
+            "is given"
+        )
     _refuse_unless_quantizable(model)
     model = in_float32(model)
     labelled = None if check is None else LabelledCheck(check, model, _FUNCTION)

@@ -71,7 +71,8 @@ class Dice(ClassLoss):
         smooth: number of positions added to overlap and sizes, at least 0.
         class_weights: as for `CrossEntropy`, not all 0; [0, 1, 1] leaves the background out. Not
             for a single output.
-        ignore_index: as for `CrossEntropy`; not for a single output.
+        ignore_index: as for `CrossEntropy`; not for a single output. An image of ignored
+            positions alone has the loss 0, and the mean over the images counts it.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -113,7 +114,8 @@ class Tversky(ClassLoss):
             are missed.
         smooth: number of positions added to overlap and sizes, at least 0.
         class_weights: as for `Dice`.
-        ignore_index: as for `CrossEntropy`; not for a single output.
+        ignore_index: as for `CrossEntropy`; not for a single output. An image of ignored
+            positions alone has the loss 0, and the mean over the images counts it.
 
     Raises:
         TypeError: if a setting is not a number.

@@ -247,7 +247,8 @@ class SingleSteps(NamedAttributes):
     def apply_gradients(self) -> None:
         """Update the parameters from `gradients`.
 
-        `step` is `compute_gradients` and this, as one change of the model.
+        `step` is `compute_gradients` and this, as one change of the model, but checks the loss
+        alone, not every gradient.
 
         Raises:
             FloatingPointError: if a gradient is NaN or infinite; the model is as before.

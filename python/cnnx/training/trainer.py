@@ -65,15 +65,16 @@ class Trainer(SingleSteps):
         seed: seed of the order of the images, the validation split, dropout and augmentation.
         rules: factors for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
-        clip_norm: maximum global L2 norm of the gradients; None disables clipping.
+        clip_norm: maximum global L2 norm of the gradients, without those of parameters whose rule
+            has the learning rate factor 0; None disables clipping.
         averaging: `WeightAverage` for `averaged_model`, or None.
         schedule: learning rate schedule of each `fit`, such as `CosineDecay`; None is constant.
         shards: number of contiguous parts that every batch is cut into. Their gradients are
             computed one after the other and added in a fixed order, so that activations take the
             memory of one shard: a batch that memory does not hold is trained as 8 shards of an
             eighth. Each shard has its own batch norm statistics; the running statistics become
-            their mean. Another number of shards is another computation; 1 divides nothing. More
-            than eight need a second array of gradients.
+            their mean, weighted by their images. Another number of shards is another computation;
+            1 divides nothing. More than eight need a second array of gradients.
         communicator: `cnnx.distributed.world()`, so that each process that ``mpiexec`` started
             computes its part of the shards. All processes make the same calls with the same data
             and have the same weights after each, those that one process would have. None trains in

@@ -21,10 +21,11 @@ class WeightAverage(Recipe):
 
         average = decay * average + (1 - decay) * weights
 
-    The decay after n updates is at most ``n / (n + 9)``. The first average is therefore a copy, and
-    the influence of the initial weights fades quickly. `Trainer.averaged_model` returns a model
-    with the averaged weights, and ``Trainer.evaluate(x, y, averaged=True)`` measures them. The
-    validation of `fit` and callbacks that watch it use the trained weights.
+    The running statistics of batch norms are averaged likewise. The decay after n updates is at
+    most ``n / (n + 9)``. The first average is therefore a copy, and the influence of the initial
+    weights fades quickly. `Trainer.averaged_model` returns a model with the averaged weights, and
+    ``Trainer.evaluate(x, y, averaged=True)`` measures them. The validation of `fit` and callbacks
+    that watch it use the trained weights.
 
     Args:
         decay: decay of the average, in [0, 1).
