@@ -14,7 +14,7 @@ from cnnx.cli.measured_set import (
     opened,
     refuse_exchanged,
 )
-from cnnx.cli.outputs import check_new_model
+from cnnx.cli.outputs import check_new_model, replace_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import use_threads
 from cnnx.wording import counted
@@ -82,6 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
         "on these images"
     )
     out = arguments.model if arguments.out is None else arguments.out
-    model.save(out)
+    replace_model(model, out)
     print(f"saved {out}")
     return 0

@@ -148,7 +148,7 @@ def save_model(model: Model, out: Path, overwrite: bool) -> Path:
     if os.path.lexists(out) and not overwrite:
         out = free_name(out)
     try:
-        model.save(out)
+        replace_model(model, out)
     except OSError as error:
         fallback = Path(tempfile.mkdtemp(prefix="cnnx-")) / out.name
         model.save(fallback)
@@ -156,6 +156,13 @@ def save_model(model: Model, out: Path, overwrite: bool) -> Path:
             f"{out} could not be written ({sentence(error)}); the model is in {fallback} instead"
         ) from error
     return out
+
+
+def replace_model(model: Model, out: Path) -> None:
+    """Save the model at --out, whatever the file held before: --overwrite asks for that."""
+    from cnnx.model.model import replace
+
+    replace(model, os.fspath(out))
 
 
 def free_name(path: Path) -> Path:

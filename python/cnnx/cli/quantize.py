@@ -15,7 +15,7 @@ from cnnx.cli.measured_set import (
     opened,
     refuse_exchanged,
 )
-from cnnx.cli.outputs import check_new_model
+from cnnx.cli.outputs import check_new_model, replace_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import use_threads
 
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_accuracy_drop=arguments.max_accuracy_drop,
         calibration=arguments.calibration,
     )
-    report.model.save(arguments.out)
+    replace_model(report.model, arguments.out)
     before, after = (path.stat().st_size for path in (arguments.model, arguments.out))
     print(f"{report}\nchecked on {name}\nsaved {arguments.out}: {before:,} -> {after:,} bytes")
     return 0

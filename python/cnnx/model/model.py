@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import above_zero, path_of, shown
+from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, input_shape_of
@@ -316,16 +317,23 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
 
         Raises:
             ValueError: if the model has a `layers.Custom`.
-            OSError: if the file cannot be written.
+            OSError: if the file cannot be written, or is an existing one of another kind, such as
+                a checkpoint.
         """
         file = path_of(path, "save")
-        refuse_custom_layers(self._core, "save:")
+        refuse_other_kind(file, FileKind.MODEL, "save: path")
         if file.lower().endswith(".onnx"):
             warn(
                 f"save: path is {file!r}, but the file has cnnx's own format; ONNX is written by "
                 f"cnnx.onnx.save(model, {file!r})"
             )
-        self._core.save(os.fsencode(file))
+        replace(self, file)
+
+
+def replace(model: Model, file: str) -> None:
+    """Do what `Model.save` does, whatever the file held before."""
+    refuse_custom_layers(model._core, "save:")
+    model._core.save(os.fsencode(file))
 
 
 @checked_call
