@@ -332,9 +332,13 @@ def test_a_log_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_soft_labels_have_no_ignored_class() -> None:
+    """A label of none of the classes ignores none of them, and one of a class is refused."""
     x = np.random.default_rng(0).random((4, 4, 4, 1)).astype(np.float32)
     soft = np.eye(3, dtype=np.float32)[np.random.default_rng(1).integers(0, 3, (4, 4, 4))]
     model = cnnx.Model([cnnx.Conv2d(3, 1)], input_shape=(4, 4, 1))
     expected = cnnx.Trainer(model).evaluate(x, soft)
-    found = cnnx.Trainer(model, loss=cnnx.CrossEntropy(ignore_index=0)).evaluate(x, soft)
+    found = cnnx.Trainer(model, loss=cnnx.CrossEntropy(ignore_index=255)).evaluate(x, soft)
     assert found == expected
+    sentence = r"y has soft labels, which ignore_index=0 cannot ignore, .* y\.argmax\(axis=-1\)$"
+    with pytest.raises(ValueError, match=sentence):
+        cnnx.Trainer(model, loss=cnnx.CrossEntropy(ignore_index=0)).evaluate(x, soft)

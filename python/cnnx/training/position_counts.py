@@ -45,12 +45,12 @@ class PositionCounts:
             weights: weights of the images, or None.
         """
         predicted = classes_of(outputs, self._probabilities)
-        is_soft = labels.ndim == outputs.ndim
+        is_soft = labels.ndim == outputs.ndim  # and then no class is ignored
         own = classes_of(labels, "outputs") if is_soft else labels.astype(np.int64, copy=False)
         size = len(self.matrix)
         pairs = own * size + predicted
         of_each = None if weights is None else np.broadcast_to(_rows(weights), pairs.shape)
-        if self._ignore_index is not None and not is_soft:  # as the loss, which ignores labels only
+        if self._ignore_index is not None:
             counted = own != self._ignore_index
             pairs, of_each = pairs[counted], None if of_each is None else of_each[counted]
         every = None if of_each is None else of_each.ravel()

@@ -54,6 +54,11 @@ def loss_targets(
         return _custom_targets(loss, y, (count, *shape), classes, function)
     if loss.takes_classes(shape[-1]):
         if shape[-1] > 1 and np.shape(y) == (count, *shape):
+            if loss.ignore_index is not None and 0 <= loss.ignore_index < shape[-1]:
+                raise ValueError(
+                    f"{function}: y has soft labels, which ignore_index={loss.ignore_index} cannot "
+                    "ignore, expected labels: y.argmax(axis=-1)"
+                )
             return _soft_labels(y, (count, *shape), function)
         if len(shape) == 3:
             places = (count, *shape[:2])
