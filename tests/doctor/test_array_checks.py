@@ -158,6 +158,8 @@ def test_refusals() -> None:
         found((np.zeros(3, np.uint8), np.zeros(3, int)))
     with pytest.raises(ValueError, match=r"^check_data: y is an array of shape \(3,\), expected"):
         found((X, Y[:3]))
+    with pytest.raises(ValueError, match=r"^check_data: y has masks, expected a class for each"):
+        found((X, np.zeros(X.shape[:3], int)))
     with pytest.raises(TypeError, match=r"^check_data: data is 7, expected a path, a Data"):
         found(7)
     with pytest.raises(FileNotFoundError):

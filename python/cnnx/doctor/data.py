@@ -97,6 +97,8 @@ def examine(data: ExaminedData, function: str) -> Examination:
         return _examine_arrays(_splits_of(data), data.classes, function)
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = rectangular_array(data[0], function, "x"), rectangular_array(data[1], function, "y")
+        if are_masks(y):
+            raise ValueError(_with_masks(f"{function}: y"))
         return _examine_arrays([ArraySplit("train", x, y)], None, function)
     if not isinstance(data, (str, os.PathLike)):
         raise TypeError(
