@@ -128,6 +128,22 @@ def test_outputs_that_the_graph_rearranges_are_rearranged(kind: str, tmp_path: P
     np.testing.assert_allclose(got, reference_output(model.proto(output), x), atol=1e-6)
 
 
+def test_sizes_of_images_channels_first_in_another_order_draw_a_warning(tmp_path: Path) -> None:
+    """Mirrored images fit no layer channels first; channels in reverse order do."""
+    model = OnnxModel(2, 3, 8, 10)
+    ends = [model.constant([each]) for each in (-1, -(2**31), 3, -1)]
+    output = model.node("Slice", "x", *ends)
+    path = model.save(tmp_path / "model.onnx", output)
+    sentence = (
+        r"^load: input x has 3 x 8 x 10 numbers, which are read as images of shape \(3, 8, 10\), "
+        r"because .*; if they are channels first: input_shape=\(8, 10, 3\)$"
+    )
+    with pytest.warns(cnnx.Warning, match=sentence):
+        assert cnnx.onnx.load(path).input_shape == (3, 8, 10)
+    with pytest.raises(cnnx.onnx.UnsupportedError, match="selects -1 to the beginning of axis 3"):
+        cnnx.onnx.load(path, input_shape=(8, 10, 3))
+
+
 @pytest.mark.parametrize("pixels", ["uint8", "float32"])
 @pytest.mark.parametrize("shape", [(1, 1, 6), (8, 6, 9), (9, 8, 3), (8, 3, 9)])
 def test_files_of_cnnx_keep_the_order_of_axes(

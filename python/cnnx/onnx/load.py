@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnx._core import FormatError
+from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Shape, input_shape_of
@@ -21,7 +22,7 @@ from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
 from cnnx.onnx.graph import Graph
 from cnnx.onnx.importer import Conversion, converted, finished
-from cnnx.onnx.input_layout import layouts_of_all
+from cnnx.onnx.input_layout import InputLayout, layouts_of_all
 from cnnx.onnx.input_scale import begin_at, input_scales
 from cnnx.onnx.metadata import (
     class_names,
@@ -189,6 +190,8 @@ def network_of(
         raise ValueError("has no inputs, expected images")
     layouts = layouts_of_all(graph.inputs, input_shape, own=graph.is_from_cnnx)
     conversion = converted(graph, layouts, [each.value for each in values])
+    if input_shape is None and not graph.is_from_cnnx:
+        _warn_of_unlikely(graph, conversion.layouts)
     done = [
         _finished(conversion.network, each, of.name)
         for each, of in zip(conversion.outputs, values, strict=True)
@@ -209,6 +212,19 @@ def network_of(
     elif preprocessing is None:
         preprocessing = _preprocessing(graph, conversion, symbol)
     return Imported(conversion.network, symbol, heads, preprocessing)
+
+
+def _warn_of_unlikely(graph: Graph, layouts: Sequence[InputLayout]) -> None:
+    """Warn of inputs with the sizes of images channels first that were read in another order."""
+    for value, layout in zip(graph.inputs, layouts, strict=True):
+        if not layout.is_likely and value.shape is not None:
+            channels, height, width = value.shape[1:]
+            warn(
+                f"load: input {value.name} has {channels} x {height} x {width} numbers, which are "
+                f"read as images of shape {layout.image.shape}, because the operators fit no other "
+                f"order as well; if they are channels first: input_shape=({height}, {width}, "
+                f"{channels})"
+            )
 
 
 def _probabilities(symbol: Symbol) -> str:
