@@ -192,6 +192,7 @@ REFUSALS = [
     (lambda: make_model().until("conv"), "until: has no layer 'conv', expected "),
     (lambda: make_graph_model().until("steam"), "until: has no layer 'steam', expected stem"),
     (lambda: make_model().until(3), "until: layer is 3, expected the name of a layer, such as '"),
+    (lambda: make_model().until(["relu_1"]), r"until: layer is \['relu_1'\], expected the name"),
     (lambda: make_model().until("a", "b"), "after layer, expected nothing there$"),
     (lambda: make_model().freeze(3), "freeze: pattern is 3, expected text"),
     (

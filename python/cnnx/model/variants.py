@@ -208,7 +208,8 @@ class ModelVariants(NamedAttributes):
         names = [each[2] for each in layers if each[2] not in parts]
         heads = dict(zip(sources_of_heads(self._core), core_heads(self._core), strict=False))
         outputs = {head.name: source for source, head in heads.items() if head.name not in names}
-        last = layer_name(outputs.get(layer, layer), names, "until")
+        source = outputs.get(layer, layer) if isinstance(layer, str) else layer
+        last = layer_name(source, names, "until")
         needed = {last}
         for _, _, name, inputs, _, _ in reversed(layers):
             if name in needed:
