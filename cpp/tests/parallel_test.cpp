@@ -114,8 +114,13 @@ void test_small_loops_do_not_wake_threads() {
 
 // A thread that sleeps within its piece is like one that the system has suspended.
 void test_a_suspended_thread_rests() {
-  CHECK(another_joins_soon(1, milliseconds(30)));
-  CHECK(!another_joins(1));
+  bool rests = false;
+  // On a busy machine the caller may be suspended meanwhile, too.
+  for (int attempt = 0; attempt < 5 && !rests; ++attempt) {
+    CHECK(another_joins_soon(1, milliseconds(30)));
+    rests = !another_joins(1);
+  }
+  CHECK(rests);
   CHECK(another_joins_soon(1));
 }
 
