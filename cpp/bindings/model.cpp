@@ -2,6 +2,7 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 #include "custom_layer.h"
 #include "image_batch.h"
 #include "layer.h"
+#include "signal_check.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -82,14 +84,15 @@ void set(Model& model, const NamedArrays& arrays, const std::string& name,
 
 // A result of one array of `shape` per image.
 FloatArray run_into(const Model& model, const py::array& pixels, bool integer_values,
-                    void (Model::*method)(const ImageBatch&, float*) const) {
+                    void (Model::*method)(const ImageBatch&, float*, const std::function<void()>&)
+                        const) {
   const ImageBatch images = image_batch(pixels, integer_values);
   Shape shape{images.count};
   shape.insert(shape.end(), model.output_shape().begin(), model.output_shape().end());
   FloatArray result = new_array(shape);
   float* data = result.mutable_data();
   const ReleaseGil release;
-  (model.*method)(images, data);
+  (model.*method)(images, data, SignalCheck());
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include "checkpoint.h"
 #include "image_batch.h"
 #include "python_function.h"
+#include "signal_check.h"
 #include "training_settings.h"
 
 namespace cnnx::bindings {
@@ -185,11 +186,14 @@ void bind_epochs(TrainerClass& type) {
               const auto& [size, function] = *observer;
               call(function, py::make_tuple(first, py::array_t<float>({count, size}, outputs)));
             };
+            const auto check = [signals = SignalCheck()](const float*, int64_t, int64_t) mutable {
+              signals();
+            };
             Metrics metrics;
             {
               const ReleaseGil release;
               metrics = observer ? trainer.evaluate(images, wanted, rows, averaged, observe)
-                                 : trainer.evaluate(images, wanted, rows, averaged);
+                                 : trainer.evaluate(images, wanted, rows, averaged, check);
             }
             std::vector<std::tuple<double, double, double, double>> heads;
             for (const Metrics& head : metrics.heads) heads.push_back(tuple_of(head));

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import mmap
 import pickle
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import Any
 
 import cnnx
@@ -344,6 +346,49 @@ def test_a_prediction_sees_one_version_of_a_parameter(rng: np.random.Generator) 
         finally:
             stop.set()
         assigning.result(timeout=120)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX signals")
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model, x: model(x),
+        lambda model, x: model.predict(x),
+        lambda model, x: model.predict_proba(x),
+        lambda model, x: cnnx.Trainer(model).evaluate(x, np.zeros(len(x), np.int64)),
+    ],
+    ids=["outputs", "predict", "predict_proba", "evaluate"],
+)
+def test_a_long_computation_can_be_interrupted(run: Callable[[cnnx.Model, Any], Any]) -> None:
+    """As by Ctrl-C. A handler runs once for all signals that arrive while it cannot."""
+    layers = [cnnx.Conv2d(64, 3), cnnx.ReLU(), cnnx.GlobalAvgPool2d(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(256, 256, 3))
+    handled = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal handled
+        handled += 1
+        if handled == 4:  # Python itself has a few around the computation
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        count = 8
+        while True:
+            handled, x = 0, np.zeros((count, 256, 256, 3), np.uint8)
+            x[:, 0] = 255
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            try:
+                run(model, x)
+            except KeyboardInterrupt:
+                break
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert count < 2000
+            count *= 2
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert model.predict(x[:2]).shape == (2,)
 
 
 def test_images_in_anonymous_memory_are_read() -> None:

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -124,9 +125,13 @@ class CNNX_API Model {
   // For images of the model's input size, one after the other.
   [[nodiscard]] std::vector<Prediction> predict(const ImageBatch& images) const;
 
-  // outputs: count * element_count(output_shape()) floats.
-  void run(const ImageBatch& images, float* outputs) const;
-  void probabilities(const ImageBatch& images, float* outputs) const;
+  // outputs: count * element_count(output_shape()) floats. A large batch is computed in pieces of
+  // at most 256 images, and `between`, if there is one, is called after each but the last. What it
+  // throws ends the call. It must not change the model.
+  void run(const ImageBatch& images, float* outputs,
+           const std::function<void()>& between = {}) const;
+  void probabilities(const ImageBatch& images, float* outputs,
+                     const std::function<void()>& between = {}) const;
   [[nodiscard]] std::vector<float> run(const ImageBatch& images) const;
   [[nodiscard]] std::vector<float> probabilities(const ImageBatch& images) const;
   // Turns outputs of run, count * element_count(output_shape()) floats, into those of probabilities

@@ -114,7 +114,8 @@ Model Model::resized(int64_t height, int64_t width) const {
   return Model(state()->resized(height, width));
 }
 
-void Model::run(const ImageBatch& images, float* outputs) const {
+void Model::run(const ImageBatch& images, float* outputs,
+                const std::function<void()>& between) const {
   [[maybe_unused]] const runtime::DefaultFloatingPoint mode;
   check_batch(images, outputs, "run");
   const ModelState& state = *this->state();
@@ -130,12 +131,14 @@ void Model::run(const ImageBatch& images, float* outputs) const {
     const float* output = plan->forward(input, state.parameters.data(), state.buffers.data(),
                                         state.packed(*plan), *workspace);
     std::copy_n(output, count * size, outputs + first * size);
+    if (between && first + count < images.count) between();
   }
 }
 
-void Model::probabilities(const ImageBatch& images, float* outputs) const {
+void Model::probabilities(const ImageBatch& images, float* outputs,
+                          const std::function<void()>& between) const {
   if (heads().empty()) check_probabilities(*state());
-  run(images, outputs);
+  run(images, outputs, between);
   outputs_to_probabilities(outputs, images.count);
 }
 
