@@ -1,4 +1,4 @@
-"""Max of ONNX, of activations and of numbers."""
+"""Max of ONNX, of activations and of numbers, and what is computed by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import cnnx
 import pytest
-from onnx_models import OnnxModel, check, imported, kinds, number
+from onnx_models import OnnxModel, check, imported, kinds, number, reduced
 
 Build = Callable[[OnnxModel], Any]
 
@@ -69,6 +69,29 @@ def test_a_maximum(name: str) -> None:
     model = OnnxModel(2, 8, 9, 7)
     found = kinds(check(model, build(model)))
     assert sorted(found) == sorted(expected)
+
+
+def convolved(m: OnnxModel) -> Any:
+    return m.node("Conv", "x", m.weight(4, 8, 3, 3))
+
+
+BY_A_MAXIMUM: dict[str, Build] = {
+    "magnitudes": lambda m: m.node("Abs", convolved(m)),
+    "the smaller of two": lambda m: m.node("Min", convolved(m), convolved(m)),
+    "the smallest of an image, its square and numbers": (
+        lambda m: m.node("Min", "x", number(m, 0.5), m.node("Mul", "x", "x"), number(m, 0.75))
+    ),
+    "the smallest of channels": lambda m: reduced(m, "ReduceMin", convolved(m), [1]),
+    "the smallest of pixels": lambda m: reduced(m, "ReduceMin", "x", [2, 3], keepdims=0),
+    "the smallest of rows": lambda m: reduced(m, "ReduceMin", convolved(m), [2]),
+}
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("name", BY_A_MAXIMUM)
+def test_what_is_computed_by_a_maximum(name: str, opset: int) -> None:
+    m = OnnxModel(2, 8, 9, 7, opset=opset)
+    assert {"maximum", "max_pool2d"} & {*kinds(check(m, BY_A_MAXIMUM[name](m)))}
 
 
 BROUGHT_TOGETHER: dict[str, Build] = {

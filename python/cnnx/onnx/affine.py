@@ -28,6 +28,11 @@ def scaled(network: Network, value: Activation, scale: Array) -> Activation:
     return value.computed(done)
 
 
+def negated(network: Network, value: Activation) -> Activation:
+    """Minus the activation."""
+    return scaled(network, value, np.full(value.channels, -1.0))
+
+
 def shifted(network: Network, value: Activation, shift: Array, name: str = "") -> Activation:
     """`value + shift`, with one number per channel.
 

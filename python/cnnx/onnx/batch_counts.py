@@ -13,12 +13,12 @@ from cnnx._core import FormatError
 from cnnx.onnx.call import Call, Operand
 from cnnx.onnx.folding import Budget, folded
 from cnnx.onnx.graph import Array, Node
-from cnnx.onnx.norm_patterns import L2_NORM
+from cnnx.onnx.norm_patterns import L2_NORM, LOCAL_RESPONSE_NORM
 from cnnx.onnx.refusal import RefusedError
 
 # Operators that read sizes, or places in an array, which count the batch's images too. The model's
 # layers know only those of one image.
-_READ_SIZES = frozenset({"Expand", "Gather", L2_NORM, "Reshape", "Resize"})
+_READ_SIZES = frozenset({"Expand", "Gather", L2_NORM, LOCAL_RESPONSE_NORM, "Reshape", "Resize"})
 
 
 class BatchCounts:

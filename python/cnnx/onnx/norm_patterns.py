@@ -14,6 +14,9 @@ from cnnx.onnx.pattern_nodes import Match, Nodes
 STANDARDIZE = "MeanVarianceNormalization"
 # Operator that the pattern of a global response norm leaves, which ONNX does not have.
 RESPONSE_NORM = "GlobalResponseNorm"
+# Operator that PyTorch's pattern of a local response norm leaves, with the shapes to which the
+# squares are reshaped before and after their pooling; the second may be left out.
+LOCAL_RESPONSE_NORM = "LocalResponseNorm"
 # Operator that the pattern of an L2 norm leaves, with axes and epsilon, and the shape to which an
 # Expand repeats the divisor.
 L2_NORM = "LpNormalization"
@@ -145,6 +148,76 @@ def rms_norm(nodes: Nodes, node: Node) -> Node | None:
             found.update(is_sum=int(is_sum), takes_scale=int(takes_scale))
             return replace(node, op_type=RMS_NORM, inputs=[value], attributes=found)
     return None
+
+
+def local_response_norm(nodes: Nodes, node: Node) -> Node | None:
+    """`x / (k + alpha * mean)**beta`, where mean is that of squares in a window of channels.
+
+    PyTorch gives the squares one axis more, pads the channels and pools along them.
+    """
+    for value, divisor in _quotients(nodes, node):
+        power = nodes.maker(divisor, "Pow")
+        beta = nodes.number(power.inputs[1]) if power else 1.0
+        k, terms = nodes.sum(power.inputs[0] if power else divisor)
+        alpha, factors = nodes.product(terms[0])
+        if beta is None or len(factors) != 1:
+            continue
+        after = nodes.maker(factors[0], "Reshape")
+        pooled = _without_axis_1(nodes, after.inputs[0] if after else factors[0])
+        window = _window_of_channels(nodes, pooled) if pooled else None
+        before = nodes.maker(window[1], "Reshape") if window else None
+        if window is None or before is None or not _is_square(nodes, before.inputs[0], value):
+            continue
+        found: dict[str, Attribute] = {"size": window[0], "alpha": alpha, "beta": beta, "bias": k}
+        found["allowzero"] = before.attributes.get("allowzero", 0)
+        shapes = [each.inputs[1] for each in (before, after) if each]
+        return replace(node, op_type=LOCAL_RESPONSE_NORM, inputs=[value, *shapes], attributes=found)
+    return None
+
+
+def _without_axis_1(nodes: Nodes, name: str) -> str | None:
+    """The array whose axis 1 a Squeeze drops, also in the If that PyTorch puts around it."""
+    node = nodes.maker(name, "Squeeze", "If")
+    if node is None:
+        return None
+    if node.op_type == "Squeeze":
+        is_input = len(node.inputs) > 1
+        axis = nodes.number(node.inputs[1]) if is_input else node.attributes.get("axes")
+        return node.inputs[0] if axis == (1 if is_input else [1]) else None
+    condition = nodes.maker(node.inputs[0], "Equal")
+    size = nodes.maker(condition.inputs[0], "Gather") if condition else None
+    shape = nodes.maker(size.inputs[0], "Shape") if size else None
+    if condition is None or size is None or shape is None:
+        return None
+    is_axis_1 = nodes.number(condition.inputs[1]) == nodes.number(size.inputs[1]) == 1
+    return shape.inputs[0] if is_axis_1 else None
+
+
+def _window_of_channels(nodes: Nodes, name: str) -> tuple[int, str] | None:
+    """Size of the windows along axis 2 of 5 in which an array is averaged, and that array.
+
+    There is one for each place, and an odd number of zeros counts beyond the axis.
+    """
+    pool = nodes.maker(name, "AveragePool")
+    pad = nodes.maker(pool.inputs[0], "Pad") if pool else None
+    if pool is None or pad is None:
+        return None
+    kernel, settings = pool.attributes.get("kernel_shape"), pool.attributes
+    if not isinstance(kernel, list) or not isinstance(kernel[0], int) or kernel[1:] != [1, 1]:
+        return None
+    plain = {"strides": [1] * 3, "dilations": [1] * 3, "pads": [0] * 6, "auto_pad": "NOTSET"}
+    if any(settings.get(key, value) != value for key, value in plain.items()):
+        return None
+    pads = pad.attributes.get("pads")
+    if len(pad.inputs) > 1 and pad.inputs[1] in nodes.constants:
+        pads = nodes.constants[pad.inputs[1]].reshape(-1).tolist()
+    given = pad.inputs[2:3]
+    zeros = given in ([], [""]) or nodes.number(given[0]) == 0
+    zeros = zeros and pad.attributes.get("value", 0.0) == 0
+    half = kernel[0] // 2
+    is_centred = kernel[0] % 2 == 1 and pads == [0, 0, half, 0, 0] * 2
+    is_plain = pad.attributes.get("mode", "constant") == "constant"
+    return (kernel[0], pad.inputs[0]) if zeros and is_centred and is_plain else None
 
 
 def _quotients(nodes: Nodes, node: Node) -> Iterator[tuple[str, str]]:

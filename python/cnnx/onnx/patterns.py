@@ -13,10 +13,21 @@ from dataclasses import replace
 import numpy as np
 
 from cnnx.onnx.graph import Array, Graph, Node
-from cnnx.onnx.norm_patterns import l2_norm, response_norm, rms_norm, standardized
+from cnnx.onnx.norm_patterns import (
+    l2_norm,
+    local_response_norm,
+    response_norm,
+    rms_norm,
+    standardized,
+)
 from cnnx.onnx.pattern_nodes import Match, Nodes
 
+# Operator that the pattern of a logarithm of a sigmoid leaves, which ONNX does not have.
+LOG_SIGMOID = "LogSigmoid"
 _TOLERANCE = 1e-5  # relative, of constants with six digits
+# Comparisons of x with a bound, and whether a Where then takes its first array for a large x.
+_COMPARISONS = {"Greater": True, "GreaterOrEqual": True, "Less": False, "LessOrEqual": False}
+_SOFTPLUS_IS_LINEAR = 17  # from where on softplus(x) is x in float32
 
 
 def _near(value: float, expected: float) -> bool:
@@ -129,10 +140,51 @@ def _is_power(nodes: Nodes, name: str, value: str, power: int) -> bool:
     return node is not None and node.inputs[0] == value and nodes.number(node.inputs[1]) == power
 
 
+def _softsign(nodes: Nodes, name: str) -> Match | None:
+    """`x / (1 + abs(x))`."""
+    node = nodes.maker(name, "Div")
+    one, terms = nodes.sum(node.inputs[1]) if node else (0.0, ())
+    absolute = nodes.maker(terms[0], "Abs") if one == 1 else None
+    if node is None or absolute is None or absolute.inputs[0] != node.inputs[0]:
+        return None
+    return "Softsign", {}, node.inputs[0]
+
+
+def _log_sigmoid(nodes: Nodes, name: str) -> Match | None:
+    """`log(sigmoid(x))`."""
+    node = nodes.maker(name, "Log")
+    sigmoid = nodes.maker(node.inputs[0], "Sigmoid") if node else None
+    return (LOG_SIGMOID, {}, sigmoid.inputs[0]) if sigmoid else None
+
+
+def _by_sign(nodes: Nodes, name: str) -> Match | None:
+    """`where(x > 0, x, alpha * x)`, and `where(beta * x > 20, x, softplus(beta * x) / beta)`."""
+    node = nodes.maker(name, "Where")
+    condition = node and nodes.maker(node.inputs[0], *_COMPARISONS)
+    if not node or not condition or len(node.inputs) != 3 or len(condition.inputs) != 2:
+        return None
+    value, other = node.inputs[1:] if _COMPARISONS[condition.op_type] else node.inputs[:0:-1]
+    beta, compared = nodes.product(condition.inputs[0])
+    bound = nodes.number(condition.inputs[1])
+    if compared != (value,) or bound is None or beta <= 0:
+        return None
+    alpha, factors = nodes.product(other)
+    if bound == 0 and factors == (value,):
+        return "LeakyRelu", {"alpha": alpha}, value
+    softplus = nodes.maker(factors[0], "Softplus") if len(factors) == 1 else None
+    inner = nodes.product(softplus.inputs[0]) if softplus else None
+    if inner != (beta, (value,)) or not _near(alpha, 1 / beta) or bound < _SOFTPLUS_IS_LINEAR:
+        return None
+    return "Identity", {}, other
+
+
 _PATTERNS: dict[str, tuple[Callable[[Nodes, str], Match | None], ...]] = {
     "Mul": (_gelu, _swish, _hard_sigmoid, standardized),
-    "Div": (standardized, _swish, _hard_sigmoid, _gelu),
+    "Div": (standardized, _swish, _hard_sigmoid, _gelu, _softsign),
+    "Log": (_log_sigmoid,),
+    "Where": (_by_sign,),
 }
+_INPUTS = {"Log": 1, "Where": 3}  # of the node of a pattern, otherwise 2
 
 
 def with_patterns(graph: Graph, constants: Mapping[str, Array]) -> Graph:
@@ -182,7 +234,7 @@ def _with_padding(nodes: Nodes, node: Node) -> Node:
 def _replaced(nodes: Nodes, node: Node) -> Node:
     if node.op_type == "MaxPool" and not node.domain and node.inputs:
         return _with_padding(nodes, node)
-    if node.domain or len(node.inputs) != 2 or len(node.outputs) != 1:
+    if node.domain or len(node.inputs) != _INPUTS.get(node.op_type, 2) or len(node.outputs) != 1:
         return node
     if node.op_type == "Add":
         return response_norm(nodes, node) or node
@@ -192,5 +244,7 @@ def _replaced(nodes: Nodes, node: Node) -> Node:
             operator, attributes, value = match
             return Node(operator, [value], node.outputs, attributes, node.name)
     if node.op_type in ("Div", "Mul"):  # after layer norms, which are RMS norms of x - mean
-        return l2_norm(nodes, node) or rms_norm(nodes, node) or node
+        for norm in (l2_norm, rms_norm, local_response_norm):
+            if found := norm(nodes, node):
+                return found
     return node

@@ -6,11 +6,12 @@ import numpy as np
 
 from cnnx import layers
 from cnnx.layers import Layer
-from cnnx.onnx.affine import scaled
+from cnnx.onnx.affine import negated, scaled
 from cnnx.onnx.arrangement import rows_of
 from cnnx.onnx.axes import Activation, atoms_of, axis_index, is_batch, per_channel
 from cnnx.onnx.call import Call, Operator
 from cnnx.onnx.layout import flat
+from cnnx.onnx.patterns import LOG_SIGMOID
 from cnnx.onnx.refusal import RefusedError
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -118,6 +119,13 @@ def _log_softmax(call: Call) -> Activation:
     return _over_channels(call, layers.LogSoftmax())
 
 
+def _log_sigmoid(call: Call) -> Activation:
+    """Minus the softplus of the negative."""
+    negative = negated(call.network, call.activation())
+    symbol = call.network.add(layers.Softplus(), negative.symbol)
+    return negated(call.network, negative.computed(symbol))
+
+
 def _over_channels(call: Call, layer: Layer) -> Activation:
     """Softmax over one axis, or before operator set 13 over all axes from one on."""
     value = call.activation()
@@ -157,6 +165,7 @@ OPERATORS: dict[str, Operator] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda call: call.elementwise(layers.HardSwish()),
     "LeakyRelu": lambda call: call.elementwise(layers.LeakyReLU(call.number("alpha", 0.01))),
+    LOG_SIGMOID: _log_sigmoid,
     "LogSoftmax": _log_softmax,
     "Mish": lambda call: call.elementwise(layers.Mish()),
     "PRelu": _prelu,

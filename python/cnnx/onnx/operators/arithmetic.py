@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnx import layers
 from cnnx.layers.base import Layer
-from cnnx.onnx.affine import scaled, shifted
+from cnnx.onnx.affine import negated, scaled, shifted
 from cnnx.onnx.arrangement import axes_as_image, axes_as_stored, broadcast, stored_alike
 from cnnx.onnx.axes import Activation, per_channel
 from cnnx.onnx.call import Call, Operand, Operator
@@ -128,8 +128,7 @@ def _divide(call: Call) -> Activation:
 
 
 def _negate(call: Call) -> Activation:
-    value = call.activation()
-    return scaled(call.network, value, np.full(value.channels, -1.0))
+    return negated(call.network, call.activation())
 
 
 def _sum(call: Call) -> Activation:
@@ -265,6 +264,26 @@ def _maximum(call: Call) -> Activation:
     return clipped(replace(call, inputs=[value]), largest, np.inf)
 
 
+def _minimum(call: Call) -> Activation:
+    """Min of any number of activations and numbers: minus the maximum of their negatives."""
+    if sum(isinstance(each, Activation) for each in call.inputs) < 2:
+        return _at_most(call)
+    negatives: list[Operand] = [
+        negated(call.network, each)
+        if isinstance(each, Activation)
+        else np.array(-call.constant(index))
+        for index, each in enumerate(call.inputs)
+    ]
+    return negated(call.network, _maximum(replace(call, inputs=negatives)))
+
+
+def _absolute(call: Call) -> Activation:
+    """The larger of an activation and its negative."""
+    value = replace(call.activation(), shared=True)
+    symbol = call.network.add(layers.Maximum(), value.symbol, negated(call.network, value).symbol)
+    return value.computed(symbol)
+
+
 def _cast(call: Call) -> Activation:
     if call.integer("to", 1) not in _REAL:
         raise RefusedError("converts an activation to integers, expected real numbers")
@@ -282,8 +301,10 @@ def _same(call: Call) -> Activation:
 
 
 _at_least = _bounded(lambda call, bound: clipped(call, bound, np.inf))
+_at_most = _bounded(lambda call, bound: clipped(call, -np.inf, bound))
 
 OPERATORS: dict[str, Operator] = {
+    "Abs": _absolute,
     "Add": _add,
     "Cast": _cast,
     "CastLike": _cast_like,
@@ -291,7 +312,7 @@ OPERATORS: dict[str, Operator] = {
     "Identity": _same,
     "Max": _maximum,
     "Mean": _mean,
-    "Min": _bounded(lambda call, bound: clipped(call, -np.inf, bound)),
+    "Min": _minimum,
     "Mul": _multiply,
     "Neg": _negate,
     "Pow": _power,

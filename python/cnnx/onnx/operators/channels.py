@@ -241,6 +241,32 @@ def _gather(call: Call) -> Activation:
     return _without_axis(done, axis) if indices.ndim == 0 else done
 
 
+def _gather_nd(call: Call) -> Activation:
+    """The elements of the first axis in a list, as PyTorch selects those of any axis."""
+    indices = call.constant(1)
+    if call.integer("batch_dims", 0) != 0 or indices.shape[-1:] != (1,):
+        raise RefusedError("selects along several axes at once, expected one")
+    node = replace(call.node, attributes={"axis": 0})
+    return _gather(replace(call, node=node, inputs=[call.activation(), indices[..., 0]]))
+
+
+def _tile(call: Call) -> Activation:
+    """An array joined with itself along its axes; those of one element are repeated."""
+    value, counts = call.activation(), integers_in(call.constant(1))
+    if len(counts) != len(value.axes):
+        raise FormatError(f"repeats {len(value.axes)} axes {counts} times")
+    if counts[0] != 1:
+        raise RefusedError("repeats the images of the batch")
+    if any(not 1 <= each <= _MOST_PARTS for each in counts):
+        raise RefusedError(f"repeats axes {counts} times, expected 1 to {_MOST_PARTS} times")
+    shape = [size * count for size, count in zip(value.onnx_shape, counts, strict=True)]
+    for axis, count in enumerate(counts):
+        if count > 1 and value.onnx_shape[axis] > 1:
+            node = replace(call.node, attributes={"axis": axis})
+            value = _concat(replace(call, node=node, inputs=[value] * count))
+    return value if value.onnx_shape == tuple(shape) else replace(value, repeated_to=tuple(shape))
+
+
 def _chosen(call: Call, value: Activation, axis: int, wanted: Sequence[int]) -> Activation:
     """Some channels, or parts of any other axis, in any order."""
     runs = _runs(wanted)
@@ -300,8 +326,10 @@ OPERATORS: dict[str, Operator] = {
     "Concat": _concat,
     "DepthToSpace": _depth_to_space,
     "Gather": _gather,
+    "GatherND": _gather_nd,
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "SplitToSequence": _split_to_sequence,
+    "Tile": _tile,
 }

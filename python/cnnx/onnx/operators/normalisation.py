@@ -18,11 +18,13 @@ from cnnx.onnx.axes import (
     atoms_of,
     axis_index,
     per_channel,
+    reshaped,
 )
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, flat
-from cnnx.onnx.norm_patterns import RESPONSE_NORM
+from cnnx.onnx.norm_patterns import LOCAL_RESPONSE_NORM, RESPONSE_NORM
+from cnnx.onnx.operators.shapes import resolved_shape
 from cnnx.onnx.refusal import RefusedError
 
 # Epsilon of an L2 norm without one. A norm of float32 is 0, whose quotient is to be 0, or larger.
@@ -285,6 +287,22 @@ def _local_response_norm(call: Call) -> Activation:
     return value.computed(call.network.add(layer, value.symbol))
 
 
+def _pooled_response_norm(call: Call) -> Activation:
+    """As PyTorch writes it: refused if the pooled axis was not that of all channels."""
+    value = channels_first(call.network, call.activation())
+    shape, given = value.onnx_shape, integers_in(call.constant(1))
+    sizes = resolved_shape(shape, given, call.integer("allowzero", 0))
+    after = [sizes[0], *sizes[2:]]
+    if call.optional(2) is not None:
+        after = resolved_shape(after, integers_in(call.constant(2)), 0)
+    are_channels = len(sizes) == 5 and reshaped(value, sizes).axes[2] == value.axes[1]
+    if not are_channels or sizes[1] != 1 or tuple(after) != shape:
+        raise RefusedError(
+            f"pools squares of shape {shape} along axis 2 of {tuple(sizes)}, expected the channels"
+        )
+    return _local_response_norm(call)
+
+
 OPERATORS: dict[str, Operator] = {
     "BatchNormalization": _batch_norm,
     "GroupNormalization": _group_norm,
@@ -296,5 +314,6 @@ OPERATORS: dict[str, Operator] = {
     "ReduceL2": _norm,
     "RMSNormalization": _rms_norm,
     "SimplifiedLayerNormalization": _rms_norm,
+    LOCAL_RESPONSE_NORM: _pooled_response_norm,
     RESPONSE_NORM: _global_response_norm,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnx import layers
 from cnnx.layers import Layer
-from cnnx.onnx.affine import scaled
+from cnnx.onnx.affine import negated, scaled
 from cnnx.onnx.arrangement import arranged, axes_as_stored, in_memory_order, rows_of
 from cnnx.onnx.axes import Activation, axis_index, pixels_covered, whole, without_axes
 from cnnx.onnx.call import Call, Operator
@@ -133,6 +133,14 @@ def _reduce_max(call: Call) -> Activation:
     return _reduced(call, value, _axes(call, value), "max", keep=keep)
 
 
+def _reduce_min(call: Call) -> Activation:
+    """Minus the maximum of the negative."""
+    value, keep = call.activation(), bool(call.integer("keepdims", 1))
+    negative = negated(call.network, value)
+    largest = _reduced(call, negative, _axes(call, value), "max", keep=keep)
+    return negated(call.network, largest)
+
+
 def _reduce_sum(call: Call) -> Activation:
     """The mean times the number of terms."""
     value = call.activation()
@@ -148,5 +156,6 @@ OPERATORS: dict[str, Operator] = {
     "MaxPool": _max_pool,
     "ReduceMax": _reduce_max,
     "ReduceMean": _reduce_mean,
+    "ReduceMin": _reduce_min,
     "ReduceSum": _reduce_sum,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,11 +32,15 @@ def _pad(call: Call) -> Activation:
         axes = [axis_index(axis, rank) for axis in integers_in(call.constant(3))]
     if len(pads) != 2 * len(axes):
         raise FormatError(f"has {len(pads)} pads for {len(axes)} axes")
+    around = [*zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)]
+    if call.word("mode", "constant") != "constant" or min(pads, default=0) < 0:
+        # Constants can be added to any axis.
+        value = _with_pixels(call, value, [axis for axis, *sides in around if any(sides)])
     places: dict[str, int] = {}
     sides = {"H": (0, 0), "W": (0, 0)}
     inner: dict[int, range] = {}  # rows and columns that negative pads leave
     others: list[tuple[int, tuple[int, int]]] = []  # axes without pixels, and their pads
-    for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+    for axis, before, after in around:
         if min(before, after) >= 0 < max(before, after) and _label_if_any(value, axis) is None:
             others.append((axis, (before, after)))
         elif before or after:
@@ -50,8 +54,8 @@ def _pad(call: Call) -> Activation:
     if inner:
         value = selected(call, value, inner)
     value = _padded(call, value, (sides["H"], sides["W"]), places)
-    for axis, around in others:
-        value = _padded_elsewhere(call, value, axis, around)
+    for axis, pair in others:
+        value = _padded_elsewhere(call, value, axis, pair)
     return value
 
 
@@ -60,6 +64,14 @@ def _image(call: Call) -> Activation:
     value = call.activation()
     is_flat = len(value.shape) == 1 and len(value.axes) == 4
     return channels_first_image(call.network, value) if is_flat else value
+
+
+def _with_pixels(call: Call, value: Activation, axes: Collection[int]) -> Activation:
+    """The activation with pixels as its last two axes, if these are among them and are none yet."""
+    missing = any(_label_if_any(value, axis) is None for axis in axes)
+    if missing and len(value.axes) == 4 and set(axes) <= {2, 3}:
+        return channels_first_image(call.network, value)
+    return value
 
 
 def _padded(call: Call, value: Activation, padding: Sides, places: Mapping[str, int]) -> Activation:
@@ -225,13 +237,20 @@ def _resampled(
     rounding: str,
 ) -> Activation:
     """An image of another size, if cnnx's layer reads the same pixels as ONNX's rule."""
+    changed = [
+        axis
+        for axis, (before, after) in enumerate(zip(value.onnx_shape, sizes, strict=True))
+        if before != after or (scales is not None and scales[axis] != 1)
+    ]
+    if changed and value.byte_scale is not None and mode != "nearest":
+        raise RefusedError(f"its mode is {mode}, expected nearest for bytes of a QuantizeLinear")
+    value = _with_pixels(call, value, changed)
     old = (value.size("H"), value.size("W"))
     size = list(old)
     places: dict[str, int] = {}
     steps = [1.0, 1.0]  # of the scale that the rule of coordinates uses
-    for axis, (before, after) in enumerate(zip(value.onnx_shape, sizes, strict=True)):
-        if before == after and (scales is None or scales[axis] == 1):
-            continue
+    for axis in changed:
+        before, after = value.onnx_shape[axis], sizes[axis]
         label = _label(value, axis)
         at, places[label] = "HW".index(label), axis
         size[at] = after
@@ -240,8 +259,6 @@ def _resampled(
         raise FormatError(f"resizes {value.onnx_shape} to {sizes}")
     if tuple(size) == old:
         return value
-    if value.byte_scale is not None and mode != "nearest":
-        raise RefusedError(f"its mode is {mode}, expected nearest for bytes of a QuantizeLinear")
     settings: dict[str, Any] = {"mode": "nearest" if mode == "nearest" else "bilinear"}
     if mode == "linear" and coordinates == "align_corners":
         settings["align_corners"] = True

@@ -134,12 +134,6 @@ def _expand(call: Call) -> Activation:
     return value if repeated == value.onnx_shape else replace(value, repeated_to=repeated)
 
 
-def _tile(call: Call) -> Activation:
-    if any(each != 1 for each in integers_in(call.constant(1))):
-        raise RefusedError("repeats an activation, which no layer of cnnx does")
-    return call.activation()
-
-
 OPERATORS: dict[str, Operator] = {
     "Expand": _expand,
     "Flatten": _flatten,
@@ -147,7 +141,6 @@ OPERATORS: dict[str, Operator] = {
     "Shape": _shape,
     "Size": _size,
     "Squeeze": _squeeze,
-    "Tile": _tile,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
