@@ -140,11 +140,11 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
         "photo.jpg exists; add --overwrite to replace it or choose another --log"
     )
     assert Path("photo.jpg").read_bytes() == b"dear"
-    both = ("--log", "photo.jpg", "--checkpoint", "paper.pdf", "--overwrite")
-    Path("paper.pdf").write_bytes(b"%PDF")
+    both = ("--log", "photo.jpg", "--checkpoint", "paper.doc", "--overwrite")
+    Path("paper.doc").write_bytes(b"dear")
     assert run(*words, *both).status == 0
     assert Path("photo.jpg").read_bytes().startswith(b"epoch,loss")
-    assert cnnx.Trainer.resume("paper.pdf").history.loss
+    assert cnnx.Trainer.resume("paper.doc").history.loss
     Path("model.cnnx").unlink()
     assert run(*words, "--checkpoint", "run.ckpt").status == 0
     run(*words, "--checkpoint", "run.ckpt", "--out", "b.cnnx").refused(

@@ -221,6 +221,7 @@ def test_outputs_are_checked_before_the_images_are_read(
     run("evaluate", model, "nowhere", "--html", "page.html").refused("page.html exists; add --over")
     run("evaluate", model, classes, "--html", model, "--overwrite").refused("are the same file")
     run("evaluate", model, classes, "--html", "no/page.html").refused("there is no folder no")
+    run("evaluate", model, classes, "--html", "r.pdf").refused("in HTML; type --html r.html")
     assert run("evaluate", model, classes, "--html", "page.html", "--overwrite").status == 0
     assert Path("page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     copy = Path("copy.cnnx")

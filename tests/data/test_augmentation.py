@@ -280,6 +280,14 @@ def test_shifts_are_in_pixels_within_the_image() -> None:
         fit(accepted)  # a warning would be an error
 
 
+def test_a_rotation_that_may_be_meant_as_a_fraction_of_a_turn_is_warned_about() -> None:
+    sentence = r"^apply: rotate is 0\.1, which is below one degree, .* rotate=36 is this fraction"
+    with pytest.warns(cnnx.Warning, match=sentence):
+        Augmentation(rotate=0.1).apply(np.zeros((1, 8, 8, 1), np.uint8))
+    for accepted in (0, 1, 15):
+        Augmentation(rotate=accepted).apply(np.zeros((1, 8, 8, 1), np.uint8))
+
+
 @pytest.mark.parametrize("alpha", [0.02, 0.2, 1.0, 4.0])
 @pytest.mark.parametrize("loss", [cnnx.CrossEntropy(), cnnx.MSE()], ids=repr)
 def test_mixup_blends_images_and_targets(loss: Any, alpha: float) -> None:

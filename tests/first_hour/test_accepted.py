@@ -58,6 +58,24 @@ def test_floats_that_would_be_standardized_twice_are_warned_about(
         model.predict(accepted)  # a warning would be an error
 
 
+def test_images_of_bytes_as_targets_are_warned_about() -> None:
+    layers = [cnnx.Conv2d(1, 3, padding="same")]
+    trainer = cnnx.Trainer(cnnx.Model(layers, input_shape=(16, 16, 1)), loss=cnnx.MSE())
+    sentence = r"^fit: y is images of uint8 up to 255, .* expected targets from 0 to 1: y / 255$"
+    with pytest.warns(cnnx.Warning, match=sentence):
+        trainer.fit(X, X, epochs=1)
+    for accepted in (X / 255, np.minimum(X, 20), X.astype(np.int64)):
+        trainer.fit(X, accepted, epochs=1)  # a warning would be an error
+
+
+def test_a_momentum_as_keras_means_it_is_warned_about() -> None:
+    sentence = r"^BatchNorm2d: momentum is 0\.99, .*: Keras's momentum=0.99 is momentum=0.01$"
+    with pytest.warns(cnnx.Warning, match=sentence):
+        cnnx.BatchNorm2d(momentum=0.99)
+    for accepted in (0, 0.1, 0.5, 1):
+        cnnx.BatchNorm2d(momentum=accepted)  # a warning would be an error
+
+
 def test_signals_of_height_one_are_no_images_with_channels_first() -> None:
     for shape in ((1, 100, 8), (1, 16, 64), (3, 3, 64), (32, 32, 3)):
         cnnx.Model([cnnx.Flatten()], input_shape=shape)

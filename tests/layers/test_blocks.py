@@ -140,7 +140,7 @@ def test_names_within_blocks() -> None:
 def test_every_call_of_a_layer_makes_one_which_is_warned_about_if_it_has_parameters() -> None:
     layer, image, rectify = conv(), cnnx.Input(SHAPE), cnnx.ReLU()
     sum_of_two = cnnx.Add()(rectify(layer(image)), rectify(layer(image)))
-    sentence = "^Model.from_graph: a Conv2d is called 2 times, and every call adds a layer with we"
+    sentence = "^Model.from_graph: a Conv2d is called 2 times, and each is a layer with weights of"
     with pytest.warns(cnnx.Warning, match=sentence) as caught:
         model = cnnx.Model.from_graph(image, sum_of_two)
     assert len(caught) == 1  # none of the ReLU
@@ -149,9 +149,21 @@ def test_every_call_of_a_layer_makes_one_which_is_warned_about_if_it_has_paramet
     ]
     first, second = model.parameters["conv2d_1.weight"], model.parameters["conv2d_2.weight"]
     assert not np.array_equal(first, second)
-    block = cnnx.Residual([conv(), rectify])
+    block = cnnx.Residual(conv())
     with pytest.warns(cnnx.Warning, match="a Residual is called 2 times"):
         cnnx.Model.from_graph(image, block(block(image)))
+
+
+def test_a_layer_several_times_in_a_list_is_warned_about_if_it_has_parameters() -> None:
+    shared, rectify = conv(), cnnx.ReLU()
+    for layers, finding in (
+        ([shared] * 3, "a Conv2d stands in layers 3 times"),
+        ([cnnx.Residual(shared)] * 2, "a Residual stands in layers 2 times"),
+        ([shared, cnnx.Residual(shared)], "a Conv2d stands in layers 2 times"),
+    ):
+        with pytest.warns(cnnx.Warning, match=f"^Model: {finding}, and each is a layer with weig"):
+            model_of(*layers)
+    model_of(conv(), rectify, conv(), rectify)  # a warning would be an error
 
 
 def test_a_graph_holds_what_its_output_needs_in_the_order_of_need() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import cnnx
 import numpy as np
 import pytest
@@ -279,16 +281,17 @@ def inverted_bottlenecks(clip: cnnx.Layer) -> list[cnnx.Layer]:
     def norm(*layers: cnnx.Layer) -> list[cnnx.Layer]:
         return [*layers, cnnx.BatchNorm2d()]
 
-    expand = norm(cnnx.Conv2d(48, 1, bias=False))
-    depthwise = norm(cnnx.Conv2d(48, 3, padding=1, groups=48, bias=False))
-    project = norm(cnnx.Conv2d(16, 1, bias=False))
-    block = [*expand, clip, *depthwise, clip, *project]
+    def block() -> list[cnnx.Layer]:
+        expand = norm(cnnx.Conv2d(48, 1, bias=False))
+        depthwise = norm(cnnx.Conv2d(48, 3, padding=1, groups=48, bias=False))
+        return [*expand, clip, *depthwise, clip, *norm(cnnx.Conv2d(16, 1, bias=False))]
+
     sums = [
         layer
         for groups in (1, 16)
         for layer in (cnnx.Residual(norm(cnnx.Conv2d(16, 3, padding=1, groups=groups))), clip)
     ]
-    return [*block, cnnx.Residual(block), clip, *sums]
+    return [*block(), cnnx.Residual(block()), clip, *sums]
 
 
 def test_relu6_equals_a_clip_that_nothing_fuses(restore_threads: None) -> None:
@@ -324,7 +327,8 @@ def test_relu6_equals_a_clip_that_nothing_fuses(restore_threads: None) -> None:
 def test_a_direct_convolution_adds_a_shortcut(
     body: list[cnnx.Layer], restore_threads: None
 ) -> None:
-    layers = [cnnx.Conv2d(40, 1), cnnx.Residual(body), cnnx.ReLU(), cnnx.Residual(body)]
+    again = cnnx.Residual(copy.deepcopy(body))
+    layers = [cnnx.Conv2d(40, 1), cnnx.Residual(body), cnnx.ReLU(), again]
     model = with_biases(cnnx.Model(layers, input_shape=SHAPE, seed=3))
     x = images(3)
     expected = list(model.layer_outputs(x).values())[-1]

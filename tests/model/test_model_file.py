@@ -252,3 +252,14 @@ while True:
         assert list(cnnx.load(saved).parameters["dense_1.bias"]) in ([0, 0, 0], [1, 2, 3])
     make_model().save(saved)
     assert list(saved.parent.iterdir()) == [saved], "temporary files of the killed processes stay"
+
+
+@pytest.mark.parametrize(("extension", "program"), [("pt", "PyTorch"), ("h5", "Keras")])
+def test_the_extension_of_another_format_draws_a_warning(
+    extension: str, program: str, tmp_path: Path
+) -> None:
+    file = tmp_path / f"model.{extension}"
+    sentence = rf"^save: path is .*, the name of a file of {program}, .* such as '.*model\.cnnx'$"
+    with pytest.warns(cnnx.Warning, match=sentence):
+        make_model().save(file)
+    assert cnnx.load(file).output_shape == make_model().output_shape

@@ -226,7 +226,7 @@ def test_a_path_that_cannot_be_written_is_named(
 
 
 def test_a_path_with_the_extension_of_the_other_format_draws_a_warning(tmp_path: Path) -> None:
-    with pytest.warns(cnnx.Warning, match=r"cnnx's own format; .* cnnx\.onnx\.save\(model, '"):
+    with pytest.warns(cnnx.Warning, match=r"\.cnnx'; ONNX is written by cnnx\.onnx\.save\("):
         small().save(tmp_path / "model.onnx")
     with pytest.warns(cnnx.Warning, match=r"the file is ONNX; .* model\.save\('"):
         cnnx.onnx.save(small(), tmp_path / "model.cnnx")

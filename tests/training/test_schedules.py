@@ -187,7 +187,8 @@ def test_a_validation_that_is_watched_must_be_given() -> None:
 REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (ValueError, lambda: cnnx.StepDecay(), "StepDecay: neither every nor at is given"),
     (ValueError, lambda: cnnx.StepDecay(every=0), "StepDecay: every is 0, expected a number > 0"),
-    (ValueError, lambda: cnnx.StepDecay(-1, every=1), "StepDecay: factor is -1, expected a fin"),
+    (ValueError, lambda: cnnx.StepDecay(-1, every=1), "StepDecay: factor is -1, expected a num"),
+    (ValueError, lambda: cnnx.StepDecay(10, every=1), "StepDecay: factor is 10, expected a number"),
     (ValueError, lambda: cnnx.StepDecay(at=[-1]), "StepDecay: at is -1, expected a finite"),
     (TypeError, lambda: cnnx.StepDecay(at=3), "StepDecay: at is 3, expected a list of epochs"),  # type: ignore[arg-type]
     (ValueError, lambda: cnnx.CosineDecay(1.5), "CosineDecay: final is 1.5, expected a number fr"),

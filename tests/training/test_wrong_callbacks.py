@@ -48,6 +48,15 @@ def test_arguments_of_a_method_are_checked_before_the_fit() -> None:
     assert len(fit(callbacks=[Free()])) == 1
 
 
+@pytest.mark.parametrize(("name", "first"), [("on_epoch_end", "epoch"), ("on_step_end", "batch")])
+def test_a_method_with_the_arguments_of_keras_is_refused(name: str, first: str) -> None:
+    source = f"lambda self, {first}, logs=None: None"
+    callback = type("Loud", (Callback,), {name: eval(source)})
+    sentence = rf"^fit: callbacks: Loud\.{name} takes '{first}' first, as in Keras, expected \(tra"
+    with pytest.raises(TypeError, match=sentence):
+        fit(callbacks=[callback()])
+
+
 def test_two_writers_of_one_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cnnx.cli.command_lines import program
 from cnnx.cli.errors import UserError, caution, sentence
 from cnnx.cli.measured_set import refuse_exchanged
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.outputs import check_new_page
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
         inputs["MODEL"] = arguments.model
     if arguments.html is not None:
-        check_new_file("--html", arguments.html, inputs, arguments.overwrite)
+        check_new_page("--html", arguments.html, inputs, arguments.overwrite)
     examined = _examine(arguments)
     findings = examined.findings
     if arguments.html is not None:

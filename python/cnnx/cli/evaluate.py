@@ -17,7 +17,7 @@ from cnnx.cli.measured_set import (
     measured_set,
     refuse_exchanged,
 )
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.outputs import check_new_page
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import communicator, in_first, is_first
 from cnnx.cli.shared_options import use_threads
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_exchanged("evaluate", arguments.model, arguments.path)
     if arguments.html is not None:
         inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
-        in_first(lambda: check_new_file("--html", arguments.html, inputs, arguments.overwrite))
+        in_first(lambda: check_new_page("--html", arguments.html, inputs, arguments.overwrite))
     classifier = Classifier(arguments.model)
     if classifier.model.task == SEGMENTATION:
         return _run_on_masks(classifier, arguments)

@@ -10,32 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.errors import UserError, sentence
+from cnnx.files.extensions import other_format, page_instead
 
 if TYPE_CHECKING:
     from cnnx.model.model import Model
 
-# Extensions of files that other programs would expect to read.
-_FOREIGN = {
-    ".csv": "a table",
-    ".h5": "Keras",
-    ".hdf5": "Keras",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".joblib": "joblib",
-    ".json": "JSON",
-    ".keras": "Keras",
-    ".mlmodel": "Core ML",
-    ".npz": "NumPy",
-    ".onnx": "ONNX",
-    ".pb": "TensorFlow",
-    ".pickle": "pickle",
-    ".pkl": "pickle",
-    ".png": "PNG",
-    ".pt": "PyTorch",
-    ".pth": "PyTorch",
-    ".tflite": "TensorFlow Lite",
-    ".txt": "a text",
-}
 _LOG_HEADER = b"epoch,loss,"
 _EXAMPLES = {"--out": "model.cnnx", "--checkpoint": "run.ckpt", "--log": "log.csv"}
 
@@ -97,12 +76,23 @@ def check_new_onnx(out: Path, inputs: dict[str, Path], overwrite: bool) -> None:
         UserError: if it is such a file.
     """
     check_new_file("--out", out, inputs, overwrite)
-    form = {**_FOREIGN, ".cnnx": "cnnx"}.get(out.suffix.lower(), "ONNX")
-    if form != "ONNX":
+    form = "cnnx" if out.suffix.lower() == ".cnnx" else other_format(str(out))
+    if form not in (None, "ONNX"):
         raise UserError(
             f"--out {out} has the extension of {form}, but cnnx export writes ONNX; type --out "
             f"{out.with_suffix('.onnx')}"
         )
+
+
+def check_new_page(option: str, file: Path, inputs: dict[str, Path], overwrite: bool) -> None:
+    """Refuse a page as `check_new_file` does, or with the extension of another format.
+
+    Raises:
+        UserError: if it is such a file.
+    """
+    check_new_file(option, file, inputs, overwrite)
+    if own := page_instead(str(file)):
+        raise UserError(f"{option} {file} is no name of a page in HTML; type {option} {own}")
 
 
 def check_resumed(arguments: argparse.Namespace, model: Model) -> None:
@@ -180,7 +170,7 @@ def _check_name(option: str, file: Path) -> None:
     example = _EXAMPLES[option]
     if str(file) == "-":
         raise UserError(f"{option} - is no file; type {option} {example}")
-    form = _FOREIGN.get(file.suffix.lower())
+    form = other_format(str(file))
     if form is not None and option != "--log":
         own = file.with_suffix(Path(example).suffix)
         raise UserError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from cnnx.cli.classifier import require_single_input
 from cnnx.cli.errors import UserError, complain
 from cnnx.cli.image_arguments import image_arguments, read_or_complain
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.outputs import check_new_page
 from cnnx.cli.parser import Commands
 
 _EPILOG = """\
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cnnx.model.model import load
     from cnnx.playground.writing import MOST_SAMPLES, check_classifier, sample, write_page
 
-    check_new_file("--out", arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
+    check_new_page("--out", arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
     model = load(arguments.model)
     require_single_input(model, str(arguments.model))
     images, failed = image_arguments(arguments.images, "playground")

@@ -15,7 +15,7 @@ from cnnx.cli.measured_set import (
     measured_set,
     refuse_exchanged,
 )
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.outputs import check_new_page
 from cnnx.cli.parser import Commands
 from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import use_threads
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
     if history is not None:
         inputs["--history"] = history
-    check_new_file("--out", arguments.out, inputs, arguments.overwrite)
+    check_new_page("--out", arguments.out, inputs, arguments.overwrite)
     classifier = Classifier(arguments.model)
     task = SEGMENTATION if classifier.model.task == SEGMENTATION else CLASSIFICATION
     images = measured_set(classifier, arguments, task)

@@ -46,7 +46,8 @@ class Augmentation(Recipe):
             epoch, and afterwards always the opposite of the epoch before.
         crop_padding: padding, in pixels, of a random crop of the original size. 2 shifts an image
             by up to two whole pixels; 4 is usual for CIFAR-10.
-        rotate: maximum rotation about the centre, in degrees, either way.
+        rotate: maximum rotation about the centre, in degrees, either way; below one degree it draws
+            a `cnnx.Warning`.
         scale: range of the scale factor.
         shift: maximum shift along both axes, in pixels, below the longer side of the images; below
             one pixel it draws a `cnnx.Warning`.
@@ -161,7 +162,7 @@ class Augmentation(Recipe):
         pixels, integers, _ = images(x, shape[1:], "apply")
         if not integers and exceeds_two(pixels) and not preprocessing.declares_range:
             check_float_range(pixels, "apply")
-        check_shift(self, shape[1:3], "apply")
+        check_moves(self, shape[1:3], "apply")
         return _core.augment_images(
             pixels,
             integers,
@@ -223,7 +224,7 @@ class Augmentation(Recipe):
         ):
             raise TypeError(f"apply_masks: size is {shown(size)}, expected (height, width)")
         sides = masks.shape[1:] if size is None else size
-        check_shift(self, sides, "apply_masks")
+        check_moves(self, sides, "apply_masks")
         moved = _core.augment_masks(
             np.ascontiguousarray(masks, np.int64),
             sides,
@@ -276,8 +277,8 @@ class Augmentation(Recipe):
         return augmentation_grid(self, x, epochs, seed, masks).show("show")
 
 
-def check_shift(augmentation: Augmentation, sides: Sequence[int], function: str) -> None:
-    """Refuse a shift that leaves nothing of images, and warn of one that is a fraction of them.
+def check_moves(augmentation: Augmentation, sides: Sequence[int], function: str) -> None:
+    """Refuse a shift that leaves nothing of images, and warn of fractions given for its units.
 
     Args:
         augmentation: the augmentation.
@@ -297,6 +298,11 @@ def check_shift(augmentation: Augmentation, sides: Sequence[int], function: str)
         warn(
             f"{function}: shift is {shift:g}, which is below one pixel, expected pixels: "
             f"shift={shift * max(height, width):g} is this fraction of images of {height} x {width}"
+        )
+    if augmentation.rotate < 1 <= (turned := augmentation.rotate * 360):
+        warn(
+            f"{function}: rotate is {augmentation.rotate:g}, which is below one degree, expected "
+            f"degrees: rotate={turned:g} is this fraction of a turn"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from cnnx import _core
@@ -76,6 +76,12 @@ def is_layer_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text)) and text != "input" and not text.startswith("cnnx.")
 
 
+def warn_of_repeated(layers: Sequence[object]) -> None:
+    """Warn of layers with parameters that stand several times in a list of them, also in blocks."""
+    every = [each for layer in layers if isinstance(layer, Layer) for each in _with_inner(layer)]
+    _warn_of_unshared(every, "Model: a {kind} stands in layers {count} times")
+
+
 def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
     """Layer tuples of a sequence, each layer reading the one before."""
     return [_layer_tuple(layer, layer.name or "", []) for layer in layers]
@@ -118,7 +124,7 @@ def in_graph(inputs: Mapping[str, Input], output: Symbol) -> list[LayerTuple]:
         if id(each) not in read:
             raise ValueError(f"Model.from_graph: outputs does not depend on input {name!r}")
     layers = [layer for layer, _ in order]
-    _warn_of_repeated(layers)
+    _warn_of_unshared(layers, "Model.from_graph: a {kind} is called {count} times")
     for name, (_, symbol) in zip(_names(layers, inputs), order, strict=True):
         names[id(symbol)] = name
     return [
@@ -127,8 +133,8 @@ def in_graph(inputs: Mapping[str, Input], output: Symbol) -> list[LayerTuple]:
     ]
 
 
-def _warn_of_repeated(layers: Sequence[Layer]) -> None:
-    """Warn of layers with parameters that were called several times, which do not share them."""
+def _warn_of_unshared(layers: Sequence[Layer], finding: str) -> None:
+    """Warn of a layer with parameters that is there several times, which do not share them."""
     counts = Counter(map(id, layers))
     repeated = [each for each in layers if counts[id(each)] > 1]
     if not repeated:
@@ -136,17 +142,24 @@ def _warn_of_repeated(layers: Sequence[Layer]) -> None:
     trained = {each["name"] for each in _core.layer_kinds() if each["parameters"]}
     layer = next((each for each in repeated if _has_kind_within(each, trained)), None)
     if layer is not None:
+        found = finding.format(kind=type(layer).__name__, count=counts[id(layer)])
         warn(
-            f"Model.from_graph: a {type(layer).__name__} is called {counts[id(layer)]} times, and "
-            "every call adds a layer with weights of its own, expected a layer for each call, "
-            "because calls share no weights"
+            f"{found}, and each is a layer with weights of its own, expected a layer for each, "
+            "because they share no weights"
         )
+
+
+def _with_inner(layer: Layer) -> Iterator[Layer]:
+    """A layer and those inside it."""
+    yield layer
+    for branch in layer.branches_within():
+        for each in branch:
+            yield from _with_inner(each)
 
 
 def _has_kind_within(layer: Layer, kinds: Collection[str]) -> bool:
     """Whether a layer or one inside it is of these kinds."""
-    within = (each for branch in layer.branches_within() for each in branch)
-    return layer.kind in kinds or any(_has_kind_within(each, kinds) for each in within)
+    return any(each.kind in kinds for each in _with_inner(layer))
 
 
 def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:

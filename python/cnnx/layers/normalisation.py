@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnnx.advice import warn
 from cnnx.arguments import boolean, integer, real_number
 from cnnx.layers.base import Layer
 
@@ -25,7 +26,8 @@ class BatchNorm2d(Layer):
     averages, and the layer is fused into the convolution before it.
 
     Args:
-        momentum: weight of the batch in the running averages, from 0 to 1.
+        momentum: weight of the batch in the running averages, from 0 to 1. From 0.9 to 1 it draws a
+            `cnnx.Warning`, because Keras means the weight of the averages.
         epsilon: added to the variance for numerical stability.
         affine: whether weight and bias are trained; otherwise they are 1 and 0.
         name: name in files and in `Model.layer_outputs`; "batch_norm2d_1" and so on when None.
@@ -54,9 +56,15 @@ class BatchNorm2d(Layer):
         affine: bool = True,
         name: str | None = None,
     ) -> None:
+        weight = real_number(momentum, "BatchNorm2d", "momentum")
+        if 0.9 <= weight < 1:
+            warn(
+                f"BatchNorm2d: momentum is {weight:g}, the weight of the newest batch, expected a "
+                f"small one: Keras's momentum={weight:g} is momentum={1 - weight:g}"
+            )
         super().__init__(
             {
-                "momentum": real_number(momentum, "BatchNorm2d", "momentum"),
+                "momentum": weight,
                 "epsilon": real_number(epsilon, "BatchNorm2d", "epsilon"),
                 "affine": boolean(affine, "BatchNorm2d", "affine"),
             },

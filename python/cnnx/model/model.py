@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import above_zero, path_of, shown
+from cnnx.files.extensions import other_format
 from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, input_shape_of
+from cnnx.layers.graph import Input, input_shape_of, warn_of_repeated
 from cnnx.model.build import built
 from cnnx.model.build_graph import built_from_graph
 from cnnx.model.compute_dtype import set_compute_dtype
@@ -113,6 +115,7 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         given = reused_parameters(layers)
         self._core = built(layer_tuples(layers), shape, classes, preprocessing, seed, given)
         copy_arrays(layers, self._core)
+        warn_of_repeated(layers)
 
     @classmethod
     @checked_call
@@ -322,10 +325,12 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         """
         file = path_of(path, "save")
         refuse_other_kind(file, FileKind.MODEL, "save: path")
-        if file.lower().endswith(".onnx"):
+        if (other := other_format(file)) is not None:
+            name = str(PurePath(file).with_suffix(".cnnx"))
+            written = f"; ONNX is written by cnnx.onnx.save(model, {file!r})"
             warn(
-                f"save: path is {file!r}, but the file has cnnx's own format; ONNX is written by "
-                f"cnnx.onnx.save(model, {file!r})"
+                f"save: path is {file!r}, the name of a file of {other}, but the file has cnnx's "
+                f"own format, expected a name such as {name!r}{written if other == 'ONNX' else ''}"
             )
         replace(self, file)
 

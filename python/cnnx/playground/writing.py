@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnx.advice import warn
 from cnnx.arguments import path_of, shown
 from cnnx.files.atomic_file import replace_file
+from cnnx.files.extensions import refuse_unless_page
 from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.model.compute_dtype import in_float32
 from cnnx.model.model import Model
@@ -53,8 +54,8 @@ def write(
 
     Raises:
         TypeError: if an argument has another type.
-        ValueError: if the model is no classifier or has int8 weights, or if `images` do not fit it
-            or are too many.
+        ValueError: if the model is no classifier or has int8 weights, if `images` do not fit it or
+            are too many, or if `path` has the extension of another format.
         FileNotFoundError: if cnnx was installed without its WebAssembly module.
         OSError: if the file cannot be written, or is an existing one of another kind.
 
@@ -67,6 +68,7 @@ def write(
     """
     name = path_of(path, "write")
     refuse_other_kind(name, FileKind.PAGE, "write: path")
+    refuse_unless_page(name, "write: path")
     check_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")

@@ -12,6 +12,7 @@ from cnnx.data.dataset import LabelledImages
 from cnnx.evaluation import Evaluation, RegressionEvaluation, SegmentationEvaluation
 from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.files.atomic_file import replace_file
+from cnnx.files.extensions import refuse_unless_page
 from cnnx.files.file_kind import FileKind, refuse_other_kind
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_single_model
@@ -70,8 +71,8 @@ def write(
 
     Raises:
         TypeError: if an argument has another type.
-        ValueError: if the images do not fit the model, or the model predicts several classes at
-            once or has several outputs.
+        ValueError: if the images do not fit the model, the model predicts several classes at once
+            or has several outputs, or `path` has the extension of another format.
         FormatError: if the CSV file is no log of cnnx.
         FloatingPointError: if the model's outputs are not finite.
         OSError: if a file cannot be read or written, or `path` is an existing file of another
@@ -86,6 +87,7 @@ def write(
     """
     name = path_of(path, "write")
     refuse_other_kind(name, FileKind.PAGE, "write: path")
+    refuse_unless_page(name, "write: path")
     check_single_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")

@@ -98,6 +98,7 @@ def warn_of_changed(callback: Callback, state: Mapping[str, Any]) -> None:
             )
 
 
+_KERAS_ARGUMENTS = ("batch", "epoch", "logs")
 _METHODS = [name for name in vars(Callback) if name.startswith("on_")]
 
 
@@ -144,7 +145,14 @@ def check_callbacks(callbacks: object, checkpoint: str | None) -> None:
 def _check_method(callback: Callback, name: str) -> None:
     arguments = [*inspect.signature(getattr(Callback, name)).parameters][1:]
     beginning = f"fit: callbacks: {type(callback).__name__}.{name}"
-    check_signature(getattr(callback, name), len(arguments), beginning, f"({', '.join(arguments)})")
+    expected = f"({', '.join(arguments)})"
+    check_signature(getattr(callback, name), len(arguments), beginning, expected)
+    first = next(iter(inspect.signature(getattr(callback, name)).parameters), "")
+    if first in _KERAS_ARGUMENTS:
+        raise TypeError(
+            f"{beginning} takes {first!r} first, as in Keras, expected {expected}, of which "
+            "progress.epoch counts the epochs and progress.finished_epoch has their metrics"
+        )
 
 
 def _check_files(writers: Sequence[tuple[str, str | None]]) -> None:

@@ -43,7 +43,7 @@ class StepDecay(Recipe):
     """Step decay: drops of the learning rate by a constant factor.
 
     Args:
-        factor: factor of each drop.
+        factor: factor of each drop, from 0 to 1.
         every: epochs between drops.
         at: epochs after which the rate drops, in addition to `every`.
 
@@ -66,7 +66,7 @@ class StepDecay(Recipe):
     at: Sequence[float] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", not_negative(self.factor, "StepDecay", "factor"))
+        _check_fractions(self, "factor")
         if self.every is not None:
             every = not_negative(self.every, "StepDecay", "every")
             if every == 0:

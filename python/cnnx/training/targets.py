@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnx.advice import warn
 from cnnx.arguments import FloatArray, real_array, rectangular_array, shown
 from cnnx.batch_arguments import class_indices, class_labels, place, target_values
 from cnnx.model.heads import Head
@@ -16,6 +17,7 @@ from cnnx.training.head_losses import HeadLosses
 from cnnx.training.loss import Loss
 from cnnx.training.metric_sums import only_ignored, only_zeros
 
+_DARK = 127  # which images of bytes exceed, and counts hardly do
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
 # Images, whether their values are integers to be divided by 255, targets, and a weight per image.
 Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets, FloatArray | None]"
@@ -68,7 +70,10 @@ def loss_targets(
         if np.asarray(y).dtype.kind == "U":
             y = class_labels(y, count, classes or [], 2, function)
         return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
-    return target_values(y, (count, *shape), function, limits=None)
+    values = target_values(y, (count, *shape), function, limits=None)
+    if len(shape) == 3:
+        _warn_of_pixels(y, values, function)
+    return values
 
 
 def targets_of_heads(
@@ -114,6 +119,15 @@ def _custom_targets(
         return class_labels(given, outputs[0], classes or [], count, function)
     wanted = outputs if loss.target_shape is None else (outputs[0], *loss.target_shape)
     return target_values(given, wanted, function, limits=None)
+
+
+def _warn_of_pixels(y: ArrayLike, values: FloatArray, function: str) -> None:
+    """Warn of images of bytes as targets, which unlike those in `x` are not divided by 255."""
+    if getattr(y, "dtype", None) == np.uint8 and np.any(values > _DARK):
+        warn(
+            f"{function}: y is images of uint8 up to {values.max():g}, which are not divided by "
+            "255 as those in x are, expected targets from 0 to 1: y / 255"
+        )
 
 
 def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatArray:

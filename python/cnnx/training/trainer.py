@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cnnx.advice import warn
 from cnnx.arguments import boolean, path_of, shown
-from cnnx.data.augmentation import Augmentation, check_shift
+from cnnx.data.augmentation import Augmentation, check_moves
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
@@ -371,7 +371,7 @@ class Trainer(SingleSteps):
         last = self._run
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
         if run.settings["augmentation"] is not None:
-            check_shift(run.settings["augmentation"], self.model.input_shape[:2], "fit")
+            check_moves(run.settings["augmentation"], self.model.input_shape[:2], "fit")
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint.name))
         if is_frozen(self.model):
