@@ -8,7 +8,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
-from onnx_models import OnnxModel, check, imported, kinds, number
+from onnx_models import OnnxModel, check, imported, kinds, number, reduced
 
 onnx = pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
 
@@ -250,14 +250,67 @@ def test_other_parts_are_refused(build: Build, reason: str) -> None:
         imported(m, build(m))
 
 
+# Stacks.
+
+
+def stack_of(m: OnnxModel, *arrays: Any, axis: int, at: int | None = None) -> Any:
+    """Arrays with an axis added at `at`, joined along `axis`."""
+    added = m.constant([axis if at is None else at])
+    return m.node("Concat", *(m.node("Unsqueeze", each, added) for each in arrays), axis=axis)
+
+
+STACKS = {
+    "ReduceSum": ["add", "tanh"],
+    "ReduceMean": ["add", "scale2d", "tanh"],
+    "ReduceMax": ["maximum", "tanh"],
+    "ReduceMin": ["maximum", "scale2d", "scale2d", "scale2d", "tanh"],
+}
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("axis", [0, 1, 2, 4, -1, -3])
+@pytest.mark.parametrize("operator", STACKS)
+def test_a_reduced_stack_is_computed_from_its_arrays(operator: str, axis: int, opset: int) -> None:
+    m = OnnxModel(*SHAPE, opset=opset)
+    stack = stack_of(m, "x", m.node("Tanh", "x"), axis=axis)
+    assert (
+        sorted(kinds(check(m, reduced(m, operator, stack, [axis], keepdims=0)))) == STACKS[operator]
+    )
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda m: reduced(m, "ReduceMax", stack_of(m, "x", "x", axis=1), [2], keepdims=0),
+        lambda m: reduced(m, "ReduceSum", stack_of(m, "x", "x", axis=1), [1, 2], keepdims=0),
+        lambda m: reduced(m, "ReduceMean", stack_of(m, "x", "x", axis=1, at=2), [1], keepdims=0),
+        lambda m: reduced(m, "ReduceMax", stack_of(m, "x", "x", axis=1, at=2), [2], keepdims=0),
+        lambda m: reduced(m, "ReduceSum", stack_of(m, "x", "x", axis=1), [-4], keepdims=0),
+        lambda m: reduced(m, "ReduceSum", m.node("Concat", "x", "x", axis=1), [1], keepdims=0),
+        lambda m: reduced(m, "ReduceMax", stack_of(m, "x", "x", axis=1), [1], keepdims=1),
+    ],
+    ids=[
+        "another axis",
+        "two axes",
+        "joined elsewhere",
+        "of one",
+        "from the end",
+        "no stack",
+        "kept",
+    ],
+)
+def test_other_reductions_of_joined_arrays(build: Build) -> None:
+    m = OnnxModel(*SHAPE)
+    check(m, build(m))
+
+
 # Images whose axes the graph has brought into another order.
 
 
 def stacked(m: OnnxModel) -> Any:
     """The sum of a stack of two images, whose pixels are no axes of a layer's output."""
-    axis = m.constant([1])
-    both = [m.node("Unsqueeze", each, axis) for each in ("x", m.node("Tanh", "x"))]
-    return m.node("ReduceSum", m.node("Concat", *both, axis=1), axis, keepdims=0)
+    both = stack_of(m, "x", m.node("Tanh", "x"), axis=1)
+    return squeezed(m, reduced(m, "ReduceSum", both, [1], keepdims=1))
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge"])

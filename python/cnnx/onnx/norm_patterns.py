@@ -181,9 +181,7 @@ def _without_axis_1(nodes: Nodes, name: str) -> str | None:
     if node is None:
         return None
     if node.op_type == "Squeeze":
-        is_input = len(node.inputs) > 1
-        axis = nodes.number(node.inputs[1]) if is_input else node.attributes.get("axes")
-        return node.inputs[0] if axis == (1 if is_input else [1]) else None
+        return node.inputs[0] if nodes.axes(node) == [1] else None
     condition = nodes.maker(node.inputs[0], "Equal")
     size = nodes.maker(condition.inputs[0], "Gather") if condition else None
     shape = nodes.maker(size.inputs[0], "Shape") if size else None
@@ -269,9 +267,4 @@ def _is_square(nodes: Nodes, name: str, value: str) -> bool:
 
 def _reduced_axes(nodes: Nodes, node: Node) -> list[int] | None:
     """Axes of a reduction that keeps its axes."""
-    if node.attributes.get("keepdims", 1) != 1:
-        return None
-    given = node.attributes.get("axes")
-    if len(node.inputs) > 1 and node.inputs[1] in nodes.constants:
-        given = [int(each) for each in nodes.constants[node.inputs[1]].reshape(-1)]
-    return given if isinstance(given, list) and given else None  # type: ignore[return-value]
+    return nodes.axes(node) if node.attributes.get("keepdims", 1) == 1 else None

@@ -48,6 +48,13 @@ class Nodes:
             return None
         return float(array.reshape(-1)[0])
 
+    def axes(self, node: Node) -> list[int] | None:
+        """Axes of a node, a constant that is its second input or an attribute; None without."""
+        given = node.attributes.get("axes")
+        if len(node.inputs) > 1 and node.inputs[1] in self.constants:
+            given = [int(each) for each in self.constants[node.inputs[1]].reshape(-1)]
+        return given if isinstance(given, list) and given else None  # type: ignore[return-value]
+
     def only_number(self, node: Node) -> tuple[str, float] | None:
         """The other input of a commutative node, and the number that is one of its inputs."""
         for value, constant in (node.inputs, node.inputs[::-1]):

@@ -21,6 +21,7 @@ from cnnx.onnx.norm_patterns import (
     standardized,
 )
 from cnnx.onnx.pattern_nodes import Match, Nodes
+from cnnx.onnx.stack_pattern import without_stack
 
 # Operator that the pattern of a logarithm of a sigmoid leaves, which ONNX does not have.
 LOG_SIGMOID = "LogSigmoid"
@@ -203,7 +204,7 @@ def with_patterns(graph: Graph, constants: Mapping[str, Array]) -> Graph:
 def _with_pattern(nodes: Nodes, node: Node) -> Node:
     found = _replaced(nodes, node)
     if found is node:
-        return node
+        return without_stack(nodes, node)
     return replace(found, constant_axes=nodes.constant_axes(node, found.inputs[0]))
 
 
