@@ -180,13 +180,9 @@ Pass without_columns(Pass pass, int64_t columns) {
 // share an image have equally many, at the same rows in every layer.
 template <class Element>
 int64_t DepthwiseConvolution<Element>::part_count(int64_t rows, int threads) const {
-  constexpr int64_t kSharedRows = 8, kSharedRowsOfLargeImage = 4;
-  constexpr int64_t kLargeImage = 8 * kGrainLaneMultiplyAdds;
+  constexpr int64_t kSharedRows = 4;
   const int64_t sharing = divide_up(threads, std::max<int64_t>(1, geometry().batch));
-  const bool large = geometry().image_multiply_adds() > kLargeImage;
-  const int64_t part_rows = sharing == 1 ? kMostLaneRows
-                            : large      ? kSharedRowsOfLargeImage
-                                         : kSharedRows;
+  const int64_t part_rows = sharing == 1 ? kMostLaneRows : kSharedRows;
   return std::min(rows, divide_up(divide_up(rows, part_rows), sharing) * sharing);
 }
 
@@ -203,11 +199,12 @@ void DepthwiseConvolution<Element>::for_each_band(const Element* source,
   const int64_t parts = std::max<int64_t>(1, part_count(rows, threads));
   const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / parts + 1) + 1;
   runtime::parallel_for(threads, g.batch * parts, grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin; i < end; ++i) {
+    for (int64_t i = begin, next; i < end; i = next) {
       const int64_t image = i / parts, part = i % parts;
-      const int64_t end_of_part = rows * (part + 1) / parts;
-      for (int64_t first = rows * part / parts, last; first < end_of_part; first = last) {
-        last = std::min(end_of_part, first + source_.band_rows(normalisation));
+      next = std::min(end, (image + 1) * parts);
+      const int64_t end_of_parts = rows * (part + next - i) / parts;
+      for (int64_t first = rows * part / parts, last; first < end_of_parts; first = last) {
+        last = std::min(end_of_parts, first + source_.band_rows(normalisation));
         body(lanes(source + image * g.source_floats(), first, last, normalisation,
                    scratch + slot * source_.band_floats(normalisation)),
              image, first, last);

@@ -20,6 +20,9 @@ namespace {
 // Source and target rows of a band, and the weights in use, stay in the second-level cache (1 MB on
 // Zen 4). A band has at least so many pixels that fetching the weights into the cache pays off.
 constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
+// Threads end at the same time, however fast each of them is at the moment, if they share out a
+// band's rows a few at a time: whole tiles, and several microseconds.
+constexpr int64_t kSharedPixels = 14, kSharedMultiplyAdds = kGrainMultiplyAdds / 8;
 
 // A megabyte of panels: half of a second-level cache or all of it.
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
@@ -68,7 +71,9 @@ class DirectConvolution final : public Conv2dPass {
  private:
   Convolution convolution() const;
   const Conv2dKernels& kernels() const;
-  int64_t band_count(int threads) const;
+  int64_t pass_rows() const { return divide_up(g_.target_height, g_.step.height); }
+  int64_t band_rows() const;
+  int64_t shared_rows() const;
   int64_t most_band_rows() const;
   int64_t copy_floats() const;
   int64_t slot_floats() const;
@@ -81,7 +86,7 @@ class DirectConvolution final : public Conv2dPass {
     float* slot;
   };
   template <class Convolve>
-  void for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
+  void for_each_band(int threads, int64_t units, int64_t unit_rows, int64_t parts, float* scratch,
                      const Convolve& convolve) const;
 
   PassGeometry g_;
@@ -127,19 +132,23 @@ const Conv2dKernels& DirectConvolution::kernels() const {
                                           : direct_kernels(g_.group_outputs);
 }
 
-// Bands of each image, in rows of passes. Every phase has its rows in the same band, so that one
-// copy of the source serves all phases.
-int64_t DirectConvolution::band_count(int threads) const {
-  const int64_t rows = divide_up(g_.target_height, g_.step.height);
+// Of a band, in rows of passes. Every phase has its rows in the same band, so that one copy of the
+// source serves all phases.
+int64_t DirectConvolution::band_rows() const {
   const int64_t stride = g_.vertical.empty() ? 1 : g_.vertical.front().window.stride;
   const int64_t row_floats = std::min(stride, source_.height) * source_.width * source_.channels +
                              g_.step.height * g_.target_row_floats();
-  const int64_t least = std::max<int64_t>(
-      1, kLeastBandPixels / std::max<int64_t>(1, g_.target_width / g_.step.width));
-  const int64_t for_cache = divide_up(rows, std::max(least, kBandFloats / row_floats));
-  // Equal parts for all threads, whose bounds are the same rows of the image in every layer.
-  const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, g_.batch));
-  return std::min(rows, divide_up(for_cache, for_threads) * for_threads);
+  const int64_t least = kLeastBandPixels / std::max<int64_t>(1, g_.target_width / g_.step.width);
+  return std::max<int64_t>({1, least, kBandFloats / row_floats});
+}
+
+// Rows that threads share out together.
+int64_t DirectConvolution::shared_rows() const {
+  const int64_t row_multiply_adds = g_.image_multiply_adds() / std::max<int64_t>(1, pass_rows());
+  const int64_t pixels = std::max<int64_t>(1, g_.target_width / g_.step.width);
+  const int64_t tile_rows = divide_up(kSharedPixels, pixels);
+  return divide_up(kSharedMultiplyAdds, std::max<int64_t>(1, row_multiply_adds * tile_rows)) *
+         tile_rows;
 }
 
 int64_t DirectConvolution::packed_floats() const {
@@ -150,7 +159,7 @@ int64_t DirectConvolution::packed_floats() const {
 
 // An upper bound of the rows of a band; pairs of rows may add one.
 int64_t DirectConvolution::most_band_rows() const {
-  return divide_up(divide_up(g_.target_height, g_.step.height), band_count(1)) + 1;
+  return std::min(pass_rows(), std::max(band_rows(), shared_rows())) + 1;
 }
 
 int64_t DirectConvolution::copy_floats() const {
@@ -205,26 +214,32 @@ void DirectConvolution::pack_weights(const float* weight, int threads, float* pa
   }
 }
 
-// Calls convolve(share) for every band of `units` units per image and every one of `parts` parts of
-// the blocks of output channels.
+// Calls convolve(share) for every band of `units` units of `unit_rows` rows per image and every one
+// of `parts` parts of the blocks of output channels.
 template <class Convolve>
-void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
-                                      const Convolve& convolve) const {
-  // Threads share the bands of one part; all of them, if parts are no equal shares.
-  const auto sharing = parts > threads ? threads : static_cast<int>(divide_up(threads, parts));
-  const int64_t bands = std::min(units, band_count(sharing)), all_bands = g_.batch * bands;
-  if (all_bands == 0) return;
+void DirectConvolution::for_each_band(int threads, int64_t units, int64_t unit_rows, int64_t parts,
+                                      float* scratch, const Convolve& convolve) const {
+  if (units * g_.batch == 0) return;
+  const int64_t band = std::max<int64_t>(1, band_rows() / unit_rows);
+  const int64_t step = parts > 1 ? band : divide_up(shared_rows(), unit_rows);
+  const int64_t steps = divide_up(units, step), all_steps = g_.batch * steps;
+  // Bands of equally many steps.
+  const int64_t at_once = divide_up(steps, divide_up(steps, std::max<int64_t>(1, band / step)));
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
-  const int64_t multiply_adds = g_.image_multiply_adds() / (bands * parts);
+  const int64_t multiply_adds = g_.image_multiply_adds() / (steps * parts);
   const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   const auto convolve_shares = [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t part = i / all_bands, image = i % all_bands / bands, band = i % bands;
-      convolve({image, units * band / bands, units * (band + 1) / bands, blocks * part / parts,
-                blocks * (part + 1) / parts, scratch + slot * slot_floats()});
+    for (int64_t i = begin, next; i < end; i = next) {
+      const int64_t part = i / all_steps, image = i % all_steps / steps, first = i % steps;
+      const int64_t last = std::min({steps, first + at_once, first + end - i});
+      next = i + last - first;
+      int64_t last_part = part + 1;
+      if (all_steps == 1) last_part = next = end;
+      convolve({image, first * step, std::min(units, last * step), blocks * part / parts,
+                blocks * last_part / parts, scratch + slot * slot_floats()});
     }
   };
-  runtime::parallel_for(threads, parts * all_bands, grain, convolve_shares);
+  runtime::parallel_for(threads, parts * all_steps, grain, convolve_shares);
 }
 
 // With many panels, or more of them than pixels, threads share the blocks of output channels, so
@@ -236,7 +251,9 @@ int64_t DirectConvolution::part_count(int threads, bool whole) const {
                    (packed_floats() < kLeastSharedFloats || packed_floats() < image_floats);
   if (whole || few) return 1;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
-  return divides_unevenly(blocks, threads) ? blocks : std::min<int64_t>(threads, blocks);
+  const bool one_band = g_.batch == 1 && pass_rows() <= band_rows();
+  return one_band || divides_unevenly(blocks, threads) ? blocks
+                                                       : std::min<int64_t>(threads, blocks);
 }
 
 void DirectConvolution::run_pooled(const float* source, const float* packed,
@@ -247,7 +264,7 @@ void DirectConvolution::run_pooled(const float* source, const float* packed,
   const Convolution shape = convolution();
   const bool along_pixels = runs_along_pixels(shape);
   const int64_t pooled_height = g_.target_height / 2, pooled_width = g_.target_width / 2;
-  for_each_band(threads, pooled_height, 1, scratch, [&](const Share& s) {
+  for_each_band(threads, pooled_height, 2, 1, scratch, [&](const Share& s) {
     const int64_t pixel = (s.image * pooled_height + s.first) * pooled_width;
     float* const pooled = target + pixel * g_.target_channels;
     uint8_t* const argmax =
@@ -298,8 +315,8 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
            target + begin);
     }
   };
-  for_each_band(threads, divide_up(g_.target_height, g_.step.height),
-                part_count(threads, clears || epilogue.relu_output), scratch, convolve_share);
+  for_each_band(threads, pass_rows(), 1, part_count(threads, clears || epilogue.relu_output),
+                scratch, convolve_share);
 }
 
 Conv2dGeometry as_column(Conv2dGeometry g) {
