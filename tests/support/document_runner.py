@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 from pathlib import Path
 
 
@@ -46,6 +47,8 @@ def captured(step):
 
 
 def main():
+    # Pages show bfloat16 on every CPU.
+    warnings.filterwarnings("ignore", "model: compute_dtype is 'bfloat16', but this CPU has no")
     steps = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     target = Path(sys.argv[2]).absolute()
     results = []

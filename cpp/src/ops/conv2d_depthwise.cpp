@@ -14,6 +14,7 @@
 #include "ops/conv2d_lane_gradient.h"
 #include "ops/conv2d_lane_source.h"
 #include "ops/elements.h"
+#include "ops/shared_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -70,7 +71,6 @@ class DepthwiseConvolution final : public Conv2dPass {
   }
   void clear(const Epilogue& epilogue, Element* begin, Element* end) const;
   static void mask(Element* gradient, const Element* relu_output, int64_t count);
-  int64_t part_count(int64_t rows, int threads) const;
   template <class Body>
   void for_each_band(const Element* source, const BatchNormForward* normalisation, int threads,
                      float* scratch, const Body& body) const;
@@ -175,17 +175,6 @@ Pass without_columns(Pass pass, int64_t columns) {
   return pass;
 }
 
-// Parts of the rows of an image, each large enough that few rows are read by two of them and that
-// tiles of several rows are whole, and small enough that threads end at the same time. Threads that
-// share an image have equally many, at the same rows in every layer.
-template <class Element>
-int64_t DepthwiseConvolution<Element>::part_count(int64_t rows, int threads) const {
-  constexpr int64_t kSharedRows = 4;
-  const int64_t sharing = divide_up(threads, std::max<int64_t>(1, geometry().batch));
-  const int64_t part_rows = sharing == 1 ? kMostLaneRows : kSharedRows;
-  return std::min(rows, divide_up(divide_up(rows, part_rows), sharing) * sharing);
-}
-
 // Calls body(row 0 of the source, image, first, last) to cover the rows of each image, or of its
 // phases, once, a band at a time.
 template <class Element>
@@ -196,21 +185,20 @@ void DepthwiseConvolution<Element>::for_each_band(const Element* source,
                                                   const Body& body) const {
   const PassGeometry& g = geometry();
   const int64_t rows = divide_up(g.target_height, g.step.height);
-  const int64_t parts = std::max<int64_t>(1, part_count(rows, threads));
-  const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / parts + 1) + 1;
-  runtime::parallel_for(threads, g.batch * parts, grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin, next; i < end; i = next) {
-      const int64_t image = i / parts, part = i % parts;
-      next = std::min(end, (image + 1) * parts);
-      const int64_t end_of_parts = rows * (part + next - i) / parts;
-      for (int64_t first = rows * part / parts, last; first < end_of_parts; first = last) {
-        last = std::min(end_of_parts, first + source_.band_rows(normalisation));
-        body(lanes(source + image * g.source_floats(), first, last, normalisation,
-                   scratch + slot * source_.band_floats(normalisation)),
-             image, first, last);
-      }
-    }
-  });
+  // Tiles of several rows are whole.
+  constexpr int64_t kLeastRows = 4;
+  const int64_t band_rows = source_.band_rows(normalisation);
+  const SharedRows shared(rows, std::min(kLeastRows, band_rows), band_rows);
+  if (shared.parts() == 0) return;
+  const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / shared.parts() + 1) + 1;
+  runtime::parallel_for(
+      threads, g.batch * shared.parts(), grain, [&](int64_t begin, int64_t end, int slot) {
+        shared.for_each_band(begin, end, [&](int64_t image, int64_t first, int64_t last) {
+          body(lanes(source + image * g.source_floats(), first, last, normalisation,
+                     scratch + slot * source_.band_floats(normalisation)),
+               image, first, last);
+        });
+      });
 }
 
 // Pixels outside every tap. Of bfloat16 they are gradients, which have no bias.

@@ -9,6 +9,7 @@
 #include "kernels/activations.h"
 #include "kernels/max_pool2x2.h"
 #include "ops/conv2d_algorithms.h"
+#include "ops/shared_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -20,9 +21,8 @@ namespace {
 // Source and target rows of a band, and the weights in use, stay in the second-level cache (1 MB on
 // Zen 4). A band has at least so many pixels that fetching the weights into the cache pays off.
 constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
-// Threads end at the same time, however fast each of them is at the moment, if they share out a
-// band's rows a few at a time: whole tiles, and several microseconds.
-constexpr int64_t kSharedPixels = 14, kSharedMultiplyAdds = kGrainMultiplyAdds / 8;
+// Of a register tile.
+constexpr int64_t kTilePixels = 14;
 
 // A megabyte of panels: half of a second-level cache or all of it.
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
@@ -73,7 +73,7 @@ class DirectConvolution final : public Conv2dPass {
   const Conv2dKernels& kernels() const;
   int64_t pass_rows() const { return divide_up(g_.target_height, g_.step.height); }
   int64_t band_rows() const;
-  int64_t shared_rows() const;
+  SharedRows shared_rows(int64_t unit_rows) const;
   int64_t most_band_rows() const;
   int64_t copy_floats() const;
   int64_t slot_floats() const;
@@ -86,7 +86,7 @@ class DirectConvolution final : public Conv2dPass {
     float* slot;
   };
   template <class Convolve>
-  void for_each_band(int threads, int64_t units, int64_t unit_rows, int64_t parts, float* scratch,
+  void for_each_band(int threads, int64_t unit_rows, int64_t parts, float* scratch,
                      const Convolve& convolve) const;
 
   PassGeometry g_;
@@ -142,13 +142,13 @@ int64_t DirectConvolution::band_rows() const {
   return std::max<int64_t>({1, least, kBandFloats / row_floats});
 }
 
-// Rows that threads share out together.
-int64_t DirectConvolution::shared_rows() const {
+// In units of so many rows.
+SharedRows DirectConvolution::shared_rows(int64_t unit_rows) const {
+  const int64_t row_pixels = std::max<int64_t>(1, g_.target_width / g_.step.width);
   const int64_t row_multiply_adds = g_.image_multiply_adds() / std::max<int64_t>(1, pass_rows());
-  const int64_t pixels = std::max<int64_t>(1, g_.target_width / g_.step.width);
-  const int64_t tile_rows = divide_up(kSharedPixels, pixels);
-  return divide_up(kSharedMultiplyAdds, std::max<int64_t>(1, row_multiply_adds * tile_rows)) *
-         tile_rows;
+  return SharedRows::of_work(pass_rows() / unit_rows,
+                             divide_up(kTilePixels, unit_rows * row_pixels),
+                             unit_rows * row_multiply_adds, band_rows() / unit_rows);
 }
 
 int64_t DirectConvolution::packed_floats() const {
@@ -159,7 +159,9 @@ int64_t DirectConvolution::packed_floats() const {
 
 // An upper bound of the rows of a band; pairs of rows may add one.
 int64_t DirectConvolution::most_band_rows() const {
-  return std::min(pass_rows(), std::max(band_rows(), shared_rows())) + 1;
+  const int64_t shared =
+      std::max(shared_rows(1).most_band_rows(), 2 * shared_rows(2).most_band_rows());
+  return std::min(pass_rows(), std::max(band_rows(), shared)) + 1;
 }
 
 int64_t DirectConvolution::copy_floats() const {
@@ -214,32 +216,33 @@ void DirectConvolution::pack_weights(const float* weight, int threads, float* pa
   }
 }
 
-// Calls convolve(share) for every band of `units` units of `unit_rows` rows per image and every one
-// of `parts` parts of the blocks of output channels.
+// Calls convolve(share) for every band of every image, in units of so many rows, and every one of
+// `parts` parts of the blocks of output channels.
 template <class Convolve>
-void DirectConvolution::for_each_band(int threads, int64_t units, int64_t unit_rows, int64_t parts,
-                                      float* scratch, const Convolve& convolve) const {
-  if (units * g_.batch == 0) return;
-  const int64_t band = std::max<int64_t>(1, band_rows() / unit_rows);
-  const int64_t step = parts > 1 ? band : divide_up(shared_rows(), unit_rows);
-  const int64_t steps = divide_up(units, step), all_steps = g_.batch * steps;
-  // Bands of equally many steps.
-  const int64_t at_once = divide_up(steps, divide_up(steps, std::max<int64_t>(1, band / step)));
+void DirectConvolution::for_each_band(int threads, int64_t unit_rows, int64_t parts, float* scratch,
+                                      const Convolve& convolve) const {
+  const SharedRows rows =
+      parts > 1 ? SharedRows(pass_rows(), band_rows(), band_rows()) : shared_rows(unit_rows);
+  const int64_t all_rows = g_.batch * rows.parts();
+  if (all_rows == 0) return;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
-  const int64_t multiply_adds = g_.image_multiply_adds() / (steps * parts);
+  const int64_t multiply_adds = g_.image_multiply_adds() / (rows.parts() * parts);
   const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   const auto convolve_shares = [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin, next; i < end; i = next) {
-      const int64_t part = i / all_steps, image = i % all_steps / steps, first = i % steps;
-      const int64_t last = std::min({steps, first + at_once, first + end - i});
-      next = i + last - first;
-      int64_t last_part = part + 1;
-      if (all_steps == 1) last_part = next = end;
-      convolve({image, first * step, std::min(units, last * step), blocks * part / parts,
-                blocks * last_part / parts, scratch + slot * slot_floats()});
+    for (int64_t i = begin, last; i < end; i = last) {
+      const int64_t part = i / all_rows, before = part * all_rows;
+      last = std::min(end, before + all_rows);
+      // Blocks that read the same band are computed together.
+      if (all_rows == 1) last = end;
+      const int64_t last_part = divide_up(last, all_rows);
+      rows.for_each_band(i - before, std::min(last - before, all_rows),
+                         [&](int64_t image, int64_t first_unit, int64_t last_unit) {
+                           convolve({image, first_unit, last_unit, blocks * part / parts,
+                                     blocks * last_part / parts, scratch + slot * slot_floats()});
+                         });
     }
   };
-  runtime::parallel_for(threads, parts * all_steps, grain, convolve_shares);
+  runtime::parallel_for(threads, parts * all_rows, grain, convolve_shares);
 }
 
 // With many panels, or more of them than pixels, threads share the blocks of output channels, so
@@ -264,7 +267,7 @@ void DirectConvolution::run_pooled(const float* source, const float* packed,
   const Convolution shape = convolution();
   const bool along_pixels = runs_along_pixels(shape);
   const int64_t pooled_height = g_.target_height / 2, pooled_width = g_.target_width / 2;
-  for_each_band(threads, pooled_height, 2, 1, scratch, [&](const Share& s) {
+  for_each_band(threads, 2, 1, scratch, [&](const Share& s) {
     const int64_t pixel = (s.image * pooled_height + s.first) * pooled_width;
     float* const pooled = target + pixel * g_.target_channels;
     uint8_t* const argmax =
@@ -315,8 +318,8 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
            target + begin);
     }
   };
-  for_each_band(threads, pass_rows(), 1, part_count(threads, clears || epilogue.relu_output),
-                scratch, convolve_share);
+  for_each_band(threads, 1, part_count(threads, clears || epilogue.relu_output), scratch,
+                convolve_share);
 }
 
 Conv2dGeometry as_column(Conv2dGeometry g) {

@@ -9,6 +9,7 @@
 #include "ops/product_shares.h"
 #include "ops/quantization.h"
 #include "ops/quantized_rows.h"
+#include "ops/shared_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -59,9 +60,17 @@ class BoundQuantizedConvolution final : public InferenceOp {
     return g_.kernel_size.height * g_.kernel_size.width * g_.in_channels;
   }
   int64_t panels() const { return divide_up(g_.out_channels, kernels().panel_columns); }
+  // Pixels of all images are rows if nothing is copied.
+  SharedRows shared_rows() const {
+    constexpr int64_t kTileWindows = 16;
+    if (reads_in_place_)
+      return SharedRows::of_work(pixels(), kTileWindows, multiply_adds() / (pixels() + 1),
+                                 pixels());
+    return SharedRows::of_work(g_.out_height, divide_up(kTileWindows, copy_.row_windows()),
+                               multiply_adds() / (g_.batch * g_.out_height + 1), band_rows());
+  }
   // Rows of outputs that are computed from one copy.
   int64_t band_rows() const {
-    if (reads_in_place_) return g_.out_height;
     const int64_t for_cache = (kBandBytes - copy_.bytes(0)) / copy_.row_bytes() / g_.stride.height;
     const int64_t for_weights = divide_up(kLeastWindows, copy_.row_windows());
     return std::clamp<int64_t>(std::max(for_cache, for_weights), 1, g_.out_height);
@@ -70,7 +79,8 @@ class BoundQuantizedConvolution final : public InferenceOp {
   int64_t runs_bytes() const { return runtime::round_up_to_line(2 * runs_) * kBytesOfFloat; }
   int64_t slot_bytes() const {
     constexpr int64_t kSlack = 64;
-    const int64_t copied = reads_in_place_ ? 0 : copy_.bytes(band_rows()) + kSlack;
+    const int64_t copied =
+        reads_in_place_ ? 0 : copy_.bytes(shared_rows().most_band_rows()) + kSlack;
     return runs_bytes() + runtime::round_up_to_line(copied / kBytesOfFloat + 1) * kBytesOfFloat;
   }
   ProductShares shares(int64_t parts) const;
@@ -153,29 +163,19 @@ ProductShares BoundQuantizedConvolution::shares(int64_t parts) const {
 
 void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
   const auto slot_of = [&](int slot) { return bytes_of(a.scratch) + slot * slot_bytes(); };
-  if (reads_in_place_) {
-    constexpr int64_t kPartPixels = 64;
-    shares(divide_up(pixels(), kPartPixels))
-        .for_each(a.threads,
-                  [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-                    run_pixels(a, begin * kPartPixels, std::min(end * kPartPixels, pixels()), first,
-                               last, reinterpret_cast<int64_t*>(slot_of(slot)));
+  const SharedRows rows = shared_rows();
+  shares(reads_in_place_ ? rows.parts() : g_.batch * rows.parts())
+      .for_each(a.threads,
+                [&](int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, int slot) {
+                  rows.for_each_band(begin, end, [&](int64_t image, int64_t first, int64_t last) {
+                    if (reads_in_place_) {
+                      run_pixels(a, first, last, first_panel, last_panel,
+                                 reinterpret_cast<int64_t*>(slot_of(slot)));
+                    } else {
+                      run_band(a, image, first, last, first_panel, last_panel, slot_of(slot));
+                    }
                   });
-    return;
-  }
-  // Bands of equal size, as many for each thread if there is one image.
-  int64_t bands = divide_up(g_.out_height, band_rows());
-  if (g_.batch == 1) bands = std::min(divide_up(bands, a.threads) * a.threads, g_.out_height);
-  const int64_t rows = divide_up(g_.out_height, bands);
-  bands = divide_up(g_.out_height, rows);
-  shares(g_.batch * bands)
-      .for_each(a.threads, [&](int64_t begin, int64_t end, int64_t first, int64_t last, int slot) {
-        for (int64_t band = begin; band < end; ++band) {
-          const int64_t row = band % bands * rows;
-          run_band(a, band / bands, row, std::min(row + rows, g_.out_height), first, last,
-                   slot_of(slot));
-        }
-      });
+                });
 }
 
 }  // namespace

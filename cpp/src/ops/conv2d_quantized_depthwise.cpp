@@ -8,6 +8,7 @@
 #include "ops/conv2d_plan.h"
 #include "ops/quantization.h"
 #include "ops/quantized_rows.h"
+#include "ops/shared_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -49,18 +50,17 @@ class BoundQuantizedDepthwise final : public InferenceOp {
   }
   void forward(const ForwardArguments& a) const override {
     // Every band copies the rows above it again that the one before has copied.
-    const int64_t image_bands = g_.batch % a.threads == 0 ? 1 : a.threads;
-    const int64_t at_once = kernels().rows_at_once(shape());
-    const int64_t rows = divide_up(divide_up(g_.out_height, image_bands), at_once) * at_once;
-    const int64_t bands = divide_up(g_.out_height, rows);
-    const int64_t grain = kGrainOutputs / (rows * g_.out_width * g_.out_channels) + 1;
+    const int64_t row_outputs = g_.out_width * g_.out_channels;
+    const SharedRows rows =
+        SharedRows::of_work(g_.out_height, kernels().rows_at_once(shape()),
+                            row_outputs * kGrainMultiplyAdds / kGrainOutputs, g_.out_height);
+    if (rows.parts() == 0) return;
+    const int64_t grain = kGrainOutputs / (g_.out_height * row_outputs / rows.parts() + 1) + 1;
     runtime::parallel_for(
-        a.threads, g_.batch * bands, grain, [&](int64_t begin, int64_t end, int slot) {
-          for (int64_t band = begin; band < end; ++band) {
-            const int64_t first = band % bands * rows;
-            run_band(a, band / bands, first, std::min(first + rows, g_.out_height),
-                     bytes_of(a.scratch) + slot * slot_bytes());
-          }
+        a.threads, g_.batch * rows.parts(), grain, [&](int64_t begin, int64_t end, int slot) {
+          rows.for_each_band(begin, end, [&](int64_t image, int64_t first, int64_t last) {
+            run_band(a, image, first, last, bytes_of(a.scratch) + slot * slot_bytes());
+          });
         });
   }
 
