@@ -9,6 +9,7 @@ from typing import Any
 
 import cnnx
 from cnnx.onnx.exporting import graph_of
+from cnnx.onnx.forms import form_for
 
 from docs.generators.markup import escaped, table
 
@@ -115,7 +116,7 @@ def onnx_operators(kind: str) -> list[str]:
 
 def _operators(kind: str, *, changed: bool) -> list[str]:
     core = model(kind, changed=changed)._core
-    nodes = graph_of(core, False, False, _OPSET).nodes
+    nodes = graph_of(core, form_for(core, False, None, False), _OPSET).nodes
     last = core.layers[-1][2]
     own = [node for node in nodes if node.outputs[0].startswith((last, "output"))]
     return list(dict.fromkeys(node.op_type for node in own or nodes))

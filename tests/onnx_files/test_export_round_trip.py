@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -155,4 +156,7 @@ def test_preprocessing_and_names(kind: str, resize: Any, tmp_path: Path) -> None
         classes=["it's", "O"],
         preprocessing=cnnx.Preprocessing(resize, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     )
-    assert_same_model(made, loaded(made, tmp_path, input=kind))
+    warns = pytest.warns(cnnx.Warning, match="leaves out the preprocessing by mean and std")
+    with warns if kind == "float32" else nullcontext():
+        again = loaded(made, tmp_path, input=kind)
+    assert_same_model(made, again)

@@ -17,6 +17,7 @@ from pathlib import Path
 import cnnx
 from cnnx.files.atomic_file import replace_file
 from cnnx.onnx.exporting import graph_of
+from cnnx.onnx.forms import default_form
 from cnnx.onnx.model_proto import encoded
 from cnnx.training.checkpoint import save_checkpoint
 
@@ -57,7 +58,8 @@ def onnx_saves(folder: Path) -> list[Save]:
     """Two models as ONNX files, without the check before the file is written."""
 
     def save_of(seed: int) -> Save:
-        graph = graph_of(model(seed)._core, True, True, 18)
+        core = model(seed)._core
+        graph = graph_of(core, default_form(core), 18)
         return lambda path: replace_file(str(path), encoded(graph, cnnx.__version__))
 
     return [save_of(seed) for seed in range(2)]

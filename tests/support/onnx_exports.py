@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from cnnx.onnx.exporting import graph_of
+from cnnx.onnx.forms import form_for
 from cnnx.onnx.graph import Graph
 from cnnx.onnx.model_proto import encoded
 
@@ -28,7 +29,7 @@ MODELS = [
 
 def graph(model: cnnx.Model, *, pixels: bool = True, labels: bool = True, opset: int = 18) -> Graph:
     """The graph that `cnnx.onnx.save` writes."""
-    return graph_of(model._core, pixels, labels, opset)
+    return graph_of(model._core, form_for(model._core, pixels, None, labels), opset)
 
 
 def content(model: cnnx.Model, **settings: Any) -> bytes:

@@ -13,11 +13,12 @@ from cnnx.cli.parser import Commands
 _EPILOG = """\
 The file has the preprocessing of pixels, the network, and the softmax or sigmoid of the outputs.
 Images are resized before: the model expects uint8 pixels of its own size, (batch, height, width,
-channels). The outputs are named probabilities and label.
+channels). The outputs are named probabilities and label. A model that cnnx import made has the
+inputs and outputs of its ONNX file instead.
 
 examples:
   cnnx export model.cnnx --out model.onnx
-  cnnx export model.cnnx --out model.onnx --input float32 --no-labels
+  cnnx export model.cnnx --out model.onnx --input float32 --output raw --no-labels
 """
 
 
@@ -38,9 +39,15 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--input",
         choices=("uint8", "float32"),
-        default="uint8",
         help="input of the file: uint8 pixels, (batch, height, width, channels), or float32 images "
-        "that are preprocessed already, (batch, channels, height, width) (default: uint8)",
+        "that are preprocessed already, (batch, channels, height, width) (default: that of the "
+        "model's own ONNX file, or uint8)",
+    )
+    parser.add_argument(
+        "--output",
+        choices=("raw", "probabilities"),
+        help="output of the file: that of the last layer, or its softmax or sigmoid (default: that "
+        "of the model's own ONNX file, or probabilities)",
     )
     parser.add_argument(
         "--opset",
@@ -64,13 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     require_file(arguments.model)
     check_new_onnx(arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
-    replace(
+    form = replace(
         str(arguments.out),
         cnnx.load(arguments.model),
         input=arguments.input,
+        output=arguments.output,
         labels=not arguments.no_labels,
         opset=arguments.opset,
     )
     size = arguments.out.stat().st_size
-    print(f"{arguments.out}: {size:,} bytes, opset {arguments.opset}, input {arguments.input}")
+    kinds = ", ".join(dict.fromkeys(each.dtype for each in form.inputs))
+    print(f"{arguments.out}: {size:,} bytes, opset {arguments.opset}, input {kinds}")
     return 0

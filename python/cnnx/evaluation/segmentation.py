@@ -295,9 +295,10 @@ def _count(
     """Count the positions of some images; the pixel accuracy of each image."""
     function = "evaluate_segmentation"
     images, integers, _ = model._images(x, function)
-    height, width, _ = model.output_shape
-    shape = (len(images), height, width)
+    height, width, _ = model._core.output_shape
+    shape = (len(images), *model.output_shape[:-1])
     labels = labels_of_positions(y, shape, len(counts.matrix), ignore_index, function)
+    labels = labels.reshape(-1, height, width)
     accuracies: list[float] = []
     at_once = max(1, _POSITIONS_AT_ONCE // (height * width))
     for first in range(0, len(images), at_once):

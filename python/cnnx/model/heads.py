@@ -190,11 +190,14 @@ def joined_factors(
     return joined
 
 
-def predictions_of_heads(core: _core.Model, outputs: FloatArray, single: bool) -> dict[str, Any]:
+def predictions_of_heads(
+    core: _core.Model, outputs: Mapping[str, FloatArray], single: bool
+) -> dict[str, Any]:
     """Predictions of each head from the probabilities of a batch, or of one image."""
     found = {}
     for head in core_heads(core):
-        of_head = predicted(head.of(outputs), head.shape, head.probabilities, classes=None)
+        own = outputs[head.name]
+        of_head = predicted(own, own.shape[1:], head.probabilities, classes=None)
         found[head.name] = one_or_all(of_head, single)
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 
 from cnnx._core import Model as CoreModel
 from cnnx.arguments import shown
+from cnnx.model.file_form import FILE_FORM
 
 
 class Texts(MutableMapping[str, str]):
@@ -17,7 +18,7 @@ class Texts(MutableMapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         """Text of this name."""
-        return self._core.metadata[name]
+        return self._own()[name]
 
     def __setitem__(self, name: str, text: str) -> None:
         """Add or replace a text."""
@@ -25,21 +26,25 @@ class Texts(MutableMapping[str, str]):
 
     def __delitem__(self, name: str) -> None:
         """Remove a text."""
-        texts = self._core.metadata
+        texts = self._own()
         del texts[name]
-        self._core.metadata = texts
+        _replace(self._core, texts)
 
     def __iter__(self) -> Iterator[str]:
         """Names of the texts, in alphabetical order."""
-        return iter(self._core.metadata)
+        return iter(self._own())
 
     def __len__(self) -> int:
         """Number of texts."""
-        return len(self._core.metadata)
+        return len(self._own())
 
     def __repr__(self) -> str:
         """Return the texts as a dictionary."""
-        return repr(self._core.metadata)
+        return repr(self._own())
+
+    def _own(self) -> dict[str, str]:
+        """The texts without that of `cnnx.onnx.load`."""
+        return {name: text for name, text in self._core.metadata.items() if name != FILE_FORM}
 
 
 class ModelMetadata:
@@ -71,7 +76,13 @@ class ModelMetadata:
 
     @metadata.setter
     def metadata(self, texts: Mapping[str, str]) -> None:
-        self._core.metadata = _checked(texts)
+        _replace(self._core, _checked(texts))
+
+
+def _replace(core: CoreModel, texts: Mapping[str, str]) -> None:
+    """Replace all texts of the user's own."""
+    kept = {name: text for name, text in core.metadata.items() if name == FILE_FORM}
+    core.metadata = {**texts, **kept}
 
 
 def _checked(texts: Mapping[str, str]) -> dict[str, str]:

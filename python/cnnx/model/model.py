@@ -179,8 +179,11 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of one image's output."""
-        return tuple(self._core.output_shape)
+        """Shape of one image's output, (outputs,) or (height, width, channels).
+
+        An output (batch, rows, features) of an ONNX file has the shape (rows, features).
+        """
+        return self._shapes_in_file.get("", tuple(self._core.output_shape))
 
     @property
     def classes(self) -> list[str] | None:
@@ -308,8 +311,8 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
         compute = functools.partial(checked_outputs, self._core, "predict")
         outputs, single = self._outputs(compute, x, "predict")
         if self._has_heads:
-            return predictions_of_heads(self._core, outputs, single)
-        return one_or_all(predictions_of(self._core, outputs), single)
+            return predictions_of_heads(self._core, self._shaped(outputs, False), single)
+        return one_or_all(predictions_of(self._core, self._shaped(outputs, False)), single)
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
+from cnnx.model.file_form import shapes_in_file
 from cnnx.model.heads import Head, core_heads, one_or_all
 from cnnx.model.predictions import Task, set_task, task_of
 
@@ -55,16 +56,32 @@ class ModelOutputs:
 
         Its `output_shape` is that of all of them flattened side by side.
         """
-        return tuple(Head(each.name, each.shape, each.task) for each in core_heads(self._core))
+        shapes = self._shapes_in_file
+        return tuple(
+            Head(each.name, shapes.get(each.name, each.shape), each.task)
+            for each in core_heads(self._core)
+        )
 
     @functools.cached_property
     def _has_heads(self) -> bool:
         """Whether there are several outputs, which never changes."""
         return bool(self._core.heads)
 
+    @functools.cached_property
+    def _shapes_in_file(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of outputs that are images in the core alone, by the name of the head or ""."""
+        return shapes_in_file(self._core)
+
     def _shaped(self, outputs: FloatArray, single: bool) -> Any:
         """A batch of outputs by the names of the heads, of one image without the batch axis."""
+        shapes = self._shapes_in_file
         if not self._has_heads:
+            if shapes:
+                outputs = outputs.reshape(len(outputs), *shapes[""])
             return one_or_all(outputs, single)
-        heads = core_heads(self._core)
-        return {head.name: one_or_all(head.of(outputs), single) for head in heads}
+        return {
+            head.name: one_or_all(
+                head.of(outputs).reshape(len(outputs), *shapes.get(head.name, head.shape)), single
+            )
+            for head in core_heads(self._core)
+        }

@@ -82,7 +82,7 @@ def _kind_for(core: _core.Model, task: str) -> str | None:
 
 def predictions_of(core: _core.Model, outputs: FloatArray) -> NDArray[Any]:
     """Predictions from `checked_outputs` of a model with one output."""
-    return predicted(outputs, tuple(core.output_shape), _kind(core), core.classes)
+    return predicted(outputs, outputs.shape[1:], _kind(core), core.classes)
 
 
 def checked_outputs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from cnnx import _core
 from cnnx.layers.graph import Shape
+from cnnx.model.file_form import FILE_FORM, FileForm, InputForm, OutputForm
 from cnnx.model.heads import (
     CoreHead,
     core_heads,
@@ -18,84 +20,98 @@ from cnnx.model.heads import (
 )
 from cnnx.model.input_parts import core_inputs
 from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
-from cnnx.onnx.graph import Graph, Value
+from cnnx.onnx.forms import default_form
+from cnnx.onnx.graph import Attribute, Graph, Value
 from cnnx.onnx.graph_builder import GraphBuilder, LayerExport, Signal
+from cnnx.onnx.model_proto import DATA_TYPES
+from cnnx.onnx.output_values import FUNCTIONS
 
 
-def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph:
+def graph_of(core: _core.Model, form: FileForm, opset: int) -> Graph:
     """Convert a model to an ONNX graph.
 
     Args:
         core: the model.
-        pixels: whether the input is uint8 pixels, (batch, height, width, channels), which the graph
-            preprocesses. Otherwise it is float32 (batch, channels, height, width), preprocessed.
-        labels: whether the class name of each image is an output, where the model has class names.
+        form: inputs and outputs of the graph.
         opset: version of ONNX's operators.
 
     Raises:
         ValueError: if a layer is not one of the library, or has a setting that this version of the
             operators cannot express.
     """
-    names = [head.name for head in core_heads(core)]
-    reserved = names or ["probabilities", "values", "output", "label"]
-    height, width, channels = core.input_shape
-    shapes = {each.name: each.shape for each in core_inputs(core)}
-    both = sorted(set(shapes).intersection(reserved))
-    if both:
+    names = [each.name for each in form.inputs] + [each.name for each in form.outputs]
+    names += ["label"] * form.labels
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
         raise ValueError(
-            f"save: the model has an input and an output named {both[0]!r}, expected different "
+            f"save: the model has an input and an output named {twice[0]!r}, expected different "
             "names in an ONNX file"
         )
-    builder = GraphBuilder(opset, [*(shapes or ["images"]), *reserved])
+    builder = GraphBuilder(opset, names)
+    shapes = {each.name: each.shape for each in core_inputs(core)}
+    height, width, channels = core.input_shape
     inputs, images = [], {}
-    for name, shape in (shapes or {"input": (height, width, channels)}).items():
-        own = name if shapes else "images"
-        value, images[name] = _input(builder, core, own, shape, pixels=pixels)
+    for each, (name, shape) in zip(
+        form.inputs, (shapes or {"input": (height, width, channels)}).items(), strict=True
+    ):
+        value, images[name] = _input(builder, core, each, shape)
         inputs.append(value)
     signals = _layers(builder, core, images)
     heads = core_heads(core)
-    if heads:
-        of_heads = [signals[source] for source in sources_of_heads(core)] or [
-            _range_of_head(builder, head, signals[core.layers[-1][2]]) for head in heads
-        ]
-        outputs = [
-            _output_of_head(builder, head, signal)
-            for head, signal in zip(heads, of_heads, strict=True)
-        ]
+    sources, last = sources_of_heads(core), core.layers[-1][2]
+    if not heads or sources:
+        found = [signals[source] for source in sources or [last]]
     else:
-        outputs = [_output(builder, core, signals[core.layers[-1][2]])]
-    if labels and _has_label(core):
-        outputs.append(_label(builder, core))
+        found = [_range_of_head(builder, head, signals[last]) for head in heads]
+    kinds = [_head_function(head) for head in heads] or [core.probability_kind]
+    outputs = [
+        _output(builder, core, each, signal, kind)
+        for each, signal, kind in zip(form.outputs, found, kinds, strict=True)
+    ]
+    if form.labels:
+        outputs.append(_label(builder, core, form.outputs[0]))
     return Graph(
-        builder.nodes, inputs, outputs, builder.initializers, opset, metadata=_metadata(core)
+        builder.nodes, inputs, outputs, builder.initializers, opset, metadata=_metadata(core, form)
     )
 
 
 def _input(
-    builder: GraphBuilder, core: _core.Model, name: str, shape: Shape, *, pixels: bool
+    builder: GraphBuilder, core: _core.Model, form: InputForm, shape: Shape
 ) -> tuple[Value, Signal]:
-    """An input of the graph, and the images in NCHW that the network reads.
+    """An input of the graph, and the images in NCHW that the network reads."""
+    sizes = dict(zip("HWC", shape, strict=True))
+    declared = [form.batch if label == "N" else sizes[label] for label in form.order]
+    name = form.name
+    if form.dtype != "float32":
+        name = builder.node("Cast", name, to=DATA_TYPES["float32"])
+    if form.divisor is not None:
+        name = _preprocessed(builder, core, name, form)
+    if form.order != "NCHW":
+        present = [label for label in "NCHW" if label in form.order]
+        name = _transposed(builder, name, [form.order.index(label) for label in present])
+    if len(form.order) < 4:
+        axes = builder.constant("image", np.array([0, *(sizes[label] for label in "CHW")]))
+        name = builder.node("Reshape", name, axes)
+    return Value(form.name, np.dtype(form.dtype), tuple(declared)), Signal(name, shape)
 
-    Of several inputs, those of one pixel are numbers, which no pixel could hold.
-    """
-    height, width, channels = shape
-    if pixels and not (core.inputs and height == width == 1):
-        value = Value(name, np.dtype(np.uint8), ("batch", height, width, channels))
-        return value, Signal(_preprocessed(builder, core, name), shape)
-    value = Value(name, np.dtype(np.float32), ("batch", channels, height, width))
-    return value, Signal(name, shape)
 
-
-def _preprocessed(builder: GraphBuilder, core: _core.Model, name: str) -> str:
-    """Add the operations on pixels that cnnx does, in its order, and return the input in NCHW."""
+def _preprocessed(builder: GraphBuilder, core: _core.Model, name: str, form: InputForm) -> str:
+    """Add the operations on pixels that cnnx does, in its order."""
     _, mean, std = core.preprocessing
-    value = builder.node("Cast", name, to=1)
-    value = builder.node("Div", value, builder.constant("pixel_range", np.float32(255)))
+    value = name
+    if form.divisor != 1:
+        value = builder.node("Div", value, builder.constant("pixel_range", np.float32(255)))
     for op_type, each, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
         if any(number != identity for number in numbers):
             array = np.array(numbers if len(numbers) > 1 else numbers[0], np.float32)
+            if array.ndim:
+                array = array.reshape(-1, *[1] * len(form.order.partition("C")[2]))
             value = builder.node(op_type, value, builder.constant(each, array))
-    return builder.node("Transpose", value, perm=[0, 3, 1, 2])
+    return value
+
+
+def _transposed(builder: GraphBuilder, name: str, perm: list[int]) -> str:
+    return builder.node("Transpose", name, perm=perm) if perm != sorted(perm) else name
 
 
 def _layers(
@@ -151,22 +167,38 @@ def _absorbs(readers: dict[str, list[tuple[str, str]]], name: str) -> bool:
     )
 
 
-def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
-    """Name the output of the last layer, or add the probabilities that `predict_proba` computes."""
-    kind = core.probability_kind
-    shape = last.shape
-    if kind == "softmax" and not _is_classifier(core):
-        name = builder.rename(last.name, "output")
-    elif kind == "softmax":
-        outputs = _divided(builder, last.name, core.temperature)
-        name = builder.node("Softmax", outputs, output="probabilities", axis=1)
-    elif kind == "sigmoid":
-        outputs = _divided(builder, last.name, core.temperature)
-        name = builder.node("Sigmoid", outputs, output="probabilities")
+def _output(
+    builder: GraphBuilder, core: _core.Model, form: OutputForm, last: Signal, kind: str
+) -> Value:
+    """Name the output of the last layer, or of a head, in the form that the file has."""
+    name, shape = last.name, last.shape
+    if form.probabilities and kind in FUNCTIONS:
+        if not core.heads and core.temperature != 1:
+            divisor = builder.constant("temperature", np.float32(core.temperature))
+            name = builder.node("Div", name, divisor)
+        attributes: dict[str, Attribute] = {"axis": 1} if kind == "softmax" else {}
+        name = builder.node(FUNCTIONS[kind], name, **attributes)
+    if len(shape) == 3:
+        order = form.order or "HWC"
+        present = order.replace("1", "") + "".join(each for each in "CHW" if each not in order)
+        name = _transposed(builder, name, [0, *("NCHW".index(label) for label in present)])
+        sizes = dict(zip("HWC1", (*shape, 1), strict=True))
+        shape, axes = (tuple(sizes[each] for each in labels) for labels in (present, order))
     else:
-        name = builder.rename(last.name, "probabilities" if kind == "outputs" else "values")
-    axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
-    return Value(name, np.dtype(np.float32), ("batch", *axes))
+        axes = shape
+    axes = axes if form.shape is None else form.shape
+    if axes != shape:
+        name = builder.node("Reshape", name, builder.constant("axes", np.array([0, *axes])))
+    if form.dtype != "float32":
+        name = builder.node("Cast", name, to=DATA_TYPES[form.dtype])
+    return Value(builder.rename(name, form.name), np.dtype(form.dtype), (form.batch, *axes))
+
+
+def _head_function(head: CoreHead) -> str:
+    """Kind of the probabilities of a head, of which one number has no softmax."""
+    return (
+        "outputs" if head.probabilities == "softmax" and head.shape[-1] == 1 else head.probabilities
+    )
 
 
 def _range_of_head(builder: GraphBuilder, head: CoreHead, last: Signal) -> Signal:
@@ -183,58 +215,28 @@ def _range_of_head(builder: GraphBuilder, head: CoreHead, last: Signal) -> Signa
     return Signal(name, head.shape)
 
 
-def _output_of_head(builder: GraphBuilder, head: CoreHead, signal: Signal) -> Value:
-    """Name the output of a head, as probabilities if it has them."""
-    if head.probabilities == "softmax" and head.shape[-1] > 1:
-        name = builder.node("Softmax", signal.name, output=head.name, axis=1)
-    elif head.probabilities == "sigmoid":
-        name = builder.node("Sigmoid", signal.name, output=head.name)
-    else:
-        name = builder.node("Identity", signal.name, output=head.name)
-    shape = signal.shape
-    axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
-    return Value(name, np.dtype(np.float32), ("batch", *axes))
-
-
-def _divided(builder: GraphBuilder, outputs: str, temperature: float) -> str:
-    """Outputs divided by the temperature, unless that is 1."""
-    if temperature == 1:
-        return outputs
-    return builder.node("Div", outputs, builder.constant("temperature", np.float32(temperature)))
-
-
-def _is_classifier(core: _core.Model) -> bool:
-    """Whether the softmax of the outputs is over the classes."""
-    return len(core.output_shape) == 1 and core.output_shape[0] >= 2
-
-
-def _has_label(core: _core.Model) -> bool:
-    """Whether `predict` gives one class name for each image."""
-    kind = core.probability_kind
-    independent = kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
-    is_one = core.output_shape == [1]
-    by_image = bool(core.classes) and len(core.output_shape) == 1
-    return by_image and kind != "none" and independent == is_one
-
-
-def _label(builder: GraphBuilder, core: _core.Model) -> Value:
-    """Add the name of the most probable class; of one output, the second one's above 1/2."""
+def _label(builder: GraphBuilder, core: _core.Model, form: OutputForm) -> Value:
+    """Add the name of the most probable class; of one output, the second one's above the middle."""
     if core.output_shape == [1]:
-        half = builder.constant("half", np.float32(0.5))
-        above = builder.node("Greater", "probabilities", half)
-        index = builder.node("Cast", above, to=7)
+        is_raw = not form.probabilities and core.probability_kind in FUNCTIONS
+        middle = builder.constant("middle", np.float32(0 if is_raw else 0.5))
+        above = builder.node("Greater", form.name, middle)
+        index = builder.node("Cast", above, to=DATA_TYPES["int64"])
         index = builder.node("Reshape", index, builder.constant("one_axis", np.array([-1])))
     else:
-        index = builder.node("ArgMax", "probabilities", axis=1, keepdims=0)
+        index = builder.node("ArgMax", form.name, axis=1, keepdims=0)
     names = builder.constant("classes", np.array(core.classes, object))
     label = builder.node("Gather", names, index, output="label", axis=0)
     return Value(label, np.dtype(object), ("batch",))
 
 
-def _metadata(core: _core.Model) -> dict[str, str]:
+def _metadata(core: _core.Model, form: FileForm) -> dict[str, str]:
     resize, mean, std = core.preprocessing
+    own = {name: text for name, text in core.metadata.items() if name != FILE_FORM}
+    if form != default_form(core):
+        own[FILE_FORM] = form.text()
     texts = {
-        **core.metadata,
+        **own,
         "cnnx.preprocessing": json.dumps({"resize": resize, "mean": mean, "std": std}),
         "cnnx.classes": json.dumps(core.classes),
         "cnnx.probabilities": json.dumps(core.probability_kind),

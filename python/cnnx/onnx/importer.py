@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.arguments import shown
-from cnnx.onnx.arrangement import atoms_in, in_memory_order, listed
+from cnnx.onnx.arrangement import atoms_in, image_of, in_memory_order, listed
 from cnnx.onnx.axes import Activation, ByteScale, is_batch, whole
 from cnnx.onnx.batch_counts import BatchCounts
 from cnnx.onnx.call import Call, Operand
@@ -326,8 +326,20 @@ def _byte_scale(node: Node, operands: Sequence[Operand]) -> ByteScale | None:
     return next(iter(scales))
 
 
+def are_rows(value: Activation) -> bool:
+    """Whether an output of three axes has the channels last, of several pixels in their order."""
+    return (
+        len(value.axes) == 3
+        and value.axes[2] == value.whole("C") != ()
+        and atoms_in(value) == in_memory_order(value)
+        and value.onnx_shape[1] > 1
+    )
+
+
 def finished(network: Network, value: Activation) -> Activation:
     """An output as the model returns it: images as (height, width, channels), else features.
+
+    Three axes that are no image are rows of features, (rows, 1, features).
 
     Raises:
         RefusedError: if the graph computes nothing, or its output does not begin with the batch.
@@ -338,16 +350,23 @@ def finished(network: Network, value: Activation) -> Activation:
         raise RefusedError("does not have the batch as its first axis")
     if value.byte_scale is not None:
         raise RefusedError("is the bytes of a QuantizeLinear, expected real numbers")
+    rank = len(value.axes)
     has_pixels = any(atom.label in "HW" for axis in value.axes for atom in axis)
     # In a file of cnnx an image of one pixel is one, elsewhere it is features.
-    if len(value.axes) != 2 and (has_pixels or not network.folds):
+    if rank != 2 and (has_pixels or not network.folds):
         atoms = [atom for axis in value.axes for atom in axis if atom.label != "N"]
         pixels = "".join(atom.label for atom in atoms).strip("C")
         are_whole = all((atom,) == value.whole(atom.label) for atom in atoms)
         if are_whole and pixels in ("HW", "H", "W", ""):  # with the channels first or last
             return value
-        return channels_first(network, value)
+        if rank == 4 and len(value.shape) == 3:
+            return channels_first(network, value)
     if in_memory_order(value) != atoms_in(value):
         value = listed(network, value, value.onnx_shape)
     done = flat(network, value)
+    if rank == 3 and network.folds and min(value.onnx_shape[1:]) > 1:
+        rows, channels = value.onnx_shape[1:]
+        symbol = image_of(network, done.symbol, (rows, 1, channels))
+        axes = (value.axes[0], whole("H", rows), whole("C", channels))
+        return done.computed(symbol, (rows, 1, channels), axes)
     return replace(done, axes=(value.axes[0], whole("C", done.channels)))

@@ -49,7 +49,7 @@ class InputLayout:
 
     @classmethod
     def all_of(
-        cls, value: Value, input_shape: Shape | None, batch: int | None, *, own: bool = False
+        cls, value: Value, input_shape: Shape | None, batch: int | None, order: str | None = None
     ) -> list[InputLayout]:
         """Layouts that fit the declared shape of the input, the likeliest first.
 
@@ -58,8 +58,7 @@ class InputLayout:
             input_shape: (height, width, channels), for sizes that the file leaves open or that
                 are to be others; None for those of the file.
             batch: number of images, for a batch that the file leaves open; None for 1.
-            own: whether cnnx wrote the file. Integers are then pixels, channels last, and floats
-                are channels first.
+            order: label of each axis, if it is known.
 
         Raises:
             ValueError: if the shape is unknown, or does not fit.
@@ -71,14 +70,12 @@ class InputLayout:
         first = declared[0] if declared and isinstance(declared[0], int) else None
         count = batch or first or 1
         layouts = []
-        orders = _ORDERS[len(declared)]
-        if own and len(declared) == 4:
-            orders = ("NHWC",) if value.dtype.kind in "iu" else ("NCHW",)
-        for order in orders:
-            shape = _image_shape(order, declared, input_shape)
+        is_known = order is not None and len(order) == len(declared)
+        for each in (order,) if order and is_known else _ORDERS[len(declared)]:
+            shape = _image_shape(each, declared, input_shape)
             if shape is not None:
-                likely = order == "NCHW" or not _is_channels_first(declared)
-                layouts.append(cls(value.name, order, count, _image(shape), likely, first is None))
+                likely = is_known or each == "NCHW" or not _is_channels_first(declared)
+                layouts.append(cls(value.name, each, count, _image(shape), likely, first is None))
         if not layouts:
             raise ValueError(_misfit(value, input_shape))
         if len(layouts) > 1 and _is_channels_last(declared):
@@ -104,14 +101,17 @@ class InputLayout:
 
 
 def layouts_of_all(
-    inputs: Sequence[Value], input_shape: Shape | None, *, own: bool
+    inputs: Sequence[Value], input_shape: Shape | None, orders: Sequence[str | None]
 ) -> list[list[InputLayout]]:
     """Layouts of all inputs of a graph to try together; arguments and errors as `all_of`."""
     if len(inputs) > 1 and input_shape is not None:
         raise ValueError(
             f"input_shape is {input_shape}, expected None, because there are {len(inputs)} inputs"
         )
-    each = [InputLayout.all_of(value, input_shape, None, own=own) for value in inputs]
+    each = [
+        InputLayout.all_of(value, input_shape, None, order)
+        for value, order in zip(inputs, orders, strict=True)
+    ]
     most = max(map(len, each), default=0)
     return [[fits[min(k, len(fits) - 1)] for fits in each] for k in range(most)]
 

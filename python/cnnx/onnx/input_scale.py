@@ -32,19 +32,20 @@ class _Affine(NamedTuple):
 
 
 def input_scales(
-    network: Network, image: Input, output: Symbol, *, integer_input: bool
-) -> list[tuple[Symbol, Preprocessing]]:
+    network: Network, image: Input, output: Symbol, divisor: int | None
+) -> list[tuple[Symbol, Preprocessing, int]]:
     """Values through which the network reads a whole image, with what was done to it before.
 
     Args:
         network: the network.
         image: an input of it.
         output: its output.
-        integer_input: whether the file's input is integers, which cnnx divides by 255.
+        divisor: what cnnx divides the file's input by, as 255 for integers; None for 255 if the
+            scale and shift are those of pixels, or 1.
 
     Returns:
         The image itself, then each value that is the image scaled and shifted, in order. The
-        preprocessing computes the value from pixels.
+        preprocessing computes the value from the input that is divided by the divisor.
     """
     order = list(symbols_before(output))
     affines: dict[int, _Affine] = {}
@@ -58,7 +59,7 @@ def input_scales(
         if symbol is output or not in_order or not np.all(affine.scale > 0):
             continue
         if _all_paths_pass(order, symbol):
-            found.append((symbol, _preprocessing(affine, integer_input)))
+            found.append((symbol, *_preprocessing(affine, divisor)))
     return found
 
 
@@ -110,14 +111,14 @@ def _all_paths_pass(order: list[Symbol], symbol: Symbol) -> bool:
     )
 
 
-def _preprocessing(affine: _Affine, integer_input: bool) -> Preprocessing:
-    """`(x - mean) / std` of pixels in [0, 1] that equals the scale and shift."""
+def _preprocessing(affine: _Affine, divisor: int | None) -> tuple[Preprocessing, int]:
+    """`(x / divisor - mean) / std` that equals the scale and shift."""
     std = 1 / affine.scale
     mean = 0 - affine.shift * std
     is_of_pixels = np.min(mean) >= 0 and max(np.max(std), np.max(mean)) > _LEAST_OF_PIXELS
-    if integer_input or is_of_pixels:
-        std, mean = std / 255, mean / 255
-    return Preprocessing(mean=_values(mean), std=_values(std))
+    divides = divisor or (255 if is_of_pixels else 1)
+    how = Preprocessing(mean=_values(mean / divides), std=_values(std / divides))
+    return how, divides
 
 
 def _values(values: NDArray[np.float64]) -> float | tuple[float, ...]:

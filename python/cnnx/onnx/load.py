@@ -16,10 +16,12 @@ from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Shape, input_shape_of
 from cnnx.layers.merge import Concat
 from cnnx.layers.shape import Flatten
+from cnnx.model.file_form import FILE_FORM, FileForm, file_form
 from cnnx.model.foreign_files import refusal_of
 from cnnx.model.heads import probabilities_after
 from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
+from cnnx.onnx.forms import default_form, form_of
 from cnnx.onnx.graph import Graph
 from cnnx.onnx.importer import Conversion, converted, finished
 from cnnx.onnx.input_layout import InputLayout, layouts_of_all
@@ -121,7 +123,15 @@ def _model(
     else:
         model = _with_one_output(graph, imported, classes, is_own=outputs is None)
     model._core.compute_dtype = exported_compute_dtype(graph.metadata)
-    model.metadata = exported_texts(graph.metadata)
+    texts, default = exported_texts(graph.metadata), default_form(model._core)
+    if imported.form != default:
+        own = imported.form
+        texts[FILE_FORM] = FileForm(
+            inputs=() if own.inputs == default.inputs else own.inputs,
+            outputs=() if own.outputs == default.outputs else own.outputs,
+            labels=own.labels,
+        ).text()
+    model._core.metadata = texts
     return model
 
 
@@ -170,12 +180,14 @@ class Imported(NamedTuple):
         symbol: its output, of several heads the concatenation.
         heads: its outputs.
         preprocessing: its preprocessing.
+        form: inputs and outputs of the file.
     """
 
     network: Network
     symbol: Symbol
     heads: list[ImportedHead]
     preprocessing: Preprocessing
+    form: FileForm
 
 
 def network_of(
@@ -188,7 +200,8 @@ def network_of(
     values = output_values(graph, outputs)
     if not graph.inputs:
         raise ValueError("has no inputs, expected images")
-    layouts = layouts_of_all(graph.inputs, input_shape, own=graph.is_from_cnnx)
+    known = _known_inputs(graph)
+    layouts = layouts_of_all(graph.inputs, input_shape, [order for order, _ in known])
     conversion = converted(graph, layouts, [each.value for each in values])
     if input_shape is None and not graph.is_from_cnnx:
         _warn_of_unlikely(graph, conversion.layouts)
@@ -206,12 +219,35 @@ def network_of(
             f"preprocessing is {shown(preprocessing)}, expected None, because there are "
             f"{len(graph.inputs)} inputs"
         )
+    divisors = [divisor for _, divisor in known]
     if len(graph.inputs) > 1:
         _begin_after_division(graph, conversion.network, symbol)
         preprocessing = Preprocessing()
     elif preprocessing is None:
-        preprocessing = _preprocessing(graph, conversion, symbol)
-    return Imported(conversion.network, symbol, heads, preprocessing)
+        preprocessing, divisors[0] = _preprocessing(graph, conversion, symbol, divisors[0])
+    else:
+        divisors[0] = None
+    inputs = [
+        (value, layout, divisor)
+        for value, layout, divisor in zip(graph.inputs, conversion.layouts, divisors, strict=True)
+        if layout.image in symbols_before(symbol)
+    ]
+    form = form_of(graph, inputs, list(zip(values, conversion.outputs, done, strict=True)))
+    return Imported(conversion.network, symbol, heads, preprocessing, form)
+
+
+def _known_inputs(graph: Graph) -> list[tuple[str | None, int | None]]:
+    """The order of the axes of each input, or None, and the divisor of `InputForm`.
+
+    In files of cnnx pixels are channels last, and floats are preprocessed, with channels first.
+    """
+    form = file_form(graph.metadata)
+    if form is not None and [each.name for each in form.inputs] == [v.name for v in graph.inputs]:
+        return [(each.order, each.divisor) for each in form.inputs]
+    are_pixels = [value.dtype.kind in "iu" for value in graph.inputs]
+    if graph.is_from_cnnx:
+        return [("NHWC", 255) if each else ("NCHW", None) for each in are_pixels]
+    return [(None, 255 if each else None) for each in are_pixels]
 
 
 def _warn_of_unlikely(graph: Graph, layouts: Sequence[InputLayout]) -> None:
@@ -248,8 +284,8 @@ def _begin_after_division(graph: Graph, network: Network, output: Symbol) -> Non
     for value, image in zip(graph.inputs, network.inputs.values(), strict=True):
         if value.dtype.kind not in "iu" or image not in symbols_before(output):
             continue
-        found = input_scales(network, image, output, integer_input=True)
-        divided = [symbol for symbol, each in found if _agree(each, Preprocessing())]
+        found = input_scales(network, image, output, 255)
+        divided = [symbol for symbol, each, _ in found if _agree(each, Preprocessing())]
         if not divided:
             raise ValueError(
                 f"its input {value.name} is integers, expected floats, or pixels that the graph "
@@ -258,23 +294,27 @@ def _begin_after_division(graph: Graph, network: Network, output: Symbol) -> Non
         begin_at(image, output, divided[-1])
 
 
-def _preprocessing(graph: Graph, conversion: Conversion, output: Symbol) -> Preprocessing:
-    """Preprocessing that the graph computes, which is then no longer part of the network."""
+def _preprocessing(
+    graph: Graph, conversion: Conversion, output: Symbol, divisor: int | None
+) -> tuple[Preprocessing, int | None]:
+    """Preprocessing that the graph computes, which is then no longer part of the network.
+
+    The divisor with it is that of `InputForm`, which a file of cnnx knows.
+    """
     network = conversion.network
     (image,) = network.inputs.values()
-    integer = graph.inputs[0].dtype.kind in "iu"
-    found = input_scales(network, image, output, integer_input=integer)
     exported = exported_preprocessing(graph.metadata)
-    if exported is None:
-        first, preprocessing = found[-1]
-    elif not integer:  # cnnx preprocesses before such a file's input
-        return exported
-    else:
-        first, preprocessing = next(
-            ((symbol, exported) for symbol, each in found if _agree(each, exported)), found[-1]
-        )
+    if exported is not None and divisor is None:
+        return exported, None
+    found = input_scales(network, image, output, divisor)
+    first, preprocessing, divides = found[-1]
+    if exported is not None:
+        agreeing = (symbol for symbol, each, _ in found if _agree(each, exported))
+        own = next(agreeing, None)
+        if own is not None:
+            first, preprocessing = own, exported
     begin_at(image, output, first)
-    return preprocessing
+    return preprocessing, divides
 
 
 def _agree(one: Preprocessing, other: Preprocessing) -> bool:

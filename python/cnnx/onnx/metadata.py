@@ -14,6 +14,7 @@ from cnnx._core import FormatError
 from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.model.compute_dtype import COMPUTE_DTYPES
+from cnnx.model.file_form import FILE_FORM
 from cnnx.preprocessing import Preprocessing
 
 _MOST_CHARACTERS = 1 << 22
@@ -137,7 +138,8 @@ def exported_texts(metadata: Mapping[str, str]) -> dict[str, str]:
     if "cnnx.preprocessing" not in metadata:
         return {}
     own = {name: text for name, text in metadata.items() if not name.startswith("cnnx.")}
-    own.pop("names", None)  # written from the classes
+    for name in ("names", FILE_FORM):  # of which `names` is written from the classes
+        own.pop(name, None)
     return own
 
 

@@ -16,6 +16,7 @@ from cnnx.onnx.protobuf import float_field, header_of, integer_field, message_fi
 
 # TensorProto.DataType of NumPy's dtypes.
 DATA_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9}
+DATA_TYPES |= {"uint16": 4, "int16": 5, "float16": 10, "float64": 11}
 _STRING = 8
 # Version of the format that came with each operator set (docs/Versioning.md of ONNX).
 _IR_VERSIONS = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}

@@ -11,8 +11,8 @@ from cnnx.onnx.graph import Graph, Node
 from cnnx.onnx.metadata import exported_heads, exported_probabilities, exported_temperature
 
 _MOST_ROUNDINGS = 4  # of one value: to bytes and back, twice
-# Operators that cnnx adds after the outputs of a head.
-_FUNCTIONS = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
+# Operators that make probabilities of outputs, by kind.
+FUNCTIONS = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
 
 
 class OutputValue(NamedTuple):
@@ -81,7 +81,7 @@ def _head(makers: Mapping[str, Node], name: str, probabilities: str | None) -> O
     """A head, before the function that makes probabilities of it in a file of cnnx."""
     last = _without_rounding(makers, name)
     maker = makers.get(last)
-    function = None if probabilities is None else _FUNCTIONS.get(probabilities)
+    function = None if probabilities is None else FUNCTIONS.get(probabilities)
     has_function = maker is not None and maker.op_type == function
     return OutputValue(name, _source(makers, last) if has_function else name, probabilities)
 

@@ -62,9 +62,9 @@ def loss_targets(
                     "ignore, expected labels: y.argmax(axis=-1)"
                 )
             return _soft_labels(y, (count, *shape), function)
-        if len(shape) == 3:
-            places = (count, *shape[:2])
-            return labels_of_positions(y, places, shape[2], loss.ignore_index, function)
+        if len(shape) > 1:
+            places = (count, *shape[:-1])
+            return labels_of_positions(y, places, shape[-1], loss.ignore_index, function)
         return class_labels(y, count, classes or [], shape[0], function, loss.ignore_index)
     if loss.takes_logits:
         if np.asarray(y).dtype.kind == "U":
@@ -144,7 +144,7 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
 
 def labels_of_positions(
     y: ArrayLike,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: int,
     ignore_index: int | None,
     function: str,
