@@ -208,7 +208,56 @@ ARGUMENTS = [
         lambda: anything.ops.conv2d(X, X, None, 2),
         TypeError,
         "conv2d: got 2 after x, weight and bias, expected nothing there; the rest go by name: "
-        "stride=, padding=, dilation=, groups=, algorithm=",
+        "conv2d(x, weight, bias, stride=2)",
+    ),
+    Case(
+        "shortcut positional",
+        lambda: anything.Residual([cnnx.ReLU()], [cnnx.ReLU()]),
+        TypeError,
+        "Residual: got [ReLU()] after body, expected nothing there; the rest go by name: "
+        "Residual(body, shortcut=...)",
+    ),
+    Case(
+        "shape positional",
+        lambda: anything.Model([cnnx.ReLU()], (8, 8, 1), ["X", "O"]),
+        TypeError,
+        "Model: got (8, 8, 1), ['X', 'O'] after layers, expected nothing there; the rest go by "
+        "name: Model(layers, input_shape=(8, 8, 1), classes=...)",
+    ),
+    Case(
+        "loss positional",
+        lambda: anything.Trainer(MODEL, cnnx.MSE()),
+        TypeError,
+        "Trainer: got MSE() after model, expected nothing there; the rest go by name: "
+        "Trainer(model, loss=...)",
+    ),
+    Case(
+        "validation positional",
+        lambda: TRAINER.fit(X, Y, (1, 2)),
+        TypeError,
+        "fit: got (1, 2) after x and y, expected nothing there; the rest go by name: fit(x, y, "
+        "validation=(1, 2))",
+    ),
+    Case(
+        "text positional",
+        lambda: anything.Upsample2d(2, "bilinear"),
+        TypeError,
+        "Upsample2d: got 'bilinear' after scale_factor, expected nothing there; the rest go by "
+        "name: Upsample2d(scale_factor, mode='bilinear')",
+    ),
+    Case(
+        "epsilon positional",
+        lambda: anything.GroupNorm(8, 1e-5),
+        TypeError,
+        "GroupNorm: got 1e-05 after groups, expected nothing there; the rest go by name: "
+        "GroupNorm(groups, epsilon=1e-05)",
+    ),
+    Case(
+        "decoding positional",
+        lambda: anything.data.Decoding(True),
+        TypeError,
+        "Decoding: got True, expected nothing there; the rest go by name: "
+        "Decoding(skip_unreadable=True)",
     ),
     Case(
         "optimizer text",
@@ -253,8 +302,8 @@ METHODS = [
     ),
     keyword(
         lambda: anything.Trainer.resume("run.ckpt", 5),
-        "resume: got 5 after path, expected nothing there; the rest go by name: epochs=, "
-        "communicator=, recompute=",
+        "resume: got 5 after path, expected nothing there; the rest go by name: "
+        "resume(path, epochs=5)",
     ),
     keyword(
         lambda: TRAINER.step(X, Y, weight=Y),
