@@ -35,6 +35,7 @@ _EPILOG = f"""\
 Writes two files per image to {_FOLDER}/ or the folder of --out: photo-grad-cam.png, the image
 under a map of the regions that decide, and photo.html, a page that walks the image through every
 stage of the network and spells out the arithmetic. The page needs no network and no scripts.
+Of one image --out may name the page: --out page.html writes page-grad-cam.png beside it.
 
 Prints one line per image: file, predicted label, probability and the two files, separated by tabs.
 Of a model with a class for each pixel the files are photo-mask.png, the image under the predicted
@@ -47,6 +48,7 @@ on stderr. The other files are explained, and the exit status is 1.
 examples:
   cnnx explain pets.cnnx photo.jpg
   cnnx explain pets.cnnx photo.jpg --class dog --method occlusion
+  cnnx explain pets.cnnx photo.jpg --out page.html
   cnnx explain pets.cnnx mistakes --out why
 """
 
@@ -81,7 +83,11 @@ def add_parser(commands: Commands) -> None:
         "for pixels the last one of the smallest maps)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", default=_FOLDER, help=f"folder (default: {_FOLDER})"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=_FOLDER,
+        help=f"folder, or of one image the page's file (default: {_FOLDER})",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files in the folder")
     add_threads(parser)
