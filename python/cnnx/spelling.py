@@ -83,7 +83,8 @@ def _misfit(
         by_name = call or ", ".join(f"{p.name}=" for p in rest)
         layers = ", ".join(f"{type(each).__name__}(...)" for each in args)
         why = f"the rest go by name: {by_name}" if by_name else ""
-        if not homes or all(type(each) is int or "Layer" in _types(each) for each in args):
+        kinds: tuple[set[str], ...] = ({"int", "tuple"}, {"Layer"})
+        if not homes or any(all(_types(each) & kind for each in args) for kind in kinds):
             why = POSITIONAL.get(function, why).format(layers=layers)
         return f"{function}: got {more}{after}, expected nothing there{why and f'; {why}'}"
     given = {*by_position[: len(args)], *kwargs}
