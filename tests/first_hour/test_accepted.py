@@ -68,6 +68,42 @@ def test_images_of_bytes_as_targets_are_warned_about() -> None:
         trainer.fit(X, accepted, epochs=1)  # a warning would be an error
 
 
+def test_a_loss_that_has_exploded_is_warned_about() -> None:
+    x, y = cnnx.data.xo(128, seed=1)
+    sentence = (
+        r"^fit: the loss of the last epoch is \d\.\d+e\+\d+ and was 0\.\d+ in the first step, "
+        r"expected a lower one: train a new model with a smaller learning rate$"
+    )
+    for data in ((x, y), ([(x, y)] * 2,)):
+        trainer = cnnx.Trainer(cnnx.models.small(), optimizer=cnnx.Adam(3e6))
+        with pytest.warns(cnnx.Warning, match=sentence):
+            trainer.fit(*data, epochs=2)
+
+
+def test_large_targets_are_no_exploded_loss() -> None:
+    targets = np.linspace(0, 1e4, len(X), dtype=np.float32)  # the first one is met at once
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(16, 16, 1))
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0), loss=cnnx.MSE())
+    trainer.fit(X, targets, epochs=1, batch_size=1, shuffle=False)
+    batches = [(X[i : i + 1], targets[i : i + 1]) for i in range(len(X))]
+    history = trainer.fit(batches, epochs=1)  # a warning would be an error
+    assert min(history.loss) > 1e6
+
+
+def test_labels_of_a_single_class_are_warned_about() -> None:
+    trainer = cnnx.Trainer(cnnx.models.small((16, 16, 1), ["X", "O"]))
+    sentence = (
+        "^fit: y has only the class O, which .* expected at least two .*: add images of anoth"
+    )
+    with pytest.warns(cnnx.Warning, match=sentence):
+        trainer.fit(X, np.ones(len(X), int), epochs=1)
+    trainer.fit(X, np.ones(len(X), int), epochs=1)  # a part of the images, after others
+    trainer = cnnx.Trainer(MODEL.clone(), loss=cnnx.CrossEntropy(ignore_index=255))
+    with pytest.warns(cnnx.Warning, match="^fit: y has only the class X, which"):
+        trainer.fit(X, np.array([255] * 7 + [0]), epochs=1)
+    cnnx.Trainer(MODEL.clone()).fit(X[:1], Y[:1], epochs=1)  # a warning would be an error
+
+
 def test_a_momentum_as_keras_means_it_is_warned_about() -> None:
     sentence = r"^BatchNorm2d: momentum is 0\.99, .*: Keras's momentum=0.99 is momentum=0.01$"
     with pytest.warns(cnnx.Warning, match=sentence):
