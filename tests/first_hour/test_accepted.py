@@ -70,10 +70,7 @@ def test_images_of_bytes_as_targets_are_warned_about() -> None:
 
 def test_a_loss_that_has_exploded_is_warned_about() -> None:
     x, y = cnnx.data.xo(128, seed=1)
-    sentence = (
-        r"^fit: the loss of the last epoch is \d\.\d+e\+\d+ and was 0\.\d+ in the first step, "
-        r"expected a lower one: train a new model with a smaller learning rate$"
-    )
+    sentence = r"^fit: the loss of .* is \d\.\d+e\+\d+ and was 0\.\d+ .* a smaller learning rate$"
     for data in ((x, y), ([(x, y)] * 2,)):
         trainer = cnnx.Trainer(cnnx.models.small(), optimizer=cnnx.Adam(3e6))
         with pytest.warns(cnnx.Warning, match=sentence):

@@ -296,8 +296,8 @@ TRAINING = [
     warned(
         "cnnx train pets --epochs 12 --learning-rate 100 --out new.cnnx",
         re.compile(
-            r"cnnx train: warning: the training loss \d\.\d+e\+\d+ is far above that of the first "
-            rf"step and of guessing: find a smaller learning rate with {PROGRAM} lr-find pets"
+            r"cnnx train: warning: fit: the loss of the last epoch is \S+ and was \S+ in the first "
+            "step, expected a lower one: train a new model with a smaller learning rate"
         ),
     ),
     warned(

@@ -211,55 +211,6 @@ ARGUMENTS = [
         "conv2d(x, weight, bias, stride=2)",
     ),
     Case(
-        "shortcut positional",
-        lambda: anything.Residual([cnnx.ReLU()], [cnnx.ReLU()]),
-        TypeError,
-        "Residual: got [ReLU()] after body, expected nothing there; the rest go by name: "
-        "Residual(body, shortcut=...)",
-    ),
-    Case(
-        "shape positional",
-        lambda: anything.Model([cnnx.ReLU()], (8, 8, 1), ["X", "O"]),
-        TypeError,
-        "Model: got (8, 8, 1), ['X', 'O'] after layers, expected nothing there; the rest go by "
-        "name: Model(layers, input_shape=(8, 8, 1), classes=...)",
-    ),
-    Case(
-        "loss positional",
-        lambda: anything.Trainer(MODEL, cnnx.MSE()),
-        TypeError,
-        "Trainer: got MSE() after model, expected nothing there; the rest go by name: "
-        "Trainer(model, loss=...)",
-    ),
-    Case(
-        "validation positional",
-        lambda: TRAINER.fit(X, Y, (1, 2)),
-        TypeError,
-        "fit: got (1, 2) after x and y, expected nothing there; the rest go by name: fit(x, y, "
-        "validation=(1, 2))",
-    ),
-    Case(
-        "text positional",
-        lambda: anything.Upsample2d(2, "bilinear"),
-        TypeError,
-        "Upsample2d: got 'bilinear' after scale_factor, expected nothing there; the rest go by "
-        "name: Upsample2d(scale_factor, mode='bilinear')",
-    ),
-    Case(
-        "epsilon positional",
-        lambda: anything.GroupNorm(8, 1e-5),
-        TypeError,
-        "GroupNorm: got 1e-05 after groups, expected nothing there; the rest go by name: "
-        "GroupNorm(groups, epsilon=1e-05)",
-    ),
-    Case(
-        "decoding positional",
-        lambda: anything.data.Decoding(True),
-        TypeError,
-        "Decoding: got True, expected nothing there; the rest go by name: "
-        "Decoding(skip_unreadable=True)",
-    ),
-    Case(
         "optimizer text",
         lambda: anything.Trainer(MODEL, optimizer="adam"),
         TypeError,
@@ -304,6 +255,26 @@ METHODS = [
         lambda: anything.Trainer.resume("run.ckpt", 5),
         "resume: got 5 after path, expected nothing there; the rest go by name: "
         "resume(path, epochs=5)",
+    ),
+    keyword(
+        lambda: anything.Residual([cnnx.ReLU()], [cnnx.ReLU()]),
+        "Residual: got [ReLU()] after body, expected nothing there; the rest go by name: "
+        "Residual(body, shortcut=...)",
+    ),
+    keyword(
+        lambda: anything.Model([cnnx.ReLU()], (8, 8, 1), ["X", "O"]),
+        "Model: got (8, 8, 1), ['X', 'O'] after layers, expected nothing there; the rest go by "
+        "name: Model(layers, input_shape=(8, 8, 1), classes=...)",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, (1, 2)),
+        "fit: got (1, 2) after x and y, expected nothing there; the rest go by name: fit(x, y, "
+        "validation=(1, 2))",
+    ),
+    keyword(
+        lambda: anything.data.Decoding(True),
+        "Decoding: got True, expected nothing there; the rest go by name: "
+        "Decoding(skip_unreadable=True)",
     ),
     keyword(
         lambda: TRAINER.step(X, Y, weight=Y),

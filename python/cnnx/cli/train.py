@@ -129,15 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"saved {saved}", flush=True)
     if arguments.resume is not None and progress.steps_done == 0:
         warn_of_finished_run(arguments)
-    if trainer._has_exploded:
-        caution(
-            "train",
-            f"the training loss {trainer.history.loss[-1]:.3g} is far above that of the first step "
-            f"and of guessing: find a smaller learning rate with {_lr_find(arguments)}",
-        )
-    elif progress.steps_done >= _STEPS_TO_LEARN:
-        _warn_at_chance(trainer, images, arguments)
     if progress.steps_done >= _STEPS_TO_LEARN:
+        if not trainer._has_exploded:  # of which fit has warned
+            _warn_at_chance(trainer, images, arguments)
         _warn_of_rounding(trainer.model, images)
     try:
         _measure(trainer, images, arguments)
@@ -241,7 +235,7 @@ def _fit(
     trainer._replaces_files = arguments.overwrite and arguments.resume is None
     with warnings.catch_warnings():
         # These sentences name a line of Python; the command has its own.
-        known = "fit: the run |fit: .* has a single|fit: y has only|fit: the loss"
+        known = "fit: the run |fit: .* has a single|fit: y has only"
         warnings.filterwarnings("ignore", known, cnnx.Warning)
         trainer.fit(
             images.x,
@@ -292,12 +286,9 @@ def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Names
             "train",
             f"the training accuracy {trainer.history.accuracy[-1]:.2%} is no better than always "
             f"predicting the most frequent class, {chance:.2%}: the model has learned nothing; "
-            f"find a learning rate with {_lr_find(arguments)}, or train for more --epochs",
+            f"find a learning rate with {program()} lr-find {shlex.quote(arguments.path)}, or "
+            "train for more --epochs",
         )
-
-
-def _lr_find(arguments: argparse.Namespace) -> str:
-    return f"{program()} lr-find {shlex.quote(arguments.path)}"
 
 
 def _warn_of_rounding(model: Model, images: Dataset) -> None:

@@ -36,12 +36,7 @@ from cnnx.training.run_state import (
     check_batch_size,
     fingerprint,
 )
-from cnnx.training.targets import (
-    Arrays,
-    Check,
-    check_some_label,
-    check_some_weight,
-)
+from cnnx.training.targets import Arrays, Check, check_some_label, check_some_weight
 
 _LABELS_FIRST = 256  # images
 
