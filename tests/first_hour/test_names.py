@@ -267,11 +267,6 @@ METHODS = [
         "name: Model(layers, input_shape=(8, 8, 1), classes=...)",
     ),
     keyword(
-        lambda: TRAINER.fit(X, Y, (1, 2)),
-        "fit: got (1, 2) after x and y, expected nothing there; the rest go by name: fit(x, y, "
-        "validation=(1, 2))",
-    ),
-    keyword(
         lambda: anything.data.Decoding(True),
         "Decoding: got True, expected nothing there; the rest go by name: "
         "Decoding(skip_unreadable=True)",

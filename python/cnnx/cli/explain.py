@@ -48,7 +48,6 @@ on stderr. The other files are explained, and the exit status is 1.
 examples:
   cnnx explain pets.cnnx photo.jpg
   cnnx explain pets.cnnx photo.jpg --class dog --method occlusion
-  cnnx explain pets.cnnx photo.jpg --out page.html
   cnnx explain pets.cnnx mistakes --out why
 """
 
@@ -83,11 +82,7 @@ def add_parser(commands: Commands) -> None:
         "for pixels the last one of the smallest maps)",
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        default=_FOLDER,
-        help=f"folder, or of one image the page's file (default: {_FOLDER})",
+        "--out", type=Path, metavar="DIR", default=_FOLDER, help=f"folder (default: {_FOLDER})"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files in the folder")
     add_threads(parser)

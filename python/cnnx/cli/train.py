@@ -235,7 +235,7 @@ def _fit(
     trainer._replaces_files = arguments.overwrite and arguments.resume is None
     with warnings.catch_warnings():
         # These sentences name a line of Python; the command has its own.
-        known = "fit: the run |fit: .* has a single|fit: y has only"
+        known = "fit: (the run |.* has a single|y has only)"
         warnings.filterwarnings("ignore", known, cnnx.Warning)
         trainer.fit(
             images.x,

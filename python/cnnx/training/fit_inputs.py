@@ -204,15 +204,13 @@ def _is_one_image(x: Any, shape: tuple[int, ...]) -> bool:
     return not holds_images(x) and np.shape(x) in (shape, shape[:2])
 
 
-def warn_of_one_class(
-    data: FitData, classes: Sequence[str] | None, ignore_index: int | None
-) -> None:
+def warn_of_one_class(data: FitData, classes: Sequence[str] | None, ignored: int | None) -> None:
     """Warn about labels of several images that are all the same."""
     y = None if data.arrays[""] is None else data.arrays[""][2]
     if y is None or y.dtype != np.int64 or len(y) < 2:
         return
     for some in (y[:_LABELS_FIRST], y):  # most sets have two classes among the first labels
-        found = some[some != ignore_index]
+        found = some[some != ignored]
         if found.size and found.min() != found.max():
             return
     name = classes[found[0]] if classes else found[0]
