@@ -32,6 +32,21 @@ def test_a_model_that_begins_with_a_norm_takes_floats_of_any_range(norm: Any) ->
     model.predict(FLOATS)  # a warning would be an error
 
 
+def test_an_imported_model_without_preprocessing_takes_floats_of_any_range() -> None:
+    ends = {"a": cnnx.Input((16, 16, 1)), "b": cnnx.Input((16, 16, 1))}
+    two = cnnx.Model.from_graph(ends, cnnx.Add()(*ends.values()))
+    model, scaled = MODEL.clone(), MODEL.with_preprocessing(cnnx.Preprocessing(mean=0.5))
+    for each in (model, scaled, two):
+        each._core.metadata = {**each._core.metadata, "onnx.boundary": "{}"}
+    for images in (FLOATS, FLOATS / 2, FLOATS / 255**2):
+        model.predict(images)  # a warning would be an error
+        two({"a": images, "b": images})
+    assert "input-scale" not in {each.check for each in cnnx.doctor.check_model(model, FLOATS)}
+    cnnx.Trainer(model).fit(FLOATS, Y, epochs=1, validation=(FLOATS, Y))
+    with pytest.raises(ValueError, match="expected 0 to 1: x / 255"):
+        scaled.predict(FLOATS)
+
+
 def test_standardised_and_wide_images_are_accepted(rng: np.random.Generator) -> None:
     standard = rng.standard_normal((64, 16, 16, 1), dtype=np.float32) * 2
     assert standard.max() > 5

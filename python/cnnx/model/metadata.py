@@ -7,6 +7,13 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from cnnx._core import Model as CoreModel
 from cnnx.arguments import shown
 
+IMPORTED = "onnx.boundary"  # text of every model that `cnnx.onnx.load` makes of a foreign file
+
+
+def is_imported(core: CoreModel) -> bool:
+    """Whether a model comes from a foreign file, which does not say the range of its inputs."""
+    return IMPORTED in core.metadata
+
 
 class Texts(MutableMapping[str, str]):
     """The texts of a model, which changes with them."""
