@@ -94,8 +94,8 @@ REMEDIES: dict[str, str] = {
     "workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
 }
 
-# What a function says to surplus positional arguments, after "expected nothing there; ", with all
-# arguments in place of {layers}.
+# What a function says to positional arguments that are all numbers or all layers, or of which a
+# surplus one fits no parameter, after "expected nothing there; ", with all in place of {layers}.
 POSITIONAL: dict[str, str] = {
     "BatchNorm2d": "the model infers the channels",
     "Conv2d": "the model infers in_channels, and stride and the rest go by name",
@@ -110,6 +110,24 @@ POSITIONAL: dict[str, str] = {
     "Residual": "the layers of the body go in one list: Residual([{layers}])",
     "check_data": "images and labels go in one pair: check_data((x, y))",
     "fit": "the rest go by name: fit(x, y, epochs=10, batch_size=64)",
+}
+
+# Type in an annotation -> classes of the values that are of it.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "ArrayLike": ("ndarray",),
+    "ClassLike": ("int", "str"),
+    "Classes": ("int", "list"),
+    "ImageLike": ("ndarray",),
+    "InputShape": ("tuple",),
+    "LabelledImages": ("tuple",),
+    "Layers": ("Layer", "list", "tuple"),
+    "Literal": ("str",),
+    "Mapping": ("dict",),
+    "NDArray": ("ndarray",),
+    "Optimizer": ("SGD", "Adam", "AdamW", "RMSprop", "Muon"),
+    "PaddingLike": ("int", "str", "tuple"),
+    "PairLike": ("int", "list", "tuple"),
+    "Sequence": ("list",),
 }
 
 # Calls that a function suggests when an argument is missing.

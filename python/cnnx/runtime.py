@@ -122,7 +122,8 @@ def has_native_bfloat16() -> bool:
     """Whether the CPU has instructions for `compute_dtype="bfloat16"`: AMX tiles or AVX-512 BF16.
 
     `integer_isa` is then "amx" or "avx512_bf16". Without them float32 instructions give the same
-    bits, and take longer than a float32 model.
+    bits, and take longer than a float32 model. With AVX-512 BF16 small networks on small images
+    take longer, too.
 
     Raises:
         ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.
@@ -130,7 +131,7 @@ def has_native_bfloat16() -> bool:
     Example:
         >>> import cnnx
         >>> dtype = "bfloat16" if cnnx.has_native_bfloat16() else "float32"
-        >>> cnnx.models.lenet5().compute_dtype = dtype
+        >>> cnnx.models.mobilenet_v2().compute_dtype = dtype
     """
     return _core.has_native_bfloat16()
 

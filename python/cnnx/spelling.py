@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+import itertools
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from cnnx.arguments import shown
 from cnnx.foreign_names import (
+    ALIASES,
     ATTRIBUTES,
     EXAMPLES,
     KEYWORDS,
@@ -22,6 +25,8 @@ from cnnx.foreign_names import (
 )
 
 _CATCH_ALL = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+_PLAIN = {bool, int, float, str, tuple}  # types whose values are written as they are
 
 _Target = TypeVar("_Target", bound=Callable[..., Any])
 
@@ -72,10 +77,15 @@ def _misfit(
         more = ", ".join(map(shown, args[len(by_position) :]))
         before = " and ".join(", ".join(by_position).rsplit(", ", 1))
         after = before and f" after {before}"
-        by_name = ", ".join(f"{each}=" for each in parameters if each not in by_position)
+        rest = [p for name, p in parameters.items() if name not in {*by_position, *kwargs}]
+        homes = _homes(args[len(by_position) :], rest)
+        call = f"{function}({', '.join([*by_position, *homes])})" if homes else ""
+        by_name = call or ", ".join(f"{p.name}=" for p in rest)
         layers = ", ".join(f"{type(each).__name__}(...)" for each in args)
-        names = f"the rest go by name: {by_name}" if by_name else ""
-        why = POSITIONAL.get(function, names).format(layers=layers)
+        why = f"the rest go by name: {by_name}" if by_name else ""
+        kinds: tuple[set[str], ...] = ({"int", "tuple"}, {"Layer"})
+        if not homes or any(all(_types(each) & kind for each in args) for kind in kinds):
+            why = POSITIONAL.get(function, why).format(layers=layers)
         return f"{function}: got {more}{after}, expected nothing there{why and f'; {why}'}"
     given = {*by_position[: len(args)], *kwargs}
     for p in parameters.values():
@@ -83,6 +93,40 @@ def _misfit(
             example = EXAMPLES.get(function, f"{function}({p.name}=...)")
             return f"{function}: {p.name} is missing, expected {example}"
     return None
+
+
+def _homes(surplus: Sequence[object], parameters: Sequence[inspect.Parameter]) -> list[str]:
+    """The surplus arguments by name, if each has an obvious one.
+
+    A number, which fits many parameters, is meant for the next one in order, another value for the
+    next one of its type.
+    """
+    rest = iter(p for p in parameters if p.name != "name")
+    homes = []
+    for value in surplus:
+        tried = itertools.islice(rest, 1) if isinstance(value, (bool, int, float)) else rest
+        home = next((p.name for p in tried if _accepts(p.annotation, value)), None)
+        if home is None:
+            return []
+        text = shown(value)
+        homes.append(f"{home}={text if type(value) in _PLAIN and len(text) < 40 else '...'}")
+    return homes
+
+
+def _accepts(annotation: str, value: object) -> bool:
+    """Whether one of the types of an annotation, without those in brackets, is that of a value."""
+    while "[" in annotation:
+        annotation = re.sub(r"\[[^][]*\]", "", annotation)
+    names = annotation.split(" | ")
+    return bool(
+        _types(value) & {*names, *(each for name in names for each in ALIASES.get(name, ()))}
+    )
+
+
+def _types(value: object) -> set[str]:
+    """Names of the classes of a value; a bool is no int."""
+    classes = [bool] if isinstance(value, bool) else type(value).__mro__
+    return {each.__name__ for each in classes}
 
 
 def _keyword(name: str, value: object, known: Iterable[str]) -> str:

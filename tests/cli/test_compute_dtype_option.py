@@ -31,6 +31,11 @@ def settings_of(folder: str) -> str:
     return dtype
 
 
+def test_help_says_where_it_is_slower(run: Run) -> None:
+    words = " ".join(run("train", "--help").out.split())
+    assert "small networks on small images are slower" in words
+
+
 def test_a_model_is_trained_in_it(run: Run, idx: Path) -> None:
     outcome = run("train", idx, *FAST, *BFLOAT16)
     assert (outcome.status, CAUTION in outcome.err) == (0, False), outcome.err

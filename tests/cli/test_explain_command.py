@@ -111,15 +111,28 @@ def test_existing_files_are_replaced_only_on_demand(run: Run, model: Path, photo
         (("--layer", "dense_1"), r"--layer: layer dense_1 has outputs of shape \(64,\)"),
         (("--layer", "relu_1", "--method", "occlusion"), "occlusion explains no layer, expected"),
         (("--out", "file"), "--out file is a file, expected a folder"),
-        (("--out", "a.png"), "--out a.png has the name of a file, expected a folder, such as a$"),
+        (("--out", "a.png"), "--out a.png has the name of a file, expected a folder: --out a$"),
+        (
+            ("b.png", "--out", "p.html"),
+            "p.html has the name of a file, expected a folder: --out p$",
+        ),
+        (("--out", "old.html"), "old.html exists; add --overwrite"),
     ],
 )
 def test_options_that_do_not_fit(
     run: Run, model: Path, photos: Path, words: tuple[str, ...], sentence: str
 ) -> None:
     Path("file").write_text("")
+    Path("old.html").write_text("")
+    shutil.copy(photos / "a.png", "b.png")
     run("explain", model, photos / "a.png", *words).refused(sentence)
     assert not Path("explanations").exists()
+
+
+def test_the_page_of_one_image_has_the_name_of_out(run: Run, model: Path, photos: Path) -> None:
+    outcome = run("explain", model, photos / "a.png", "--out", "pages/why.html")
+    assert outcome.out.endswith("\tpages/why-grad-cam.png\tpages/why.html\n")
+    assert names("pages") == ["why-grad-cam.png", "why.html"]
 
 
 def test_an_image_is_not_overwritten(run: Run, model: Path, photos: Path) -> None:

@@ -8,6 +8,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx.batch_arguments import are_black, check_float_range, exceeds_two
+from cnnx.model.file_form import FILE_FORM, FileForm, InputForm
 
 X, Y = cnnx.data.xo(8, size=16, seed=1)
 FLOATS = X.astype(np.float32)  # 0 to 255
@@ -30,6 +31,21 @@ def test_a_model_that_begins_with_a_norm_takes_floats_of_any_range(norm: Any) ->
     layers = [norm(), cnnx.Flatten(), cnnx.Dense(2)]
     model = cnnx.Model(layers, input_shape=(16, 16, 1))
     model.predict(FLOATS)  # a warning would be an error
+
+
+def test_an_imported_model_without_preprocessing_takes_floats_of_any_range() -> None:
+    ends = {"a": cnnx.Input((16, 16, 1)), "b": cnnx.Input((16, 16, 1))}
+    two = cnnx.Model.from_graph(ends, cnnx.Add()(*ends.values()))
+    model, scaled = MODEL.clone(), MODEL.with_preprocessing(cnnx.Preprocessing(mean=0.5))
+    for each in (model, scaled, two):
+        each._core.metadata = {FILE_FORM: FileForm((InputForm(divisor=1),), (), False).text()}
+    for images in (FLOATS, FLOATS / 2, FLOATS / 255**2):
+        model.predict(images)  # a warning would be an error
+        two({"a": images, "b": images})
+    assert "input-scale" not in {each.check for each in cnnx.doctor.check_model(model, FLOATS)}
+    cnnx.Trainer(model).fit(FLOATS, Y, epochs=1, validation=(FLOATS, Y))
+    with pytest.raises(ValueError, match="expected 0 to 1: x / 255"):
+        scaled.predict(FLOATS)
 
 
 def test_standardised_and_wide_images_are_accepted(rng: np.random.Generator) -> None:
@@ -66,6 +82,39 @@ def test_images_of_bytes_as_targets_are_warned_about() -> None:
         trainer.fit(X, X, epochs=1)
     for accepted in (X / 255, np.minimum(X, 20), X.astype(np.int64)):
         trainer.fit(X, accepted, epochs=1)  # a warning would be an error
+
+
+def test_a_loss_that_has_exploded_is_warned_about() -> None:
+    x, y = cnnx.data.xo(128, seed=1)
+    sentence = r"^fit: the loss of .* is \d\.\d+e\+\d+ and was 0\.\d+ .* a smaller learning rate$"
+    for data in ((x, y), ([(x, y)] * 2,)):
+        trainer = cnnx.Trainer(cnnx.models.small(), optimizer=cnnx.Adam(3e6))
+        with pytest.warns(cnnx.Warning, match=sentence):
+            trainer.fit(*data, epochs=2)
+
+
+def test_large_targets_are_no_exploded_loss() -> None:
+    targets = np.linspace(0, 1e4, len(X), dtype=np.float32)  # the first one is met at once
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(16, 16, 1))
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0), loss=cnnx.MSE())
+    trainer.fit(X, targets, epochs=1, batch_size=1, shuffle=False)
+    batches = [(X[i : i + 1], targets[i : i + 1]) for i in range(len(X))]
+    history = trainer.fit(batches, epochs=1)  # a warning would be an error
+    assert min(history.loss) > 1e6
+
+
+def test_labels_of_a_single_class_are_warned_about() -> None:
+    trainer = cnnx.Trainer(cnnx.models.small((16, 16, 1), ["X", "O"]))
+    sentence = (
+        "^fit: y has only the class O, which .* expected at least two .*: add images of anoth"
+    )
+    with pytest.warns(cnnx.Warning, match=sentence):
+        trainer.fit(X, np.ones(len(X), int), epochs=1)
+    trainer.fit(X, np.ones(len(X), int), epochs=1)  # a part of the images, after others
+    trainer = cnnx.Trainer(MODEL.clone(), loss=cnnx.CrossEntropy(ignore_index=255))
+    with pytest.warns(cnnx.Warning, match="^fit: y has only the class X, which"):
+        trainer.fit(X, np.array([255] * 7 + [0]), epochs=1)
+    cnnx.Trainer(MODEL.clone()).fit(X[:1], Y[:1], epochs=1)  # a warning would be an error
 
 
 def test_a_momentum_as_keras_means_it_is_warned_about() -> None:

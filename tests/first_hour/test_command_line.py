@@ -296,9 +296,8 @@ TRAINING = [
     warned(
         "cnnx train pets --epochs 12 --learning-rate 100 --out new.cnnx",
         re.compile(
-            r"cnnx train: warning: the training accuracy \d\d\.\d\d% is no better than always "
-            r"predicting the most frequent class, 50\.00%: the model has learned nothing; find a "
-            rf"learning rate with {PROGRAM} lr-find pets, or train for more --epochs"
+            r"cnnx train: warning: fit: the loss of the last epoch is \S+ and was \S+ in the first "
+            "step, expected a lower one: train a new model with a smaller learning rate"
         ),
     ),
     warned(

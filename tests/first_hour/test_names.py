@@ -208,7 +208,7 @@ ARGUMENTS = [
         lambda: anything.ops.conv2d(X, X, None, 2),
         TypeError,
         "conv2d: got 2 after x, weight and bias, expected nothing there; the rest go by name: "
-        "stride=, padding=, dilation=, groups=, algorithm=",
+        "conv2d(x, weight, bias, stride=2)",
     ),
     Case(
         "optimizer text",
@@ -253,8 +253,23 @@ METHODS = [
     ),
     keyword(
         lambda: anything.Trainer.resume("run.ckpt", 5),
-        "resume: got 5 after path, expected nothing there; the rest go by name: epochs=, "
-        "communicator=, recompute=",
+        "resume: got 5 after path, expected nothing there; the rest go by name: "
+        "resume(path, epochs=5)",
+    ),
+    keyword(
+        lambda: anything.Residual([cnnx.ReLU()], [cnnx.ReLU()]),
+        "Residual: got [ReLU()] after body, expected nothing there; the rest go by name: "
+        "Residual(body, shortcut=...)",
+    ),
+    keyword(
+        lambda: anything.Model([cnnx.ReLU()], (8, 8, 1), ["X", "O"]),
+        "Model: got (8, 8, 1), ['X', 'O'] after layers, expected nothing there; the rest go by "
+        "name: Model(layers, input_shape=(8, 8, 1), classes=...)",
+    ),
+    keyword(
+        lambda: anything.data.Decoding(True),
+        "Decoding: got True, expected nothing there; the rest go by name: "
+        "Decoding(skip_unreadable=True)",
     ),
     keyword(
         lambda: TRAINER.step(X, Y, weight=Y),

@@ -39,7 +39,7 @@ def test_the_bits_of_drawn_graphs_depend_neither_on_threads_nor_on_the_batch(see
     found = []
     for threads in (1, 2, 5):
         with cnnx.use_threads(threads):
-            trainer = cnnx.Trainer(model.clone(), loss=cnnx.MSE(), optimizer=cnnx.SGD(0.01))
+            trainer = cnnx.Trainer(model.clone(), loss=cnnx.MSE(), optimizer=cnnx.SGD(0.001))
             losses = trainer.fit(x, y, epochs=2, batch_size=4).loss
             found.append((model(x).tobytes(), losses, trainer.model(x).tobytes()))
             assert_same_bits(model(part(x, slice(2, 5))), model(x)[2:5])

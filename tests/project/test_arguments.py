@@ -28,7 +28,7 @@ def make_model(channels: int, classes: list[str] | None = CLASSES) -> cnnx.Model
 def labels_for(x: Any) -> Array:
     """A label per image."""
     single = isinstance(x, float) or len(x) == HEIGHT
-    return np.zeros(1 if single else len(x), dtype=np.int64)
+    return np.arange(1 if single else len(x), dtype=np.int64) % 3
 
 
 def train(method: str, **settings: Any) -> Entry:

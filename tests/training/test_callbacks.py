@@ -119,7 +119,7 @@ def test_early_stopping_waits_and_restores(
     stopping = EarlyStopping(patience=patience, restore_best=restore_best)
     ones = np.ones(len(x), np.int64)  # the loss grows with the other output's bias
     history = trainer.fit(
-        x, ones, epochs=len(LOSSES), validation=(x, ones), callbacks=[Script(LOSSES), stopping]
+        x, y, epochs=len(LOSSES), validation=(x, ones), callbacks=[Script(LOSSES), stopping]
     )
     assert len(history) == epochs
     assert trainer.model.parameters["dense_1.bias"][0] == ends_with
@@ -135,7 +135,7 @@ def test_early_stopping_restores_whatever_ended_the_run(at_a_step: bool, tmp_pat
     trainer, path = trainer_of(optimizer=cnnx.SGD(0.0)), tmp_path / "run.ckpt"
     ones = np.ones(len(x), np.int64)
     watching = [Script([2.0, 1.0, 3.0, 4.0]), EarlyStopping(), Recorder(stop_in_the_fourth)]
-    trainer.fit(x, ones, epochs=9, validation=(x, ones), callbacks=watching, checkpoint=path)
+    trainer.fit(x, y, epochs=9, validation=(x, ones), callbacks=watching, checkpoint=path)
     for model in (trainer.model, cnnx.Trainer.resume(path).model):
         assert model.parameters["dense_1.bias"][0] == 1.0
 
@@ -151,7 +151,7 @@ def test_early_stopping_restores_a_run_that_ctrl_c_finds_at_its_end() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     try:
         with pytest.raises(KeyboardInterrupt):
-            trainer.fit(x, ones, epochs=2, validation=(x, ones), callbacks=watching)
+            trainer.fit(x, y, epochs=2, validation=(x, ones), callbacks=watching)
     finally:
         signal.signal(signal.SIGINT, before)
     assert trainer.model.parameters["dense_1.bias"][0] == 1.0
@@ -161,7 +161,7 @@ def test_least_is_the_smallest_improvement() -> None:
     trainer = trainer_of(optimizer=cnnx.SGD(0.0))
     stopping = EarlyStopping(patience=1, least=1.5)
     ones = np.ones(len(x), np.int64)
-    fit = trainer.fit(x, ones, epochs=8, validation=(x, ones), callbacks=[Script(LOSSES), stopping])
+    fit = trainer.fit(x, y, epochs=8, validation=(x, ones), callbacks=[Script(LOSSES), stopping])
     assert len(fit) == 4  # 5, 3, 4, and 2, which is not better by so much
     assert stopping.best == fit.validation_loss[1]
 
@@ -171,7 +171,7 @@ def test_the_best_model_is_in_its_file(tmp_path: Path) -> None:
     ones = np.ones(len(x), np.int64)
     best = BestModel(tmp_path / "best.cnnx", watch="validation_accuracy")
     losses = [1.0, -1.0, -2.0, 3.0]
-    trainer.fit(x, ones, epochs=4, validation=(x, ones), callbacks=[Script(losses), best])
+    trainer.fit(x, y, epochs=4, validation=(x, ones), callbacks=[Script(losses), best])
     assert best.best == 1.0
     assert cnnx.load(tmp_path / "best.cnnx").parameters["dense_1.bias"][0] == -1.0
 

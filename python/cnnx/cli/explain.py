@@ -35,6 +35,7 @@ _EPILOG = f"""\
 Writes two files per image to {_FOLDER}/ or the folder of --out: photo-grad-cam.png, the image
 under a map of the regions that decide, and photo.html, a page that walks the image through every
 stage of the network and spells out the arithmetic. The page needs no network and no scripts.
+Of one image --out may name the page: --out page.html writes page-grad-cam.png beside it.
 
 Prints one line per image: file, predicted label, probability and the two files, separated by tabs.
 Of a model with a class for each pixel the files are photo-mask.png, the image under the predicted

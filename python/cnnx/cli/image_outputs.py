@@ -17,6 +17,8 @@ def output_files(
 ) -> list[list[Path]]:
     """The files to write for each image, whose names differ.
 
+    For a single image --out may be the name of one of them. The others lie beside it.
+
     Args:
         images: the images.
         endings: what the names of the files have after the name of the image.
@@ -28,18 +30,23 @@ def output_files(
     from cnnx.data.image_files import EXTENSIONS
 
     folder: Path = arguments.out
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder} is a file, expected a folder")
-    if not folder.exists() and folder.suffix.lower() in {*endings, *EXTENSIONS}:
+    stem, extension = folder.stem, folder.suffix.lower()
+    is_file = len(images) == 1 and extension in endings and not folder.is_dir()
+    if is_file:
+        folder = folder.parent
+    elif not folder.is_dir() and extension in {*endings, *EXTENSIONS}:
         raise UserError(
-            f"--out {folder} has the name of a file, expected a folder, such as "
+            f"--out {folder} has the name of a file, expected a folder: --out "
             f"{folder.with_suffix('')}"
         )
+    elif folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder} is a file, expected a folder")
     given = {os.path.realpath(image.path) for image in images}
     used: set[str] = set()
     outputs = []
     for image in images:
-        stem = _unused("-".join(Path(image.name).with_suffix("").parts), used)
+        if not is_file:
+            stem = _unused("-".join(Path(image.name).with_suffix("").parts), used)
         files = [folder / f"{stem}{ending}" for ending in endings]
         for file in files:
             if os.path.realpath(file) in given:

@@ -80,7 +80,7 @@ def add_parser(commands: Commands) -> None:
         "--json", action="store_true", help="print JSON with the exact probability of every class"
     )
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder of the masks of a model for pixels"
+        "--out", metavar="DIR", type=Path, help="folder of predicted masks, or the file of one"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing masks in --out")
     add_threads(parser)

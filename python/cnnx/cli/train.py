@@ -130,7 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None and progress.steps_done == 0:
         warn_of_finished_run(arguments)
     if progress.steps_done >= _STEPS_TO_LEARN:
-        _warn_at_chance(trainer, images, arguments)
+        if not trainer._has_exploded:  # of which fit has warned
+            _warn_at_chance(trainer, images, arguments)
         _warn_of_rounding(trainer.model, images)
     try:
         _measure(trainer, images, arguments)
@@ -234,7 +235,8 @@ def _fit(
     trainer._replaces_files = arguments.overwrite and arguments.resume is None
     with warnings.catch_warnings():
         # These sentences name a line of Python; the command has its own.
-        warnings.filterwarnings("ignore", "fit: the run |fit: .* has a single", cnnx.Warning)
+        known = "fit: (the run |.* has a single|y has only)"
+        warnings.filterwarnings("ignore", known, cnnx.Warning)
         trainer.fit(
             images.x,
             images.y,

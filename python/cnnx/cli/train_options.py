@@ -128,8 +128,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compute-dtype",
         choices=("float32", "bfloat16"),
-        help="numbers to compute with; bfloat16 halves the memory of activations, and is faster on "
-        "the CPUs that cnnx info calls native (default: float32, or that of --init and --from)",
+        help="numbers to compute with; bfloat16 halves the memory of activations. CPUs with AMX "
+        "are faster in it; with AVX-512 BF16 alone large networks may be, but small networks on "
+        "small images are slower (see cnnx info; default: float32, or that of --init and --from)",
     )
     parser.add_argument(
         "--seed",

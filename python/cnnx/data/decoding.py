@@ -22,6 +22,7 @@ from cnnx.data.memory import DecodingMemory, checked_limit, memory_limit
 from cnnx.data.pixel_file import PixelFile, default_folder
 from cnnx.data.progress import DecodingProgress
 from cnnx.distributed.communicator import Communicator
+from cnnx.spelling import checked_call
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +38,7 @@ _FILES_SAMPLED = 16
 NAMES_SHOWN = 20
 
 
+@checked_call
 @dataclass(frozen=True)
 class Decoding:
     """Settings of decoding a folder of image files.

@@ -114,6 +114,12 @@ def _checked(form: Any) -> Any:
     return form if form.shape is None else replace(form, shape=tuple(map(int, form.shape)))
 
 
+def is_imported(core: _core.Model) -> bool:
+    """Whether a model comes from a foreign file, which does not say the range of its inputs."""
+    form = file_form(core.metadata)
+    return form is not None and any(each.divisor == 1 for each in form.inputs)
+
+
 def shapes_in_file(core: _core.Model) -> dict[str, tuple[int, ...]]:
     """Shapes of the outputs that are images in the core and have two axes in the file, by name.
 

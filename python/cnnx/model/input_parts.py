@@ -19,6 +19,7 @@ from cnnx.batch_arguments import (
     warn_of_black_images,
 )
 from cnnx.layers.graph import Input, LayerTuple, Shape, is_layer_name
+from cnnx.model.file_form import is_imported
 
 # Layers that rescale floats of any range.
 NORMS = ("batch_norm2d", "layer_norm")
@@ -32,7 +33,7 @@ class CoreInput(NamedTuple):
         shape: (height, width, channels).
         offset: of its first number in the flat input.
         takes_any_floats: whether floats far from 0 to 1 are no mistake: numbers that are no image,
-            or an image that a norm reads.
+            an image that a norm reads, or one of an imported model.
     """
 
     name: str
@@ -69,7 +70,7 @@ def core_inputs(core: _core.Model) -> tuple[CoreInput, ...]:
     found = []
     for name, (height, width, channels), offset in core.inputs:
         readers = [kind for kind, _, _, inputs, _ in core.layers if name in inputs]
-        is_any = height * width == 1 or all(kind in NORMS for kind in readers)
+        is_any = height * width == 1 or all(kind in NORMS for kind in readers) or is_imported(core)
         found.append(CoreInput(name, (height, width, channels), offset, is_any))
     return tuple(found)
 

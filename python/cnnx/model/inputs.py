@@ -24,6 +24,7 @@ from cnnx.batch_arguments import (
     warn_of_division,
     warn_of_standardization,
 )
+from cnnx.model.file_form import is_imported
 from cnnx.model.input_parts import NORMS, CoreInput, core_inputs, packed
 from cnnx.preprocessing import preprocessing_of
 
@@ -109,7 +110,7 @@ class ModelInputs:
             most = brightest(pixels)
             if 2 < most < math.inf or self._standardizes_twice(pixels):
                 self._check_floats(pixels, function)
-            elif are_divided_twice(most):
+            elif are_divided_twice(most) and not self._has_unknown_range():
                 warn_of_divided_twice(pixels, function)
 
     def _check_floats(self, pixels: FloatArray | NDArray[np.uint8], function: str) -> None:
@@ -152,5 +153,9 @@ class ModelInputs:
         return preprocessing_of(self._core).standardizes
 
     def _takes_any_floats(self) -> bool:
-        """Whether the preprocessing or the first layer rescales floats of another range."""
-        return self._declares_range or self._core.layers[0][0] in NORMS
+        """Whether floats of another range are rescaled, or the range is not known."""
+        rescales = self._declares_range or self._core.layers[0][0] in NORMS
+        return rescales or self._has_unknown_range()
+
+    def _has_unknown_range(self) -> bool:
+        return is_imported(self._core) and not self._standardizes

@@ -53,8 +53,9 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
     channel axis may be omitted when there is one channel. A single image without the batch axis
     gives a single output without it. Integers, from 0 to 255, are divided by 255; floats are used
-    unchanged, and values above 2 are refused or draw a `cnnx.Warning` unless mean or std exceed 1
-    or the first layer is a norm. Then the preprocessing's mean and std apply.
+    unchanged, and values above 2 are refused or draw a `cnnx.Warning` unless mean or std exceed 1,
+    the first layer is a norm, or the model is an imported ONNX file without mean and std, whose
+    range is not known. Then the preprocessing's mean and std apply.
 
     Images may also be the path of an image file or an image of Pillow, which are resized as the
     preprocessing says, with the bits of `cnnx predict`; a list of either; a PyTorch tensor with the
@@ -218,10 +219,11 @@ class Model(ModelOutputs, LayerResults, ModelDisplay, ModelMemory, ModelMetadata
 
         With `"bfloat16"` activations and their gradients are held in 16 bits, so they take half of
         the memory, and products take weights rounded to 16 bits. Parameters, sums, batch norms, the
-        loss and updates stay float32. CPUs with AMX compute such products several times faster; on
-        CPUs without instructions for them the same bits take longer than float32. It can be
-        assigned, and is saved with the model. `layer_outputs` and `explain` compute in float32. A
-        `cnnx.Warning` tells that this CPU has no such instructions, as `has_native_bfloat16` does.
+        loss and updates stay float32. CPUs with AMX compute such products several times faster. On
+        those with AVX-512 BF16 alone large networks on images of 224x224 may gain, and small ones
+        on small images are slower. On all others the same bits take longer, of which a
+        `cnnx.Warning` tells, as `has_native_bfloat16` does. It can be assigned, and is saved with
+        the model. `layer_outputs` and `explain` compute in float32.
 
         Raises:
             ValueError: for another word, and for `"bfloat16"` if the model is quantized.

@@ -21,7 +21,7 @@ from cnnx.model.heads import (
 from cnnx.model.input_parts import core_inputs
 from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
 from cnnx.onnx.forms import default_form
-from cnnx.onnx.graph import Attribute, Graph, Value
+from cnnx.onnx.graph import Graph, Value
 from cnnx.onnx.graph_builder import GraphBuilder, LayerExport, Signal
 from cnnx.onnx.model_proto import DATA_TYPES
 from cnnx.onnx.output_values import FUNCTIONS
@@ -176,8 +176,10 @@ def _output(
         if not core.heads and core.temperature != 1:
             divisor = builder.constant("temperature", np.float32(core.temperature))
             name = builder.node("Div", name, divisor)
-        attributes: dict[str, Attribute] = {"axis": 1} if kind == "softmax" else {}
-        name = builder.node(FUNCTIONS[kind], name, **attributes)
+        if kind == "softmax":
+            name = builder.node(FUNCTIONS[kind], name, axis=1)
+        else:
+            name = builder.node(FUNCTIONS[kind], name)
     if len(shape) == 3:
         order = form.order or "HWC"
         present = order.replace("1", "") + "".join(each for each in "CHW" if each not in order)

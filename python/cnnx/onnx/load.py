@@ -223,6 +223,8 @@ def network_of(
     if len(graph.inputs) > 1:
         _begin_after_division(graph, conversion.network, symbol)
         preprocessing = Preprocessing()
+        if not graph.is_from_cnnx:
+            divisors = [each or 1 for each in divisors]
     elif preprocessing is None:
         preprocessing, divisors[0] = _preprocessing(graph, conversion, symbol, divisors[0])
     else:

@@ -38,6 +38,8 @@ from cnnx.training.run_state import (
 )
 from cnnx.training.targets import Arrays, Check, check_some_label, check_some_weight
 
+_LABELS_FIRST = 256  # images
+
 
 @dataclass(frozen=True)
 class FitData:
@@ -200,6 +202,22 @@ def _is_one_image(x: Any, shape: tuple[int, ...]) -> bool:
             np.ndim(each) == 2 or (np.ndim(each) == 3 and len(each) > 1) for each in x.values()
         )
     return not holds_images(x) and np.shape(x) in (shape, shape[:2])
+
+
+def warn_of_one_class(data: FitData, classes: Sequence[str] | None, ignored: int | None) -> None:
+    """Warn about labels of several images that are all the same."""
+    y = None if data.arrays[""] is None else data.arrays[""][2]
+    if y is None or y.dtype != np.int64 or len(y) < 2:
+        return
+    for some in (y[:_LABELS_FIRST], y):  # most sets have two classes among the first labels
+        found = some[some != ignored]
+        if found.size and found.min() != found.max():
+            return
+    name = classes[found[0]] if classes else found[0]
+    warn(
+        f"fit: y has only the class {name}, which the model will always predict, expected at least "
+        "two classes: add images of another one"
+    )
 
 
 def _validation(

@@ -9,7 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.training.callback_base import Callback, state_of
 from cnnx.training.checkpoint import CheckpointPath
 from cnnx.training.fit_inputs import FitData
@@ -19,6 +22,8 @@ from cnnx.training.iterable_epoch import Epoch, IterableEpoch
 from cnnx.training.processes import Processes
 from cnnx.training.run_length import interrupted_sentence
 from cnnx.training.run_state import BATCH_SIZE, Run
+
+_EXPLODED = 100  # times the loss at the start and that of a guess
 
 
 @contextmanager
@@ -46,6 +51,7 @@ class FitLoop:
         save: writes a checkpoint, if the run has one.
         checkpoint: the checkpoint, or None.
         processes: processes of the trainer.
+        first_loss: loss of the first step, before its update; None before it.
     """
 
     core: _core.Trainer
@@ -59,6 +65,7 @@ class FitLoop:
     save: Callable[[], None]
     checkpoint: CheckpointPath | None
     processes: Processes
+    first_loss: float | None = None
 
     def train(self) -> None:
         """Train from the position of the run to its end.
@@ -76,6 +83,7 @@ class FitLoop:
             if not self.run.is_over:
                 self._restore_callbacks()
                 self._train()
+                self._warn_of_explosion()
         finally:
             with ExitStack() as ends:  # all of them, also after one that fails
                 for callback in reversed(started):
@@ -147,6 +155,26 @@ class FitLoop:
                     callback.on_run_end(self.trainer)
         self._save()
 
+    def _warn_of_explosion(self) -> None:
+        """Warn of a last epoch whose loss is finite but far above those of a start and a guess.
+
+        The uniform guess among classes has a loss of a few units, and outputs of 0 have one of at
+        most the mean square of the targets. Those of batches are not known.
+        """
+        arrays, first = self.data.arrays[""], self.first_loss
+        if first is None or len(self.history) == 0:
+            return
+        loss, accuracy = self.history.loss[-1], self.history.accuracy[-1]
+        if loss <= _EXPLODED * max(first, 1) or (arrays is None and math.isnan(accuracy)):
+            return
+        if arrays is not None and loss <= _EXPLODED * np.square(arrays[2], dtype=float).mean():
+            return
+        self.trainer._has_exploded = True
+        warn(
+            f"fit: the loss of the last epoch is {loss:.3g} and was {first:.3g} in the first step, "
+            "expected a lower one: train a new model with a smaller learning rate"
+        )
+
     def _stateful(self) -> list[Callback]:
         """Callbacks that define a state, which may be empty."""
         plain = Callback.state
@@ -214,6 +242,8 @@ class FitLoop:
             with _located(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
                 if not epoch.advance():
                     return False
+            if self.first_loss is None:
+                self.first_loss = epoch.metrics[0]
             self._report(epoch)
         return True
 

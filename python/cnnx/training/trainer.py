@@ -24,7 +24,7 @@ from cnnx.training.checkpoint import (
     save_checkpoint,
 )
 from cnnx.training.config import TrainingRecipe, is_frozen
-from cnnx.training.fit_inputs import FitData, fit_data, images_of_fit
+from cnnx.training.fit_inputs import FitData, fit_data, images_of_fit, warn_of_one_class
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
 from cnnx.training.head_losses import HeadLosses
@@ -149,6 +149,7 @@ class Trainer(SingleSteps):
         self._checkpoint: CheckpointPath | None = None  # of the run, used when fit resumes it
         self._resumed: ResumedSettings | None = None  # until fit begins
         self._held_out: Sequence[int] = ()  # rows of the last fit's images that validated it
+        self._has_exploded = False  # the loss of a fit, of which it has warned
         self._replaces_files = False  # as `cnnx train --overwrite` asks for
 
     def __reduce__(self) -> NoReturn:
@@ -366,6 +367,8 @@ class Trainer(SingleSteps):
             run.check_data(data.fingerprints)
         else:
             run.data = data.fingerprints
+            if len(self.history) == 0:  # parts of a data set may well have one class each
+                warn_of_one_class(data, self.model.classes, self._recipe.loss.ignore_index)
 
     def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
