@@ -20,6 +20,7 @@ from attack.quantized import quantized
 from attack.races import threads
 from attack.set_ups import bits
 from attack.tiles import tiles
+from attack.torch_modules import torch_modules
 
 Attack: TypeAlias = "Callable[[Draw], Case]"
 
@@ -37,10 +38,15 @@ OTHERS: tuple[Attack, ...] = (
     calls,
     threads,
     onnx_files,
+    torch_modules,
 )
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
 # Packages that an attack needs in addition to the tests' own.
-PACKAGES = {"onnx_files": ("onnx", "onnxruntime"), "processes": ("mpi4py",)}
+PACKAGES = {
+    "onnx_files": ("onnx", "onnxruntime"),
+    "processes": ("mpi4py",),
+    "torch_modules": ("onnx", "onnxruntime", "onnxscript", "torch"),
+}
 
 
 def missing_packages(attack: str) -> list[str]:
