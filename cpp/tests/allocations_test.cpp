@@ -76,7 +76,7 @@ void a_warm_prediction_hardly_allocates() {
 
 }  // namespace
 
-int main() {
+int allocations_test(int, char*[]) {
   a_warm_prediction_hardly_allocates();
   return cnnx::test::finish("allocations_test");
 }

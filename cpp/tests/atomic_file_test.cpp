@@ -451,7 +451,7 @@ void test_faults() {
 
 }  // namespace
 
-int main() {
+int atomic_file_test(int, char*[]) {
   test_content();
   test_refused_paths();
   if (cnnx::test::left_out_of_webassembly(

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <type_traits>
 #include <vector>
 
+#include "bfloat16_numbers.h"
 #include "check.h"
 #include "cnnx/layers.h"
 #include "guarded_array.h"
@@ -21,22 +21,6 @@
 namespace cnnx::test {
 
 using Words = std::vector<uint16_t>;
-
-inline float widened(uint16_t word) {
-  const uint32_t bits = static_cast<uint32_t>(word) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-// To nearest, ties to even; a denormal to a zero of its sign.
-inline uint16_t rounded(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  if (std::fpclassify(value) == FP_SUBNORMAL) return static_cast<uint16_t>(bits >> 16 & 0x8000);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
 
 // Numbers around 0, among them zeros of both signs, equal neighbours and some beyond 6.
 inline Words words(const Shape& shape, int64_t seed) {

@@ -125,7 +125,7 @@ void test_copies() {
 
 }  // namespace
 
-int main() {
+int bfloat16_layers_test(int, char*[]) {
   test_rounding();
   test_batch_norm();
   test_pooling();

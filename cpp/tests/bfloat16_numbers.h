@@ -28,6 +28,7 @@ inline float fused_multiply_add(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }
 
+// To nearest, ties to even; a denormal to a zero of its sign.
 inline uint16_t rounded(float value) {
   value = flushed(value);
   uint32_t bits;

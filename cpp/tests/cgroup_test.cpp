@@ -101,7 +101,7 @@ void a_program_with_a_locale_of_its_own() {
 
 }  // namespace
 
-int main() {
+int cgroup_test(int, char*[]) {
   a_container_with_half_a_core();
   the_least_of_a_group_and_those_above_it();
   version_1();

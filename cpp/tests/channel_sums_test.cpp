@@ -97,7 +97,7 @@ void check_prelu(int64_t pixels, int64_t channels) {
 
 }  // namespace
 
-int main() {
+int channel_sums_test(int, char*[]) {
   for (const int64_t channels : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 40}) {
     for (const Shape& x : {Shape{3, 5, 7, channels}, Shape{1, 70, 1, channels}}) {
       check_group_norm(cnnx::group_norm_geometry(x, 1, 0.5f));

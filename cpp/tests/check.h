@@ -1,5 +1,6 @@
 // Assertions for the C++ tests: they print and count failures, in release builds too, and continue.
-// A test is an executable whose main() ends with `return cnnx::test::finish("json_test");`.
+// A test is a function with the name of its file, called by the driver that CMake writes for an
+// executable: `int json_test(int, char*[])` ends with `return cnnx::test::finish("json_test");`.
 #pragma once
 
 #include <atomic>
@@ -93,7 +94,7 @@ inline bool left_out_of_windows(const char* part, const char* reason) {
   return left_out(kIsWindows, part, reason);
 }
 
-// The exit status for main(): 0 when every check passed and there was at least one.
+// The exit status of a test: 0 when every check passed and there was at least one.
 inline int finish(const char* name) {
   std::printf("%s: %d checks, %d failed\n", name, counts().checks.load(), counts().failures.load());
   return counts().failures == 0 && counts().checks > 0 ? 0 : 1;

@@ -293,7 +293,7 @@ void a_place_without_options_is_resumed() {
 
 }  // namespace
 
-int main() {
+int checkpoint_settings_test(int, char*[]) {
   another_setting_is_refused_by_name();
   what_changes_no_bit_may_differ();
   terms_of_a_sum_are_compared();

@@ -94,7 +94,7 @@ void test_reading() {
 
 }  // namespace
 
-int main() {
+int checksums_test(int, char*[]) {
   test_xxh64();
   test_text();
   test_reading();

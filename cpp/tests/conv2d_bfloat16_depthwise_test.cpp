@@ -162,7 +162,7 @@ void test_weights() {
 
 }  // namespace
 
-int main() {
+int conv2d_bfloat16_depthwise_test(int, char*[]) {
   test_drawn_convolutions();
   test_weights();
   return cnnx::test::finish("conv2d_bfloat16_depthwise_test");

@@ -325,7 +325,7 @@ void test_infinite_pixels() {
 
 }  // namespace
 
-int main() {
+int conv2d_bfloat16_test(int, char*[]) {
   std::printf("%s\n", cnnx::integer_isa().c_str());
   test_drawn_convolutions();
   test_tiny_numbers();

@@ -338,7 +338,7 @@ void an_empty_batch_gives_zeros() {
 
 }  // namespace
 
-int main() {
+int conv2d_bfloat16_weight_test(int, char*[]) {
   sums_have_the_bits_of_a_plain_loop(1);
   // Products below the smallest normal number, and denormal factors; the accesses are those above.
   if (!cnnx::test::kIsWebAssembly && !cnnx::test::kIsSanitized)

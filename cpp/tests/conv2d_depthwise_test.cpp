@@ -83,7 +83,7 @@ void every_way_gives_the_same_bits() {
 
 }  // namespace
 
-int main() {
+int conv2d_depthwise_test(int, char*[]) {
   every_way_gives_the_same_bits<float>();
   every_way_gives_the_same_bits<uint16_t>();
   return cnnx::test::finish("conv2d_depthwise_test");

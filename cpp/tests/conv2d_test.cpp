@@ -283,7 +283,7 @@ void test_layer() {
 
 }  // namespace
 
-int main() {
+int conv2d_test(int, char*[]) {
   test_forward();
   test_backward_overwrites_or_accumulates();
   test_gradients_may_be_left_out();

@@ -316,7 +316,7 @@ void test_gradient_epilogue() {
 
 }  // namespace
 
-int main() {
+int conv2d_winograd_test(int, char*[]) {
   test_agrees_with_the_direct_method();
   test_threads_do_not_matter();
   test_a_tile_leaves_the_next_one_as_it_is();

@@ -192,7 +192,7 @@ void test_refusals() {
 
 }  // namespace
 
-int main() {
+int conv_transpose2d_test(int, char*[]) {
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);
     test_forward();

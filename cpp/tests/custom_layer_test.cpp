@@ -303,7 +303,7 @@ void no_file_holds_functions() {
 
 }  // namespace
 
-int main() {
+int custom_layer_test(int, char*[]) {
   caller = std::this_thread::get_id();
   they_compute_the_bits_of_the_library();
   one_call_computes_the_batch();

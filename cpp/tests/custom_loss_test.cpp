@@ -93,7 +93,7 @@ void augmentation_moves_both() {
 
 }  // namespace
 
-int main() {
+int custom_loss_test(int, char*[]) {
   labels_and_values_both_arrive();
   augmentation_moves_both();
   return cnnx::test::finish("custom_loss_test");

@@ -136,7 +136,7 @@ void test_damage(const char* what, const std::string& file, void (*read)(const s
 
 }  // namespace
 
-int main() {
+int damaged_file_test(int, char*[]) {
   const Files files = save();
   // Nine is prime to the eight bits of a byte.
   constexpr std::size_t every = 1, rotating = 9;

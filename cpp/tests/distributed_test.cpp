@@ -255,7 +255,7 @@ void wrong_numbers_of_processes_are_refused() {
 
 }  // namespace
 
-int main() {
+int distributed_test(int, char*[]) {
   wrong_numbers_of_processes_are_refused();
   if (cnnx::test::left_out_of_webassembly("processes_train_as_one", cnnx::test::kOneThread))
     return cnnx::test::finish("distributed_test");

@@ -141,7 +141,7 @@ void normal_tail() {
 
 }  // namespace
 
-int main() {
+int elementary_test(int, char*[]) {
   namespace runtime = cnnx::runtime;
   sweep("exp", [](float x) { return runtime::exp(x); }, [](double x) { return std::exp(x); });
   sweep("log", [](float x) { return runtime::log(x); }, [](double x) { return std::log(x); });

@@ -100,7 +100,7 @@ void sizes_of_images() {
 
 }  // namespace
 
-int main() {
+int enum_values_test(int, char*[]) {
   losses();
   models();
   augmentations();

@@ -231,7 +231,7 @@ void a_thread_may_have_no_memory_for_its_locks(const Samples& samples) {
 
 }  // namespace
 
-int main() {
+int failed_allocations_test(int, char*[]) {
   const Samples samples;
   cnnx::set_num_threads(1);
   // What the first calls of a process allocate.

@@ -131,7 +131,7 @@ void another_rounding_gives_single_calls_the_same_bits() {
 
 }  // namespace
 
-int main() {
+int floating_point_test(int, char*[]) {
   another_rounding_gives_the_same_bits();
   another_rounding_gives_single_calls_the_same_bits();
   return cnnx::test::finish("floating_point_test");

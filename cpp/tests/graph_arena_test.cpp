@@ -255,7 +255,7 @@ void a_pooling_saves_its_argmax_when_it_runs_again() {
 
 }  // namespace
 
-int main() {
+int graph_arena_test(int, char*[]) {
   random_buffers_never_overlap();
   nothing_needs_nothing();
   a_chain_takes_turns();

@@ -78,7 +78,7 @@ void one_lock_too_many_is_refused_before_it_is_taken() {
 
 }  // namespace
 
-int main() {
+int held_locks_test(int, char*[]) {
   taking_a_lock_needs_no_memory();
   one_lock_too_many_is_refused_before_it_is_taken();
   return cnnx::test::finish("held_locks_test");

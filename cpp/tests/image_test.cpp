@@ -287,7 +287,7 @@ void errors() {
 
 }  // namespace
 
-int main() {
+int image_test(int, char*[]) {
   the_requested_size_passes_unchanged();
   weights_are_a_triangle();
   one_awkward_size_as_pillow_does_it();

@@ -307,7 +307,7 @@ void test_damage() {
 
 }  // namespace
 
-int main() {
+int json_test(int, char*[]) {
   test_values();
   test_strings();
   test_refused_texts();

@@ -60,7 +60,7 @@ std::vector<std::byte> slopes(int count) {
 
 }  // namespace
 
-int main() {
+int large_graph_test(int, char*[]) {
   check_proportional("a chain",
                      [](int count) { return model_of(cnnx::test::long_chain(count, 100)); });
   check_proportional("sums", sums);

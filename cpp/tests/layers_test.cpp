@@ -178,7 +178,7 @@ void wrong_blocks_are_refused() {
 
 }  // namespace
 
-int main() {
+int layers_test(int, char*[]) {
   settings_have_one_number_or_two();
   what_is_said_of_every_layer();
   names_connect_layers();

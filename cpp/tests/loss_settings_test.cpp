@@ -127,7 +127,7 @@ void members_of_losses_of_heads() {
 
 }  // namespace
 
-int main() {
+int loss_settings_test(int, char*[]) {
   members_of_other_kinds();
   members_of_sums_and_their_terms();
   members_of_losses_of_heads();

@@ -287,7 +287,7 @@ void refusals() {
 
 }  // namespace
 
-int main() {
+int losses_test(int, char*[]) {
   one_pass_adds_up();
   threads_do_not_matter();
   row_weights();

@@ -115,7 +115,7 @@ void test_wrong_counts() {
 
 }  // namespace
 
-int main() {
+int memory_bytes_test(int, char*[]) {
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);
     for (const int64_t count : {1, 3, 64}) {

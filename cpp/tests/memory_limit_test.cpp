@@ -119,7 +119,7 @@ void test_batch() {
 
 }  // namespace
 
-int main() {
+int memory_limit_test(int, char*[]) {
   const int64_t before = peak_bytes();
   test_buffers();
   test_models();

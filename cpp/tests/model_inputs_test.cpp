@@ -137,7 +137,7 @@ void a_part_is_a_range_of_each_image() {
 
 }  // namespace
 
-int main() {
+int model_inputs_test(int, char*[]) {
   the_inputs_are_the_parts_in_their_order();
   other_models_have_one_input();
   each_image_of_a_batch_holds_all_inputs();

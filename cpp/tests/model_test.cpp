@@ -337,8 +337,6 @@ void a_moved_from_model_says_so() {
   CHECK_EQUAL(from.predict(samples.first(2)).size(), std::size_t{2});
 }
 
-}  // namespace
-
 void a_resized_model_runs_images_of_another_size() {
   const Model model({Conv2d(4, 3), ReLU(), GlobalAvgPool2d(), Dense(2)}, {kSize, kSize, 1},
                     {{"X", "O"}, {}, 5});
@@ -376,7 +374,9 @@ void predictions_that_are_not_numbers_are_refused() {
                Model({Flatten(), Dense(2)}, {2, 2, 1}, options));
 }
 
-int main() {
+}  // namespace
+
+int model_test(int, char*[]) {
   an_image_and_a_batch_get_the_same_predictions();
   large_images_run_in_whole_rounds_of_threads();
   a_class_without_a_name_has_its_index_as_label();

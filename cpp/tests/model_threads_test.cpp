@@ -132,7 +132,7 @@ void errors_stay_in_the_thread_that_made_them(const Samples& samples) {
 
 }  // namespace
 
-int main() {
+int model_threads_test(int, char*[]) {
   const Samples samples;
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);

@@ -236,7 +236,7 @@ void test_refusals_of_arrays_at_hand() {
 
 }  // namespace
 
-int main() {
+int operator_test(int, char*[]) {
   test_parameters();
   test_saved_bytes_are_computed_again();
   test_buffers();

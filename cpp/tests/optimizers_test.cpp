@@ -228,7 +228,7 @@ void refusals() {
 
 }  // namespace
 
-int main() {
+int optimizers_test(int, char*[]) {
   formulas();
   slots();
   cuts_do_not_matter();

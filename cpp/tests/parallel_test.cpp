@@ -135,7 +135,7 @@ void test_small_work_stays_with_the_caller() {
 
 }  // namespace
 
-int main() {
+int parallel_test(int, char*[]) {
   // First, while the team has two threads: a small loop begins when none of them sleeps.
   if (!cnnx::test::left_out_of_webassembly("loops of threads", cnnx::test::kOneThread)) {
     test_small_loops_do_not_wake_threads();

@@ -106,7 +106,7 @@ void refusals() {
 
 }  // namespace
 
-int main() {
+int parameter_segments_test(int, char*[]) {
   patterns();
   segments();
   untrained_segments();

@@ -67,7 +67,7 @@ void uniform_is_uniform() {
 
 }  // namespace
 
-int main() {
+int philox_test(int, char*[]) {
   known_vectors();
   no_two_indices_share_a_block();
   uniform_is_uniform();

@@ -146,7 +146,7 @@ void settings_are_checked() {
 
 }  // namespace
 
-int main() {
+int pixels_test(int, char*[]) {
   the_formula_to_the_bit();
   identity_leaves_every_float();
   threads_do_not_matter();

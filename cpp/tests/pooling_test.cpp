@@ -281,7 +281,7 @@ void refusals() {
 
 }  // namespace
 
-int main() {
+int pooling_test(int, char*[]) {
   accumulate_and_guards();
   threads();
   layer_kind("max_pool2d");

@@ -130,7 +130,7 @@ void a_forked_child_gathers_by_itself_and_ends() {
 
 }  // namespace
 
-int main() {
+int prefetch_test(int, char*[]) {
   every_batch_once_and_in_order();
   any_batch_may_be_asked_for();
   what_the_thread_throws_arrives_and_ends_nothing();

@@ -248,7 +248,7 @@ void predictions_do_not_depend_on_threads_or_batches(const char* name, const Net
 
 }  // namespace
 
-int main() {
+int quantized_digests_test(int, char*[]) {
   std::printf("isa %s\ninteger_isa %s\n", cnnx::isa().c_str(), cnnx::integer_isa().c_str());
   for (const auto& [name, network] : kNetworks) {
     predictions_do_not_depend_on_threads_or_batches(name, network());

@@ -168,7 +168,7 @@ void a_trainer_refuses_it() {
 
 }  // namespace
 
-int main() {
+int quantized_model_test(int, char*[]) {
   outputs_are_those_of_integers();
   a_file_comes_back_with_the_same_outputs();
   weights_beside_the_whole_numbers_are_refused();

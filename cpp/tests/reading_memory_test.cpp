@@ -213,7 +213,7 @@ void test_dtypes() {
 
 }  // namespace
 
-int main() {
+int reading_memory_test(int, char*[]) {
   test_headers();
   test_graphs();
   test_data();

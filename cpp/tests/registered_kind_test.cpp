@@ -330,7 +330,7 @@ void made_functions_are_checked() {
 
 }  // namespace
 
-int main() {
+int registered_kind_test(int, char*[]) {
   a_kind_is_registered_once();
   its_gradients_are_those_of_differences();
   it_trains_and_lies_in_files();

@@ -57,7 +57,7 @@ void load_all(const std::string& path, std::atomic<int>& loads) {
 
 }  // namespace
 
-int main() {
+int reload_test(int, char*[]) {
   const cnnx::test::TemporaryFolder folder("reload");
   const std::string name =
       "gr\xC3\xB6\xC3\x9F"

@@ -381,7 +381,7 @@ void test_damage() {
 
 }  // namespace
 
-int main() {
+int safetensors_test(int, char*[]) {
   test_round_trip();
   test_written_bytes();
   test_lookup();

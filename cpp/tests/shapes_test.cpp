@@ -158,7 +158,7 @@ void sizes_and_counts_at_the_edge() {
 
 }  // namespace
 
-int main() {
+int shapes_test(int, char*[]) {
   images_are_pinned();
   an_image_depends_on_seed_and_index_alone();
   masks_have_all_classes();

@@ -145,7 +145,7 @@ void a_checkpoint_has_its_number_of_shards() {
 
 }  // namespace
 
-int main() {
+int shards_test(int, char*[]) {
   shards_cover_all_rows_in_order();
   groups_of_eight_are_added_in_order();
   processes_add_to_the_same_bits();

@@ -56,7 +56,7 @@ void one_thread_has_even_bands() {
 
 }  // namespace
 
-int main() {
+int shared_rows_test(int, char*[]) {
   all_rows_are_covered();
   parts_have_enough_work();
   one_thread_has_even_bands();

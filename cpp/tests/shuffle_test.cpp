@@ -76,7 +76,7 @@ void orders_are_pinned() {
 
 }  // namespace
 
-int main() {
+int shuffle_test(int, char*[]) {
   every_number_once();
   depends_on_seed_and_epoch();
   every_order_equally_likely();

@@ -100,7 +100,7 @@ struct AtExit {
   float expected = 0, expected_of_op = 0;
   std::string error;
 
-  // Ends the program itself on an error: its status is that of main() otherwise.
+  // Ends the program itself on an error: its status is that of the test otherwise.
   ~AtExit() {
     if (!model) return;
     const std::vector<float> pixels(16, 0.5f);
@@ -148,7 +148,7 @@ void long_sentences_end_with_a_whole_character() {
 
 }  // namespace
 
-int main() {
+int static_destructors_test(int, char*[]) {
   long_sentences_end_with_a_whole_character();
   prepare_the_end();
   return cnnx::test::finish("static_destructors_test");

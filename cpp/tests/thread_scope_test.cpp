@@ -175,7 +175,7 @@ void test_wrong_numbers_change_nothing() {
 
 }  // namespace
 
-int main() {
+int thread_scope_test(int, char*[]) {
   if (!cnnx::test::left_out_of_webassembly("threads", cnnx::test::kOneThread)) {
     test_numbers_are_nested_and_of_one_thread();
     test_a_pool_runs_every_item_once();

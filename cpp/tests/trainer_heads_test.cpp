@@ -98,7 +98,7 @@ void heads_may_change_after_a_trainer_was_made() {
 
 }  // namespace
 
-int main() {
+int trainer_heads_test(int, char*[]) {
   an_averaged_model_has_the_heads_and_metadata_of_the_trained_one();
   heads_may_change_after_a_trainer_was_made();
   return cnnx::test::finish("trainer_heads_test");

@@ -379,7 +379,7 @@ const bool saved_before_main = [] {
 
 }  // namespace
 
-int main() {
+int trainer_test(int, char*[]) {
   CHECK(saved_before_main);
   a_refused_step_changes_nothing();
   a_batch_may_be_larger_than_there_are_images();

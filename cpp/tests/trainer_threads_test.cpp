@@ -1,6 +1,6 @@
 // One trainer in many threads: its calls run one after the other, and what other threads predict
-// and save meanwhile is of the model between two steps. `trainer_threads_test 10000` takes as many
-// steps in each part.
+// and save meanwhile is of the model between two steps. An argument is the number of steps of each
+// part.
 #include "cnnx/trainer.h"
 
 #include <atomic>
@@ -219,7 +219,7 @@ void a_step_without_a_finite_loss_changes_nothing(const Samples& samples) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int trainer_threads_test(int count, char* arguments[]) {
   const int steps = count > 1 ? std::atoi(arguments[1]) : 120;
   const Samples samples;
   for (const int threads : {1, 2}) {

@@ -405,7 +405,7 @@ void a_digest_sees_a_single_bit() {
 
 }  // namespace
 
-int main() {
+int training_digests_test(int, char*[]) {
   runs_do_not_depend_on_threads();
   every_kind_of_layer_is_trained();
   a_digest_sees_a_single_bit();

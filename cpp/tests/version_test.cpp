@@ -6,7 +6,7 @@
 #include "check.h"
 #include "cnnx/runtime.h"
 
-int main() {
+int version_test(int, char*[]) {
   const std::string numbers = std::to_string(CNNX_VERSION_MAJOR) + "." +
                               std::to_string(CNNX_VERSION_MINOR) + "." +
                               std::to_string(CNNX_VERSION_PATCH);

@@ -326,7 +326,7 @@ void shapes_of_augmented_images() {
 
 }  // namespace
 
-int main() {
+int wrong_numbers_test(int, char*[]) {
   numbers_that_no_checkpoint_can_hold();
   epochs_without_random_numbers();
   places_that_no_epoch_has();

@@ -169,7 +169,7 @@ void sizes_and_counts_at_the_edge() {
 
 }  // namespace
 
-int main() {
+int xo_test(int, char*[]) {
   labels_are_told_by_the_image();
   labels_come_in_pairs();
   an_image_depends_on_seed_and_index_alone();

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from beside import Beside
-from cpp_build import ROOT, CppBuild, cmake, configure, launcher, ninja, run
+from cpp_build import ROOT, CppBuild, cmake, command_of, configure, launcher, ninja, run
 from printed_digests import DIGESTS, digests_here, digests_in
 
 HERE = "-DBUILD_SHARED_LIBS=OFF"
@@ -21,11 +21,11 @@ def test_a_library_for_every_cpu_alone(
     """It computes what a library with more instruction sets computes without them."""
     definitions = ("-DCNNX_BUILD_TESTS=ON", "-DCNNX_INSTRUCTION_SETS=baseline")
     configure(ROOT, tmp_path, HERE, *definitions, launcher(object_cache))
-    run([cmake(), "--build", tmp_path, "--target", DIGESTS])
-    program = tmp_path / "cpp" / "tests" / DIGESTS
-    assert digests_in(run([program])) == digests_here(cpp_build, DIGESTS, "baseline")
+    run([cmake(), "--build", tmp_path, "--target", "digests_tests"])
+    command = command_of(DIGESTS, tmp_path)
+    assert digests_in(run(command)) == digests_here(cpp_build, DIGESTS, "baseline")
     environment = {**os.environ, "CNNX_ISA": "avx2"}
-    refused = subprocess.run([program], capture_output=True, text=True, env=environment)
+    refused = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert 'CNNX_ISA is "avx2", expected one that this CPU runs: baseline' in refused.stderr
     check_small(tmp_path, tmp_path / "embedded")
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from beside import Beside
-from cpp_build import OF_EVERY_ISA, ROOT, inherited_environment
+from cpp_build import OF_EVERY_ISA, ROOT, command_of, inherited_environment
 from instruction_sets import INTEGER_CPU_FLAGS, needs
 
 
@@ -17,7 +17,7 @@ from instruction_sets import INTEGER_CPU_FLAGS, needs
 def test_convolutions_have_the_expected_bits(test: str, isa: str, beside: Beside) -> None:
     needs(isa)
     finished = subprocess.run(
-        [beside.built_cpp().folder / "cpp" / "tests" / test],
+        command_of(test, beside.built_cpp().folder),
         env={**inherited_environment(), "CNNX_ISA": isa},
         cwd=ROOT,
         capture_output=True,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cpp_build import ROOT, TEST_NAMES, CppBuild, launcher, run
+from cpp_build import ROOT, TEST_NAMES, CppBuild, command_of, launcher, run
 from cross_build import CrossBuild, cross_build, needs_emulation, needs_program
 from instruction_sets import INTEGER_CPU_FLAGS, SUPPORT, run_python
 from printed_digests import (
@@ -103,7 +103,7 @@ def run_all(builds: dict[str, Path]) -> dict[str, Output]:
     def one(job: tuple[str, str]) -> subprocess.CompletedProcess[str]:
         cpu, name = job
         return subprocess.run(
-            [*EMULATORS[cpu], builds[cpu] / "cpp" / "tests" / name],
+            [*EMULATORS[cpu], *command_of(name, builds[cpu])],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -186,8 +186,8 @@ def test_elementary_functions_have_the_same_bits_everywhere(
 def test_arm_multiplies_bytes_if_the_cpu_can(
     cpu: str, outputs: dict[str, Output], arm_build: CrossBuild
 ) -> None:
-    program = arm_build.programs / QUANTIZED_DIGESTS
-    printed = run([*EMULATORS["aarch64"], "-cpu", cpu, program])
+    command = command_of(QUANTIZED_DIGESTS, arm_build.folder)
+    printed = run([*EMULATORS["aarch64"], "-cpu", cpu, *command])
     assert f"\ninteger_isa {ARM_INTEGERS[cpu]}\n" in printed
     assert digests_in(printed) == outputs["Haswell"].quantized_digests
 

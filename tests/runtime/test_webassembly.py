@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cpp_build import ROOT, CppBuild, cmake, launcher, ninja, run
+from cpp_build import ROOT, CppBuild, cmake, command_of, launcher, ninja, run
 from cross_build import CrossBuild, check_every_test, cross_build, needs_program
 from printed_digests import DIGESTS, QUANTIZED_DIGESTS, digests_here, digests_in, isa_in
 
@@ -36,19 +36,19 @@ def test_every_cpp_test_passes_or_is_named_with_a_reason(build: CrossBuild) -> N
 
 
 @pytest.mark.parametrize(
-    ("program", "some"),
+    ("test", "some"),
     [
         (DIGESTS, {"x_and_o", "convolutions", "graph"}),
         (QUANTIZED_DIGESTS, {"convolutions", "depthwise_convolutions", "activations"}),
     ],
 )
 def test_digests_are_those_of_baseline(
-    program: str, some: set[str], build: CrossBuild, node: str, cpp_build: CppBuild
+    test: str, some: set[str], build: CrossBuild, node: str, cpp_build: CppBuild
 ) -> None:
-    module = run([node, build.programs / f"{program}.js"])
+    module = run([node, *command_of(test, build.folder)])
     assert isa_in(module) == "baseline"
     assert some <= set(digests_in(module))
-    assert digests_in(module) == digests_here(cpp_build, program, "baseline")
+    assert digests_in(module) == digests_here(cpp_build, test, "baseline")
 
 
 def test_a_project_catches_exceptions(node: str, object_cache: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
-from cpp_build import ROOT, CppBuild, cmake, configure, launcher, run
+from cpp_build import ROOT, CppBuild, cmake, command_of, configure, launcher, run
 from cross_build import CrossBuild, check_every_test, cross_build, needs_emulation, needs_program
 from instruction_sets import INTEGER_CPU_FLAGS
 from printed_digests import (
@@ -63,11 +63,11 @@ def build(wine: str, object_cache: Path, tmp_path_factory: pytest.TempPathFactor
     return cross_build("mingw", tmp_path_factory.mktemp("windows"), launcher(object_cache))
 
 
-def printed(build: CrossBuild, wine: str, program: str, isa: str) -> str:
+def printed(build: CrossBuild, wine: str, test: str, isa: str) -> str:
     """The output of a C++ test under an instruction set."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CNNX_ISA", isa)
-        return run([wine, build.programs / f"{program}.exe"])
+        return run([wine, *command_of(test, build.folder)])
 
 
 def test_every_cpp_test_passes_or_is_named_with_a_reason(build: CrossBuild) -> None:

@@ -248,6 +248,14 @@ def configure_tests(folder: Path, *definitions: str) -> None:
     )
 
 
+def command_of(test: str, build: Path) -> list[str]:
+    """The program of a C++ test in a build folder and its argument, without an emulator."""
+    listing = [ctest(), "--test-dir", build, "-R", f"^{test}$", "--show-only=json-v1"]
+    (listed,) = json.loads(run(listing))["tests"]
+    command: list[str] = listed["command"]
+    return command[-2:]
+
+
 def build_cpp(folder: Path, *definitions: str) -> CppBuild:
     """The static library, because the tests call functions behind the public headers. It is built
     at a low priority, so that its compilers leave the tests that run meanwhile their cores.

@@ -40,10 +40,6 @@ class CrossBuild:
     folder: Path
     left_out: dict[str, str]
 
-    @property
-    def programs(self) -> Path:
-        return self.folder / "cpp" / "tests"
-
 
 def cross_build(preset: str, folder: Path, *definitions: str) -> CrossBuild:
     """Build the library and the C++ tests by a preset, at a low priority."""
@@ -55,7 +51,7 @@ def cross_build(preset: str, folder: Path, *definitions: str) -> CrossBuild:
 
 def check_every_test(build: CrossBuild) -> None:
     """Check that ctest passes every C++ test or has left it out with a reason. Prints those, and
-    the parts that a program has left out.
+    the parts that a test has left out.
     """
     report = build.folder / "ctest.xml"
     all_output = ("--test-output-size-passed", "1000000", "--output-on-failure")

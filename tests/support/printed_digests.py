@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from cpp_build import CppBuild
+from cpp_build import CppBuild, command_of
 
 DIGESTS = "training_digests_test"
 QUANTIZED_DIGESTS = "quantized_digests_test"  # the same on every machine
@@ -26,10 +26,10 @@ def isa_in(text: str) -> str:
     return str(isa)
 
 
-def digests_here(cpp_build: CppBuild, program: str, isa: str) -> dict[str, str] | None:
+def digests_here(cpp_build: CppBuild, test: str, isa: str) -> dict[str, str] | None:
     """The digests under an instruction set, or None if this CPU does not run it."""
     here = subprocess.run(
-        [cpp_build.folder / "cpp" / "tests" / program],
+        command_of(test, cpp_build.folder),
         env={**os.environ, "CNNX_ISA": isa},
         capture_output=True,
         text=True,
