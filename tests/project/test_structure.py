@@ -6,12 +6,14 @@ file that follows its law leaves it.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
+from cnnx import _core
 from cpp_build import ROOT
 
 LOADER = SourceFileLoader("structure", str(ROOT / ".ci" / "house"))
@@ -25,7 +27,7 @@ KINDS = ["relu", "elu", "selu", "silu", "mish", "tanh"]
 ROWS = "".join(f'LayerDescription("{kind}", "text", make),\n' for kind in KINDS)
 NAMES = ", ".join(f'"{kind}"' for kind in KINDS)
 CODE = "x = 0\n"
-FORTY, LONG = CODE * 40, CODE * 801
+FORTY, LONG = CODE * 40, CODE * 800
 LAYERS = {"cpp/src/ops/a.cpp": ROWS * 40}
 PACKAGE = "python/cnnx"
 Tree = dict[str, str]
@@ -119,7 +121,7 @@ EXAMPLES: dict[str, tuple[list[Tree], list[tuple[str, Tree]]]] = {
                 ("a.py", f"def f():\n    x = ({NAMES})\n"),
                 ("a.py", f"x = {{{NAMES.replace(',', ': [],')}: []}}\n"),
                 ("a.js", f"const x = new Set([{NAMES}]);\n"),
-                ("a.js", f"f(/[\"'{{]/, {{{': 1, '.join(KINDS)}: () => {{}}}});\n"),
+                ("a.js", f'g(/"/); f({{{": 1, ".join(KINDS)}: () => {{}}}}, "x");\n'),
             )
         ],
     ),
@@ -152,31 +154,38 @@ def test_the_exceptions_are_those_of_the_tree() -> None:
     assert sorted(set(LISTED)) == LISTED
 
 
-def test_the_newest_addition_is_no_move(tmp_path: Path) -> None:
-    def commit(tree: Tree, moved: tuple[str, str] | None = None) -> None:
-        grow(tmp_path, tree)
-        if moved:
-            (tmp_path / moved[1]).parent.mkdir(parents=True, exist_ok=True)
-            git("mv", *moved)
-        git("add", ".")
-        git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", f"Change {len(tree)}")
+def test_the_kinds_are_those_of_the_core() -> None:
+    sources = structure.below(ROOT, "cpp/src").values()
+    kinds = {kind for text in sources for kind in structure.kinds_in(text)}
+    assert kinds == {kind["name"] for kind in _core.layer_kinds()}
 
+
+def test_the_newest_addition_is_no_move(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
 
+    def commit(subject: str, tree: Tree, *moves: tuple[str, str]) -> None:
+        grow(tmp_path, tree)
+        for old, new in moves:
+            (tmp_path / new).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / old).rename(tmp_path / new)
+        git("add", "--all")
+        git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", subject)
+
     git("init", "-q")
     ops, cli = "cpp/src/ops", "python/cnnx/cli"
-    commit({f"{ops}/relu.cpp": ROWS})
+    algorithm = f"class New final : public Conv2dPass {{}};\n{FORTY}"
+    kind, command = 'kName = "new";\nLayerDescription(kName,', f"def add_parser():\n{FORTY}"
+    old = {"cpp/src/old/pass.cpp": algorithm + "y\n", "cpp/src/old/conv2d_b.cpp": "z\n"}
+    commit("Begin", old | {f"{ops}/relu.cpp": ROWS})
     assert structure.latest_additions(tmp_path).count("does not reach") == 3
-    added = {
-        f"{ops}/new.cpp": 'LayerDescription("new"\n',
-        f"{ops}/conv2d_new.cpp": FORTY,
-        f"{cli}/new.py": f"def add_parser():\n{FORTY}",
-    }
-    commit(added)
-    commit({}, (f"{ops}/new.cpp", f"{ops}/old.cpp"))
-    commit({f"{cli}/helper.py": FORTY}, (f"{cli}/new.py", f"{cli}/commands/new.py"))
-    commit({}, (f"{ops}/conv2d_new.cpp", f"{ops}/conv2d_old.cpp"))
+    additions = {f"{ops}/a.cpp": kind, f"{ops}/conv2d_a.cpp": algorithm, f"{cli}/a.py": command}
+    commit("Add", additions)
+    commit("Describe", {f"{ops}/a.cpp": f"{kind} words"})
+    moves = (("cpp/src/old/pass.cpp", f"{ops}/conv2d_pass.cpp"), (f"{cli}/a.py", f"{cli}/b/a.py"))
+    commit("Move", {f"{cli}/helper.py": FORTY}, *moves)
+    (tmp_path / "cpp/src/old/conv2d_b.cpp").unlink()
+    commit("Rewrite", {f"{ops}/conv2d_b.cpp": algorithm.replace("x", "z")})
     rows = structure.latest_additions(tmp_path).splitlines()[2:]
-    assert [row.split(" | ")[1] for row in rows] == ["3", "3", "3"], rows
-    assert all("Change 3" in row for row in rows)
+    found = [re.sub(r"[0-9a-f]{7,} ", "", row).split(" | ")[1:] for row in rows]
+    assert found == [["3", "Add |"]] * 3
