@@ -1,5 +1,5 @@
 // replace_file: the old file or the new one, complete, whatever fails and whenever the process
-// dies. Long because the system calls that this executable replaces serve most of its tests.
+// dies.
 //
 // On Linux this executable defines write, fsync, rename and close itself, so that each can be made
 // to fail.

@@ -1,6 +1,5 @@
 // Short training runs through every kind of layer: the same bits on one thread and on three. Prints
 // a digest of each, by which different machines, including emulated ones, are compared.
-// Long because one program trains every kind of layer.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdint>

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from architecture_rules import (
     CPP_COMPONENTS,
-    MOST_LINES,
     PYTHON_COMPONENTS,
     bindings_include_only_public_headers,
     builds_use_no_flag_that_changes_bits,
@@ -18,7 +17,6 @@ from architecture_rules import (
     files_open_with_a_sentence,
     kernels_include_only_c_headers_intrinsics_and_kernels,
     library_calls_nothing_forbidden,
-    long_files_say_why,
     optional_packages_are_imported_only_where_they_are_used,
     public_headers_include_only_public_headers_and_the_standard_library,
     python_imports_only_components_below,
@@ -121,14 +119,6 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
             ("python/cnnx/cli/b.py", "import tqdm\n"),
             ("python/cnnx/cli/b.py", "from matplotlib.figure import Figure\n"),
             ("python/cnnx/sklearn/__init__.py", "from sklearn.base import clone\n"),
-        ],
-    ),
-    long_files_say_why: (
-        ("tests/a.py", '"""A table.\n\nLong because it is one.\n"""\n' + "\n" * MOST_LINES),
-        [
-            ("tests/b.py", '"""A table."""\n' + "x = 0\n" * MOST_LINES),
-            ("cpp/src/io/b.h", "// A table.\n" * (MOST_LINES + 1)),
-            ("python/cnnx/_core.pyi", "x: int\n" * (MOST_LINES + 1)),
         ],
     ),
     functions_are_short: (

@@ -1,4 +1,4 @@
-"""The architecture rules, checked on the sources: components, names, sizes, openings, calls.
+"""The architecture rules, checked on the sources: components, names, openings, calls.
 
 Not part of the package. A rule is a function from the root of a tree to sentences about violations.
 test_kernel_symbols.py has the checks that need compiled objects.
@@ -37,9 +37,7 @@ C_HEADERS = {
 # The list of layer kinds that CMake writes into the build folder.
 GENERATED_HEADERS = {"cnnx_layer_list.inc"}
 
-MOST_LINES = 400
-# A longer file says so and why in its first lines.
-REASON = re.compile(r"\bLong because\b")
+# A file that breaks a rule with a reason states it in its first lines.
 REASON_LINES = 10
 
 LIBM = (
@@ -223,13 +221,6 @@ def optional_packages_are_imported_only_where_they_are_used(root: Path) -> Itera
         for imported, column in imported_modules(tree, parts):
             if imported.split(".")[0] in OPTIONAL_PACKAGES and column == 0:
                 yield f"{name} imports {imported} at its top, so the package needs it"
-
-
-def long_files_say_why(root: Path) -> Iterator[str]:
-    for name, path in sources(root):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if len(lines) > MOST_LINES and not REASON.search("\n".join(lines[:REASON_LINES])):
-            yield f'{name} has {len(lines)} lines and no "Long because" in its first {REASON_LINES}'
 
 
 def file_names_say_something(root: Path) -> Iterator[str]:

@@ -1,6 +1,6 @@
 // The C interface: load, build, train and run models, from C11, C++ and every language that can
 // call C. This header documents the C functions; the C++ headers that it names document the
-// computations. Long because a caller of another language reads one header.
+// computations.
 //
 //   cnnx_model* model = NULL;
 //   if (cnnx_model_load("digits.cnnx", &model) != CNNX_OK) return complain(cnnx_error_message());
