@@ -158,7 +158,7 @@ def key_of(name: str, root: Path = ROOT) -> str:
         parts.append(output_of(path, "--version") if path else b"missing")
     if data := os.environ.get("CNNX_DATA"):
         files = (path for path in sorted(Path(data).rglob("*")) if path.is_file())
-        parts += (f"{path} {path.stat().st_size}".encode() for path in files)
+        parts += (f"{path.relative_to(data)} {path.stat().st_size}".encode() for path in files)
     parts += [features()] if inputs.cpu else []
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
