@@ -1,6 +1,6 @@
 """Build every fuzz target with Clang and both sanitizers, and run each for some seconds.
 
-    python -m fuzz [TARGET...] [--seconds 60] [--jobs 2] [--folder build/fuzz]
+    python -m fuzz [TARGET...] [--seconds 60] [--seed N] [--jobs 2] [--folder build/fuzz]
 
 Prints the number of executions and the coverage of each target, and exits with 1 after a finding.
 The input of a finding is in the folder's findings/. To run it again, use
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def build(folder: Path, targets: Sequence[str]) -> None:
     subprocess.run([tool("cmake"), "--build", str(folder), "--target", *names], check=True)
 
 
-def command(target: str, folder: Path, seconds: int) -> list[str]:
+def command(target: str, folder: Path, seconds: int, seed: int) -> list[str]:
     """Command of a target; creates its folders."""
     corpus, seeds, findings = (folder / name for name in ("corpus", "seeds", "findings"))
     for each in (corpus / target, findings):
@@ -86,17 +87,17 @@ def command(target: str, folder: Path, seconds: int) -> list[str]:
     write_seeds(target, seeds / target)
     places = [str(corpus / target), str(seeds / target)]
     if target in READERS:
-        ends = [f"--seconds={seconds}", f"--findings={findings}"]
+        ends = [f"--seconds={seconds}", f"--seed={seed}", f"--findings={findings}"]
         return [sys.executable, "-m", "fuzz.readers", target, *places, *ends]
-    ends = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-print_final_stats=1"]
-    ends += [f"-artifact_prefix={findings}/", *LIMITS]
+    ends = [f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={MOST_BYTES}"]
+    ends += ["-print_final_stats=1", f"-artifact_prefix={findings}/", *LIMITS]
     if target in ("model_file", "checkpoint", "json"):
         write_dictionary(folder / "words.dict")
         ends.append(f"-dict={folder / 'words.dict'}")
     return [str(folder / "cpp" / "fuzz" / f"{target}_fuzzer"), *places, *ends]
 
 
-def run(target: str, folder: Path, seconds: int) -> Result:
+def run(target: str, folder: Path, seconds: int, seed: int) -> Result:
     """Run one target until it ends."""
     environment = {
         **os.environ,
@@ -104,7 +105,7 @@ def run(target: str, folder: Path, seconds: int) -> Result:
         "CNNX_NUM_THREADS": "1",
     }
     finished = subprocess.run(
-        command(target, folder, seconds),
+        command(target, folder, seconds, seed),
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -121,23 +122,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", choices=[[], *WRITERS], metavar="TARGET")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, help="of the mutations; different each time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz")
     given = parser.parse_args()
+    seed = secrets.randbits(32) if given.seed is None else given.seed
     targets = given.targets or list(WRITERS)
     folder = given.folder.resolve()
     in_cpp = [target for target in targets if target not in READERS]
     if in_cpp:
         build(folder, in_cpp)
     with ThreadPoolExecutor(given.jobs) as pool:
-        results = list(pool.map(lambda target: run(target, folder, given.seconds), targets))
+        results = list(pool.map(lambda target: run(target, folder, given.seconds, seed), targets))
     print(f"{'target':<12}{'executions':>12}{'corpus':>13}   coverage")
     for result in results:
         print(f"{result.target:<12}{result.executions:>12}{result.corpus:>13}   {result.coverage}")
     found = [result for result in results if result.code != 0]
     for result in found:
         print(f"\n{result.target} has a finding:\n{result.log[-6000:]}")
-    print(f"{len(targets)} targets, {given.seconds} s each: ", end="")
+    print(f"{len(targets)} targets, {given.seconds} s each, seed {seed}: ", end="")
     print(f"{len(found)} with findings" if found else "no finding")
     return 1 if found else 0
 

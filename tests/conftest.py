@@ -87,8 +87,8 @@ def pytest_collection_finish() -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Add the skipped tests and files to the list that `.ci/run extras` runs, one per line, except
-    those that another CPU would run.
+    """Add the skipped tests and files to the list that `.ci/run extras` and
+    `documents` run, one per line, except those that another CPU would run.
     """
     path = config.getoption("--list-skipped")
     if path is not None:
