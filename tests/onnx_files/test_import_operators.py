@@ -94,6 +94,8 @@ ON_IMAGES: dict[str, tuple[Build, list[str]]] = {
         lambda m: m.node("HardSigmoid", "x", alpha=1 / 6, beta=0.5),
         ["hard_sigmoid"],
     ),
+    "hard shrinkage": (lambda m: m.node("Shrink", "x", lambd=0.3), ["hard_shrink"]),
+    "soft shrinkage": (lambda m: m.node("Shrink", "x", lambd=0.3, bias=0.3), ["soft_shrink"]),
     "softmax": (lambda m: m.node("Softmax", "x", axis=1), ["softmax"]),
     "dropout": (lambda m: m.node("Dropout", "x", m.constant(np.float32(0.3))), ["dropout"]),
     "pad": (

@@ -38,7 +38,6 @@ _BY_REASON = {
         "test_sequence_model5",
         "test_sequence_model6",
         "test_sequence_model8",
-        "test_shrink",
         "test_sign_model",
     ),
     "compares": (
