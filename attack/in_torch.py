@@ -33,6 +33,8 @@ PLAIN = {
     "softplus": "F.softplus({x}, threshold=40)",
     "softsign": "F.softsign({x})",
     "reciprocal": "1 / {x}",
+    "hard_shrink": "F.hardshrink({x}, {threshold})",
+    "soft_shrink": "F.softshrink({x}, {threshold})",
     "tanh": "torch.tanh({x})",
 }
 
@@ -317,4 +319,4 @@ def expression(kind: str, x: str, settings: Mapping[str, Any]) -> str:
         return lrn(x, settings)
     if kind == "hard_sigmoid":
         return hard_sigmoid(x, settings)
-    return PLAIN[kind].format(x=x, all=x)
+    return PLAIN[kind].format(x=x, all=x, **settings)

@@ -78,6 +78,8 @@ def activation_settings(draw: Draw, op: str) -> dict[str, Any]:
         return {"approximate": draw.one_of("none", "tanh")}
     if op == "clip":
         return {"minimum": draw.one_of(-4.0, -0.5, 0.0), "maximum": draw.one_of(0.25, 1.0, 6.0)}
+    if op in ("hard_shrink", "soft_shrink"):
+        return {"threshold": draw.one_of(0.5, 2.0, 0.0)}
     if op == "hard_sigmoid" and draw.chance(0.5):
         return {"slope": draw.one_of(0.2, 1.5), "offset": draw.one_of(0.5, 0.0, -0.25)}
     return {}

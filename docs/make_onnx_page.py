@@ -114,6 +114,7 @@ ROWS = {
     "Resize": ("`upsample2d`", "nearest or linear, in the forms of PyTorch and Keras"),
     "Selu": ("`selu`", "its own alpha and gamma"),
     "Shape": ("none", "known sizes"),
+    "Shrink": ("`hard_shrink`, `soft_shrink`", "a bias of 0 or of lambd"),
     "Sigmoid": ("`sigmoid`", ""),
     "SimplifiedLayerNormalization": ("`rms_norm`", "one output"),
     "Size": ("none", "known sizes"),

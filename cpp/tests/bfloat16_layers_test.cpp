@@ -78,11 +78,13 @@ void test_pooling() {
 
 void test_activations() {
   for (const Layer& layer :
-       {Layer(ReLU()), Layer(ReLU6()), Layer(LeakyReLU()), Layer(ELU()), Layer(SELU()),
-        Layer(Sigmoid()), Layer(Tanh()), Layer(Softsign()), Layer(GELU()), Layer(SiLU()),
-        Layer(Mish()), Layer(HardSwish()), Layer(HardSigmoid()), Layer(Clip(-1.5, 2.5)),
-        Layer(Softplus()), Layer(PReLU()), Layer(Scale2d()), Layer(Scale2d().bias(false)),
-        Layer(Dropout(0.3))}) {
+       {Layer(ReLU()),        Layer(ReLU6()),         Layer(LeakyReLU()),
+        Layer(ELU()),         Layer(SELU()),          Layer(Sigmoid()),
+        Layer(Tanh()),        Layer(Softsign()),      Layer(GELU()),
+        Layer(SiLU()),        Layer(Mish()),          Layer(HardSwish()),
+        Layer(HardSigmoid()), Layer(Clip(-1.5, 2.5)), Layer(Softplus()),
+        Layer(PReLU()),       Layer(Scale2d()),       Layer(Scale2d().bias(false)),
+        Layer(Dropout(0.3)),  Layer(HardShrink()),    Layer(SoftShrink())}) {
     check_on_images(layer);
   }
 }

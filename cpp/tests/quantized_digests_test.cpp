@@ -199,6 +199,7 @@ Network activations() {
       GELU(),         SiLU(),
       Mish(),         Clip(-1, 1.5),
       HardSwish(),    HardSigmoid(),
+      HardShrink(),   SoftShrink(),
       Softplus(),     GELU().approximate(cnnx::GeluApproximation::tanh)};
   Network network{{Quantize(kByte)}, {6, 7, 3}};
   for (const cnnx::Layer& function : functions) {

@@ -22,6 +22,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "gradient_accumulation_steps": ("shards",),
     "gradient_checkpointing": ("recompute",),
     "gradient_clip_val": ("clip_norm",),
+    "lambd": ("threshold",),
     "lr": ("learning_rate",),
     "max_epochs": ("epochs",),
     "max_iter": ("epochs",),

@@ -78,6 +78,10 @@ REFUSED: dict[str, tuple[Callable[[OnnxModel], Any], str]] = {
         lambda m: m.node("Celu", "x", alpha=-0.5),
         "alpha is -0.5, expected a positive number",
     ),
+    "a bias between 0 and lambd": (
+        lambda m: m.node("Shrink", "x", lambd=0.5, bias=0.25),
+        "its lambd is 0.5 and its bias 0.25, expected a lambd from 0 on, and as bias 0 or the same",
+    ),
     "slopes that add an axis": (
         lambda m: m.node("PRelu", "x", m.weight(1, 1, 1, 1, 1)),
         "has slopes of 5 axes, which adds axes",

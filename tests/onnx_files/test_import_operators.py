@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import cnnx
 import numpy as np
 import pytest
+from cnnx.onnx.reader import graph_of
+from onnx_arrays import array_model
 from onnx_models import OnnxModel, check, imported, kinds, number
 
 Build = Callable[[OnnxModel], Any]
@@ -94,6 +99,8 @@ ON_IMAGES: dict[str, tuple[Build, list[str]]] = {
         lambda m: m.node("HardSigmoid", "x", alpha=1 / 6, beta=0.5),
         ["hard_sigmoid"],
     ),
+    "hard shrinkage": (lambda m: m.node("Shrink", "x", lambd=0.3), ["hard_shrink"]),
+    "soft shrinkage": (lambda m: m.node("Shrink", "x", lambd=0.3, bias=0.3), ["soft_shrink"]),
     "softmax": (lambda m: m.node("Softmax", "x", axis=1), ["softmax"]),
     "dropout": (lambda m: m.node("Dropout", "x", m.constant(np.float32(0.3))), ["dropout"]),
     "pad": (
@@ -110,6 +117,17 @@ ON_IMAGES: dict[str, tuple[Build, list[str]]] = {
     "resize bilinear": (
         lambda m: m.node("Resize", "x", "", m.constant(np.float32([1, 1, 2, 2])), mode="linear"),
         ["upsample2d"],
+    ),
+    "resize by scales that round the sizes": (
+        lambda m: m.node("Resize", "x", "", m.constant(np.float32([1, 1, 2.4, 2])), mode="linear"),
+        ["pad2d", "upsample2d", "crop2d"],
+    ),
+    "resize by such scales to the nearest": (
+        lambda m: m.node(
+            "Resize", "x", "", m.constant(np.float32([1, 1, 1.3, 2.5])), mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        ),
+        ["pad2d", "upsample2d", "crop2d"],
     ),
     "sum with itself": (lambda m: m.node("Add", m.node("Relu", "x"), "x"), ["relu", "add"]),
     "gates first": (
@@ -135,6 +153,20 @@ def test_an_operator_on_images(name: str) -> None:
     build, expected = ON_IMAGES[name]
     model = OnnxModel(2, 8, 9, 7)
     assert kinds(check(model, build(model))) == expected
+
+
+def test_aligned_corners_of_a_scale_as_pytorch_means_them() -> None:
+    """By the rounded size, 4 of 5 * 0.9 and 7 of 10 * 0.7 in float32; ONNX does not round it."""
+    m = OnnxModel(2, 3, 5, 10)
+    scales = m.constant(np.float32([1, 1, 0.9, 0.7]))
+    settings = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    graph = graph_of(m.proto(m.node("Resize", "x", "", scales, **settings)), Path())
+    found, x = array_model(replace(graph, producer="pytorch"), {}, 2), m.input()
+    how = {"size": (4, 7), "mode": "bilinear", "align_corners": True}
+    expected = cnnx.ops.upsample2d(x.transpose(0, 2, 3, 1), **how)
+    np.testing.assert_array_equal(found.run(x), expected.transpose(0, 3, 1, 2))
+    with pytest.raises(cnnx.onnx.UnsupportedError, match="reads other pixels than cnnx"):
+        array_model(graph, {}, 2)
 
 
 PATTERNS: dict[str, tuple[Build, list[str]]] = {}

@@ -153,6 +153,38 @@ def tenth(m: OnnxModel) -> Any:
     return m.node("Mul", "x", number(m, 0.1))
 
 
+def one_side(m: OnnxModel, comparison: str, bound: float, far: Any) -> Any:
+    return m.node("Where", m.node(comparison, "x", number(m, bound)), far, number(m, 0))
+
+
+def hard_shrink(m: OnnxModel, below: float = -0.4) -> Any:
+    """As TorchScript writes it, with its casts of booleans to booleans."""
+    outside = [
+        m.node("Cast", m.node(comparison, "x", number(m, bound)), to=onnx.TensorProto.BOOL)
+        for comparison, bound in (("Greater", 0.4), ("Less", below))
+    ]
+    return m.node("Where", m.node("Or", *outside), "x", number(m, 0))
+
+
+def soft_shrink(m: OnnxModel, above: float = 0.4, below: str = "Less") -> Any:
+    first = one_side(m, "Greater", 0.4, m.node("Sub", "x", number(m, above)))
+    far = m.node("Add", "x", number(m, 0.4))
+    return m.node("Add", first, one_side(m, below, -0.4, far))
+
+
+def hard_shrink_by_magnitude(m: OnnxModel, far: Any = "x", near: float = 0) -> Any:
+    """As PyTorch's exporter by torch.export writes it."""
+    inside = m.node("LessOrEqual", m.node("Abs", "x"), number(m, 0.4))
+    return m.node("Where", inside, number(m, near), far)
+
+
+def soft_shrink_by_magnitude(m: OnnxModel, sign: Any = "x") -> Any:
+    shift = m.node("Mul", m.node("Sign", sign), number(m, 0.4))
+    outside = m.node("Greater", m.node("Abs", "x"), number(m, 0.4))
+    far, near = m.node("Sub", "x", shift), m.node("Mul", "x", number(m, 0))
+    return m.node("Where", outside, far, near)
+
+
 ACTIVATIONS: dict[str, tuple[Build, list[str]]] = {
     "softsign": (
         lambda m: softsign(m, "x", 1), ["softsign"]
@@ -166,6 +198,10 @@ ACTIVATIONS: dict[str, tuple[Build, list[str]]] = {
     "less": (lambda m: by_sign(m, "Less", tenth(m), "x"), ["leaky_relu"]),
     "at least": (lambda m: by_sign(m, "GreaterOrEqual", "x", tenth(m)), ["leaky_relu"]),
     "at most": (lambda m: by_sign(m, "LessOrEqual", tenth(m), "x"), ["leaky_relu"]),
+    "hard shrinkage": (hard_shrink, ["hard_shrink"]),
+    "soft shrinkage": (soft_shrink, ["soft_shrink"]),
+    "hard shrinkage by magnitude": (hard_shrink_by_magnitude, ["hard_shrink"]),
+    "soft shrinkage by magnitude": (soft_shrink_by_magnitude, ["soft_shrink"]),
 }  # fmt: skip
 
 
@@ -188,8 +224,19 @@ def test_an_activation_of_several_nodes(name: str) -> None:
         lambda m: m.node("Log", m.node("Tanh", "x")),
         lambda m: softsign(m, m.node("Tanh", "x"), 1),
         lambda m: softsign(m, "x", 2),
+        lambda m: hard_shrink(m, below=-0.5),
+        lambda m: soft_shrink(m, above=0.3),
+        lambda m: soft_shrink(m, below="Greater"),
+        lambda m: one_side(m, "Greater", 0.4, "x"),
+        lambda m: m.node("Add", *[hard_shrink_by_magnitude(m)] * 2),
+        lambda m: hard_shrink_by_magnitude(m, m.node("Tanh", "x")),
+        lambda m: soft_shrink_by_magnitude(m, m.node("Sub", "x", number(m, 1))),
+        lambda m: hard_shrink_by_magnitude(m, near=1),
     ],
-    ids=["less", "greater", "bound", "low bound", "divisor", "negative", "tanh", "other", "two"],
+    ids=[
+        *("less", "greater", "bound", "low bound", "divisor", "negative", "tanh", "other", "two"),
+        *("uneven", "other bias", "two above", "one side", "twice", "other far", "sign", "one"),
+    ],
 )  # fmt: skip
 def test_a_similar_activation_is_refused_or_computed(build: Build) -> None:
     m = OnnxModel(*SHAPE)

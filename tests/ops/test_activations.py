@@ -194,6 +194,7 @@ def test_gates_are_accurate_far_from_zero(name: str, rng: np.random.Generator) -
         ("elu", {"alpha": 0.3}),
         ("elu", {"alpha": -2.0}),
         ("gelu", {"approximate": "tanh"}),
+        ("soft_shrink", {"threshold": 0.3}),
         ("hard_sigmoid", {"slope": 0.2}),
         ("hard_sigmoid", {"slope": 1.5, "offset": -0.25}),
         ("hard_sigmoid", {"slope": 1e-6, "offset": 1.0}),
@@ -283,6 +284,15 @@ def test_hard_sigmoid_of_keras_is_exact_at_its_corners() -> None:
     assert_exactly_equal(gradient, [0, 0, 1, 0, 0])
 
 
+def test_shrinkage_is_exact_at_its_corners() -> None:
+    x = np.array([-2.0, -0.75, 0.0, 0.75, 1.0], np.float32)
+    assert_exactly_equal(ops.hard_shrink(x, threshold=0.75), [-2, 0, 0, 0, 1])
+    assert_exactly_equal(ops.soft_shrink(x, threshold=0.75), [-1.25, 0, 0, 0, 0.25])
+    for backward_of in (ops.hard_shrink_backward, ops.soft_shrink_backward):
+        assert_exactly_equal(backward_of(np.full(5, 3.0), x, threshold=0.75), [3, 0, 0, 0, 3])
+        assert_exactly_equal(backward_of(np.ones(5), x, threshold=0), [1, 1, 0, 1, 1])
+
+
 def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:
     x = np.array([0.0, -0.0, -1.0, 1.0, 1e-45, -1e-45], np.float32)
     ones, infinities = np.ones(6, np.float32), np.full(6, np.inf, np.float32)
@@ -364,6 +374,7 @@ def test_refusals(name: str) -> None:
     [
         (lambda: ops.clip(0.0, 2, 1), "clip: minimum is 2.000000, expected at most maximum, 1.0"),
         (lambda: ops.clip(0.0, 0, np.inf), "clip: maximum is inf, expected a finite number"),
+        (lambda: ops.hard_shrink(0.0, threshold=-1), "hard_shrink: threshold is -1.000000, exp"),
         (lambda: ops.elu(0.0, alpha=np.nan), "elu: alpha is nan, expected a finite number"),
         (lambda: ops.gelu(0.0, approximate="erf"), "gelu: approximate is 'erf', expected 'none'"),
         (lambda: ops.hard_sigmoid(0.0, slope=0), "hard_sigmoid: slope is 0.0"),

@@ -46,6 +46,8 @@ LAYERS: dict[str, list[Draw]] = {
     "clip": [lambda rng: cnnx.Clip(-1.5, 2.0)],
     "gelu": [lambda rng: cnnx.GELU("tanh" if rng.integers(2) else "none")],
     "hard_sigmoid": [lambda rng: cnnx.HardSigmoid(slope=float(rng.choice([1 / 6, 0.25])))],
+    "hard_shrink": [lambda rng: cnnx.HardShrink(0.0)],  # with another threshold it has a jump
+    "soft_shrink": [lambda rng: cnnx.SoftShrink(0.25)],
     # Of numbers near 0 the gradient, the square of the reciprocal, leaves the range of float32.
     "reciprocal": [lambda rng: [cnnx.Sigmoid(), cnnx.Clip(0.05, 2.0), cnnx.Reciprocal()]],
     "dropout": [lambda rng: cnnx.Dropout(0.3)],

@@ -38,7 +38,6 @@ _BY_REASON = {
         "test_sequence_model5",
         "test_sequence_model6",
         "test_sequence_model8",
-        "test_shrink",
         "test_sign_model",
     ),
     "compares": (
@@ -228,7 +227,6 @@ _BY_REASON = {
         "test_pow_types_float32_uint64",
     ),
     "reads other pixels than cnnx": (
-        "test_resize_downsample_scales_linear",
         "test_resize_downsample_scales_linear_align_corners",
         "test_resize_downsample_scales_linear_half_pixel_symmetric",
         "test_resize_downsample_sizes_linear_pytorch_half_pixel",

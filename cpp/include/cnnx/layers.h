@@ -1,4 +1,5 @@
-// Builders of layers for C++ programs, with the names and defaults of the Python classes:
+// Builders of layers for C++ programs, with the names and defaults of the Python classes.
+// Long because there is one for each kind of layer.
 //
 //   using namespace cnnx::layers;
 //   const cnnx::Model model({Conv2d(16, 3).padding(cnnx::Padding::same), ReLU(), MaxPool2d(2),
@@ -309,6 +310,20 @@ class HardSigmoid : public LayerBuilder<HardSigmoid> {
   HardSigmoid() : LayerBuilder("hard_sigmoid") {}
   HardSigmoid& slope(double slope) { return set_real("slope", slope); }      // default: 1 / 6
   HardSigmoid& offset(double offset) { return set_real("offset", offset); }  // default: 0.5
+};
+
+class HardShrink : public LayerBuilder<HardShrink> {
+ public:
+  explicit HardShrink(double threshold = 0.5) : LayerBuilder("hard_shrink") {
+    set_real("threshold", threshold);
+  }
+};
+
+class SoftShrink : public LayerBuilder<SoftShrink> {
+ public:
+  explicit SoftShrink(double threshold = 0.5) : LayerBuilder("soft_shrink") {
+    set_real("threshold", threshold);
+  }
 };
 
 class Clip : public LayerBuilder<Clip> {

@@ -238,6 +238,23 @@ struct Relu6 {
   }
 };
 
+// x where its magnitude exceeds the threshold, the first setting, else 0.
+struct HardShrink {
+  static CNNX_INLINE float value(float x, Settings s) {
+    return select(magnitude_of(x) <= s.first, 0.0f, x);
+  }
+  static CNNX_INLINE float gradient(float grad, float x, Settings s) {
+    return select(magnitude_of(x) <= s.first, 0.0f, grad);
+  }
+};
+
+// The same, nearer to 0 by the threshold.
+struct SoftShrink : HardShrink {
+  static CNNX_INLINE float value(float x, Settings s) {
+    return x - Clip::value(x, {-s.first, s.first});
+  }
+};
+
 template <class Row>
 void forward(const float* x, int64_t count, Settings settings, float* output) {
   for (int64_t i = 0; i < count; ++i) output[i] = Row::value(x[i], settings);
@@ -280,16 +297,18 @@ constexpr ActivationKernels kRows[] = {
     row<Softplus>("softplus", kFromInput),
     row<HardSigmoid>("hard_sigmoid", kFromInput),
     row<Reciprocal>("reciprocal", kFromOutput),
+    row<HardShrink>("hard_shrink", kFromInput),
+    row<SoftShrink>("soft_shrink", kFromInput),
     {},
 };
 
 // In the order of the rows above.
 constexpr ActivationGradient kGradients[] = {
-    backward<Relu>,       backward<LeakyRelu>, backward<Elu>,      backward<Selu>,
-    backward<Sigmoid>,    backward<Tanh>,      backward<Softsign>, backward<Gelu>,
-    backward<GeluTanh>,   backward<Silu>,      backward<Mish>,     backward<HardSwish>,
-    backward<Clip>,       backward<Relu6>,     backward<Softplus>, backward<HardSigmoid>,
-    backward<Reciprocal>,
+    backward<Relu>,       backward<LeakyRelu>,  backward<Elu>,        backward<Selu>,
+    backward<Sigmoid>,    backward<Tanh>,       backward<Softsign>,   backward<Gelu>,
+    backward<GeluTanh>,   backward<Silu>,       backward<Mish>,       backward<HardSwish>,
+    backward<Clip>,       backward<Relu6>,      backward<Softplus>,   backward<HardSigmoid>,
+    backward<Reciprocal>, backward<HardShrink>, backward<SoftShrink>,
 };
 static_assert(sizeof kGradients / sizeof *kGradients + 1 == sizeof kRows / sizeof *kRows,
               "an activation lacks its gradient");

@@ -207,6 +207,8 @@ constexpr SettingInfo kClipSettings[] = {real("minimum", "the smallest output"),
 constexpr SettingInfo kHardSigmoidSettings[] = {
     real("slope", "slope of the line").otherwise(1.0 / 6.0).above(0).omit_default(),
     real("offset", "value of the line at 0").otherwise(0.5).omit_default()};
+constexpr SettingInfo kShrinkSettings[] = {
+    real("threshold", "the largest magnitude that becomes 0").otherwise(0.5).from(0)};
 constexpr LayerDescription kActivationsLayers[] = {
     LayerDescription("relu", "x < 0 ? 0 : x", make_activation),
     LayerDescription("leaky_relu", "x < 0 ? negative_slope * x : x", make_activation)
@@ -230,6 +232,10 @@ constexpr LayerDescription kActivationsLayers[] = {
     LayerDescription("reciprocal", "1 / x", make_activation),
     LayerDescription("hard_sigmoid", "min(max(slope * x + offset, 0), 1)", make_hard_sigmoid)
         .with_settings(kHardSigmoidSettings),
+    LayerDescription("hard_shrink", "abs(x) > threshold ? x : 0", make_activation)
+        .with_settings(kShrinkSettings),
+    LayerDescription("soft_shrink", "x - min(max(x, -threshold), threshold)", make_activation)
+        .with_settings(kShrinkSettings),
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ ELEMENTWISE = frozenset(
     {
         *("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "clip", "sigmoid", "tanh"),
         *("softsign", "silu", "mish", "hard_swish", "hard_sigmoid", "softplus", "gelu"),
-        *("reciprocal", "batch_norm2d", "scale2d", "dropout"),
+        *("hard_shrink", "soft_shrink", "reciprocal", "batch_norm2d", "scale2d", "dropout"),
     }
 )
 # Layers that belong to the stage of the layer whose output they alone read.

@@ -10,6 +10,7 @@ __all__ = [
     "GELU",
     "SELU",
     "Clip",
+    "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "LeakyReLU",
@@ -21,6 +22,7 @@ __all__ = [
     "Reciprocal",
     "SiLU",
     "Sigmoid",
+    "SoftShrink",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -277,6 +279,41 @@ class HardSwish(LayerWithoutSettings):
     """
 
     kind = "hard_swish"
+
+
+class HardShrink(Layer):
+    """Hard shrinkage: ``x`` where ``abs(x) > threshold``, else 0; NaN propagates.
+
+    Args:
+        threshold: the largest magnitude that becomes 0, from 0 on. PyTorch calls it `lambd`.
+        name: name in files and in `Model.layer_outputs`; "hard_shrink_1" and so on when None.
+
+    References:
+        D. Donoho, I. Johnstone: Ideal spatial adaptation by wavelet shrinkage, 1994.
+
+    Example:
+        >>> HardShrink()
+        HardShrink(threshold=0.5)
+    """
+
+    kind = "hard_shrink"
+
+    def __init__(self, threshold: float = 0.5, *, name: str | None = None) -> None:
+        super().__init__({"threshold": real_number(threshold, "HardShrink", "threshold")}, name)
+
+
+class SoftShrink(Layer):
+    """Soft shrinkage: ``x - clip(x, -threshold, threshold)``; settings as of `HardShrink`.
+
+    Example:
+        >>> SoftShrink(0.25)
+        SoftShrink(threshold=0.25)
+    """
+
+    kind = "soft_shrink"
+
+    def __init__(self, threshold: float = 0.5, *, name: str | None = None) -> None:
+        super().__init__({"threshold": real_number(threshold, "SoftShrink", "threshold")}, name)
 
 
 class HardSigmoid(Layer):

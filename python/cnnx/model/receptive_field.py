@@ -175,6 +175,8 @@ _POINTWISE = [
     "clip",
     "softplus",
     "hard_sigmoid",
+    "hard_shrink",
+    "soft_shrink",
     "prelu",
     "quantize",
     "scale2d",

@@ -32,6 +32,7 @@ class Call:
         network: network to which layers are added.
         used: whether anything reads each output of the node.
         weight_scales: scales of the constants that are int8 times a scale, by name.
+        producer: name of the program that wrote the file last.
     """
 
     node: Node
@@ -40,6 +41,7 @@ class Call:
     network: Network
     used: Sequence[bool]
     weight_scales: Mapping[str, WeightScale] = field(default_factory=dict)
+    producer: str = ""
 
     def operand(self, index: int) -> Operand:
         """An input; None if it is left out."""

@@ -254,7 +254,8 @@ class _Walk:
     ) -> Sequence[Activation | Array]:
         used = [self._readers[name] > 0 for name in node.outputs]
         operands = [value for value in inputs if not isinstance(value, _Missing)]
-        call = Call(node, self._graph.opset, operands, self.network, used, self._scales)
+        graph = self._graph
+        call = Call(node, graph.opset, operands, self.network, used, self._scales, graph.producer)
         depends = any(isinstance(value, Activation) for value in operands)
         if not depends and not node.domain and node.op_type in FOLDINGS:
             counted = self._counted(node)

@@ -179,11 +179,70 @@ def _by_sign(nodes: Nodes, name: str) -> Match | None:
     return "Identity", {}, other
 
 
+def _shrink(nodes: Nodes, name: str) -> Match | None:
+    """`where(abs(x) > t, x - b * sign(x), 0)`, b 0 or t, also as the sum of both sides."""
+    total = nodes.maker(name, "Add")
+    sides = []
+    for each in total.inputs if total else [name]:
+        node = nodes.maker(each, "Where")
+        if node is None or len(node.inputs) != 3:
+            return None
+        condition, far, near = node.inputs
+        operators: tuple[str, ...] = ("Greater", "Less")
+        if nodes.maker(condition, "LessOrEqual"):
+            operators, far, near = ("LessOrEqual",), near, far
+        if nodes.product(near).constant != 0:
+            return None
+        for value, side, threshold in _sides(nodes, condition, operators):
+            sides.append((side, value, threshold, _bias(nodes, far, value, side)))
+    if sorted(side for side, *_ in sides) != [-1, 1] or sides[0][1:] != sides[1][1:]:
+        return None
+    _, value, threshold, bias = sides[0]
+    return None if bias is None else ("Shrink", {"lambd": threshold, "bias": bias}, value)
+
+
+def _sides(
+    nodes: Nodes, condition: str, operators: tuple[str, ...]
+) -> list[tuple[str, int, float]]:
+    """x, its sign and t of each `x > t`, `x < -t` and `abs(x) > t`, or `abs(x) <= t`, in an Or."""
+    found = []
+    for each in nodes.operands(condition, "Or"):
+        cast = nodes.maker(each, "Cast")
+        node = nodes.maker(cast.inputs[0] if cast else each, *operators)
+        bound = nodes.number(node.inputs[1]) if node and len(node.inputs) == 2 else None
+        if node is None or bound is None:
+            return []
+        value, below = node.inputs[0], node.op_type == "Less"
+        if not below and (absolute := nodes.maker(value, "Abs")):
+            found += [(absolute.inputs[0], side, bound) for side in (-1, 1)]
+        else:
+            found.append((value, -1, -bound) if below else (value, 1, bound))
+    return found
+
+
+def _bias(nodes: Nodes, name: str, value: str, side: int) -> float | None:
+    """The b of `x - b * sign(x)` where x has the sign `side`."""
+    if name == value:
+        return 0.0
+    constant, terms = nodes.sum(name)
+    if terms == (value,):
+        return -side * constant
+    node = nodes.maker(name, "Sub")
+    if node is None or node.inputs[0] != value:
+        return None
+    constant, factors = nodes.product(node.inputs[1])
+    sign = nodes.maker(factors[0], "Sign") if len(factors) == 1 else None
+    if sign is not None and sign.inputs[0] == value:
+        return constant
+    return None if factors else side * constant
+
+
 _PATTERNS: dict[str, tuple[Callable[[Nodes, str], Match | None], ...]] = {
+    "Add": (_shrink,),
     "Mul": (_gelu, _swish, _hard_sigmoid, standardized),
     "Div": (standardized, _swish, _hard_sigmoid, _gelu, _softsign),
     "Log": (_log_sigmoid,),
-    "Where": (_by_sign,),
+    "Where": (_by_sign, _shrink),
 }
 _INPUTS = {"Log": 1, "Where": 3}  # of the node of a pattern, otherwise 2
 
@@ -237,8 +296,8 @@ def _replaced(nodes: Nodes, node: Node) -> Node:
         return _with_padding(nodes, node)
     if node.domain or len(node.inputs) != _INPUTS.get(node.op_type, 2) or len(node.outputs) != 1:
         return node
-    if node.op_type == "Add":
-        return response_norm(nodes, node) or node
+    if node.op_type == "Add" and (norm_of_maps := response_norm(nodes, node)):
+        return norm_of_maps
     for pattern in _PATTERNS.get(node.op_type, ()):
         match = pattern(nodes, node.outputs[0])
         if match is not None:

@@ -26,6 +26,8 @@ __all__ = [
     "elu_backward",
     "gelu",
     "gelu_backward",
+    "hard_shrink",
+    "hard_shrink_backward",
     "hard_sigmoid",
     "hard_sigmoid_backward",
     "hard_swish",
@@ -46,6 +48,8 @@ __all__ = [
     "sigmoid_backward",
     "silu",
     "silu_backward",
+    "soft_shrink",
+    "soft_shrink_backward",
     "softplus",
     "softplus_backward",
     "softsign",
@@ -805,6 +809,102 @@ def softplus_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         array([1., 2.], dtype=float32)
     """
     return _from_input("softplus", grad_output, x)
+
+
+@checked_call
+def hard_shrink(x: ArrayLike, *, threshold: float = 0.5) -> FloatArray:
+    """Hard shrinkage, ``x`` where ``abs(x) > threshold``, else 0, elementwise; NaN propagates.
+
+    Args:
+        x: array of any shape.
+        threshold: the largest magnitude that becomes 0, from 0 on.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or the threshold is not a number.
+        ValueError: if the threshold is negative or not finite.
+
+    Example:
+        >>> hard_shrink([-2.0, 0.5, 1.0])
+        array([-2.,  0.,  1.], dtype=float32)
+    """
+    return _apply("hard_shrink", x, threshold=real_number(threshold, "hard_shrink", "threshold"))
+
+
+@checked_call
+def hard_shrink_backward(
+    grad_output: ArrayLike, x: ArrayLike, *, threshold: float = 0.5
+) -> FloatArray:
+    """Gradient of `hard_shrink` from its input: `grad_output` where ``abs(x) > threshold``, else 0.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `hard_shrink`.
+        threshold: as in `hard_shrink`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `hard_shrink`.
+        ValueError: as `hard_shrink`, and if the shapes differ.
+
+    Example:
+        >>> hard_shrink_backward([1.0, 1.0, 1.0], [-2.0, 0.5, 1.0])
+        array([1., 0., 1.], dtype=float32)
+    """
+    threshold = real_number(threshold, "hard_shrink_backward", "threshold")
+    return _from_input("hard_shrink", grad_output, x, threshold=threshold)
+
+
+@checked_call
+def soft_shrink(x: ArrayLike, *, threshold: float = 0.5) -> FloatArray:
+    """Soft shrinkage, ``x - clip(x, -threshold, threshold)``, elementwise; NaN propagates.
+
+    Args:
+        x: array of any shape.
+        threshold: the largest magnitude that becomes 0, from 0 on.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or the threshold is not a number.
+        ValueError: if the threshold is negative or not finite.
+
+    Example:
+        >>> soft_shrink([-2.0, 0.5, 1.0])
+        array([-1.5,  0. ,  0.5], dtype=float32)
+    """
+    return _apply("soft_shrink", x, threshold=real_number(threshold, "soft_shrink", "threshold"))
+
+
+@checked_call
+def soft_shrink_backward(
+    grad_output: ArrayLike, x: ArrayLike, *, threshold: float = 0.5
+) -> FloatArray:
+    """Gradient of `soft_shrink` from its input: `grad_output` where ``abs(x) > threshold``, else 0.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `soft_shrink`.
+        threshold: as in `soft_shrink`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `soft_shrink`.
+        ValueError: as `soft_shrink`, and if the shapes differ.
+
+    Example:
+        >>> soft_shrink_backward([1.0, 1.0, 1.0], [-2.0, 0.5, 1.0])
+        array([1., 0., 1.], dtype=float32)
+    """
+    threshold = real_number(threshold, "soft_shrink_backward", "threshold")
+    return _from_input("soft_shrink", grad_output, x, threshold=threshold)
 
 
 def _limits(function: str, minimum: float, maximum: float) -> dict[str, float]:

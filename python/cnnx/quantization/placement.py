@@ -18,7 +18,7 @@ _COMPUTES = (
     *("add", "multiply", "maximum", "concat"),
     *("avg_pool2d", "adaptive_avg_pool2d", "global_avg_pool2d"),
     *("relu", "leaky_relu", "elu", "selu", "clip", "relu6", "sigmoid", "tanh", "softsign", "gelu"),
-    *("silu", "mish", "hard_swish", "hard_sigmoid", "softplus"),
+    *("silu", "mish", "hard_swish", "hard_sigmoid", "softplus", "hard_shrink", "soft_shrink"),
 )
 
 

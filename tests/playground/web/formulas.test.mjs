@@ -26,6 +26,8 @@ const POINTS = {
   mish: [-0.2980997422, 0.5611483776],
   hard_swish: [-0.375, 0.4316666667],
   hard_sigmoid: [0.2, 0.64],
+  hard_shrink: [-1.5, 0],
+  soft_shrink: [-0.75, 0],
   softplus: [0.201413278, 1.1031860489],
   gelu: [-0.1002108019, 0.5306254434],
   dropout: [-1.5, 0.7],
@@ -35,6 +37,7 @@ const SETTINGS = {
   alpha: 2,
   minimum: -0.5,
   maximum: 0.6,
+  threshold: 0.75,
   slope: 0.2,
   offset: 0.5,
 };

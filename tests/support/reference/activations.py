@@ -77,6 +77,21 @@ def reciprocal_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Ar
     return -real(grad_output) * real(output) ** 2
 
 
+def hard_shrink(x: npt.ArrayLike, *, threshold: float = 0.5) -> Array:
+    return np.where(np.abs(real(x)) <= threshold, 0.0, real(x))
+
+
+def hard_shrink_backward(grad: npt.ArrayLike, x: npt.ArrayLike, *, threshold: float = 0.5) -> Array:
+    return np.where(np.abs(real(x)) > threshold, real(grad), 0.0)
+
+
+def soft_shrink(x: npt.ArrayLike, *, threshold: float = 0.5) -> Array:
+    return real(x) - np.clip(real(x), -threshold, threshold)
+
+
+soft_shrink_backward = hard_shrink_backward
+
+
 def softsign(x: npt.ArrayLike) -> Array:
     return real(x) / (1.0 + np.abs(real(x)))
 

@@ -28,6 +28,17 @@ def hard_sigmoid(slope: float, offset: float) -> Layer:
     return layers.HardSigmoid(slope=slope, offset=offset)
 
 
+def _shrink(call: Call) -> Activation:
+    threshold, bias = call.number("lambd", 0.5), call.number("bias", 0.0)
+    if threshold < 0 or bias not in (0, threshold):
+        raise RefusedError(
+            f"its lambd is {threshold} and its bias {bias}, expected a lambd from 0 on, and as bias"
+            " 0 or the same number"
+        )
+    layer = layers.SoftShrink(threshold) if bias else layers.HardShrink(threshold)
+    return call.elementwise(layer)
+
+
 def _selu(call: Call) -> Activation:
     """With other factors than those of the paper, `gamma * elu(x, alpha)`."""
     alpha = call.number("alpha", 1.67326319217681884765625)
@@ -172,6 +183,7 @@ OPERATORS: dict[str, Operator] = {
     "Reciprocal": lambda call: call.elementwise(layers.Reciprocal()),
     "Relu": lambda call: call.elementwise(layers.ReLU()),
     "Selu": _selu,
+    "Shrink": _shrink,
     "Sigmoid": lambda call: call.elementwise(layers.Sigmoid()),
     "Softmax": _softmax,
     "Softplus": lambda call: call.elementwise(layers.Softplus()),

@@ -224,7 +224,8 @@ def _sizes(value: Activation, scales: Array | None, sizes: Array | None) -> list
         return [int(each) for each in sizes]
     if scales is None or scales.shape != (len(value.axes),) or not np.all(np.isfinite(scales)):
         raise FormatError("has neither scales nor sizes of every axis")
-    return [int(np.floor(each)) for each in np.array(value.onnx_shape) * scales]
+    # In float32, as in PyTorch and ONNX Runtime: 10 times 0.7 is 7.
+    return [int(each) for each in np.array(value.onnx_shape, np.float32) * np.float32(scales)]
 
 
 def _resampled(
@@ -249,12 +250,14 @@ def _resampled(
     size = list(old)
     places: dict[str, int] = {}
     steps = [1.0, 1.0]  # of the scale that the rule of coordinates uses
+    # Of aligned corners, PyTorch and ONNX Runtime use the rounded size, and ONNX does not round.
+    rounds = coordinates == "align_corners" and call.producer == "pytorch"
     for axis in changed:
         before, after = value.onnx_shape[axis], sizes[axis]
         label = _label(value, axis)
         at, places[label] = "HW".index(label), axis
         size[at] = after
-        steps[at] = after / before if scales is None else float(scales[axis])
+        steps[at] = after / before if scales is None or rounds else float(scales[axis])
     if min(size) < 1 or max(size) > 1 << 24:
         raise FormatError(f"resizes {value.onnx_shape} to {sizes}")
     if tuple(size) == old:
@@ -264,34 +267,53 @@ def _resampled(
         settings["align_corners"] = True
     elif mode not in ("nearest", "linear"):
         raise RefusedError(f"its mode is {mode}, expected nearest or linear")
+    layer_sizes = []  # before and after the layer, of each axis
     for before, after, step in zip(old, size, steps, strict=True):
-        if not _reads_alike(before, after, step, mode, coordinates, rounding):
+        rule = (before, after, step, mode, coordinates, rounding)
+        pair = (before, after)
+        if value.byte_scale is None and not _reads_alike(pair, *rule):
+            pair = _whole_sizes(before, step)  # of which the image is a part
+        if not _reads_alike(pair, *rule):
             raise RefusedError(
                 f"reads other pixels than cnnx: mode {mode}, {coordinates}"
                 + (f", {rounding}" if mode == "nearest" else "")
             )
-    factors = [after // before for before, after in zip(old, size, strict=True)]
-    if [f * s for f, s in zip(factors, old, strict=True)] == size and len(settings) == 1:
-        layer = layers.Upsample2d((factors[0], factors[1]), **settings)
+        layer_sizes.append(pair)
+    (height, new_height), (width, new_width) = layer_sizes
+    symbol = value.symbol
+    if (height, width) != old:
+        padding = ((0, height - old[0]), (0, width - old[1]))
+        symbol = call.network.add(layers.Pad2d(padding, mode="edge"), symbol)
+    if new_height % height == new_width % width == 0 and len(settings) == 1:
+        layer = layers.Upsample2d((new_height // height, new_width // width), **settings)
     else:
-        layer = layers.Upsample2d(size=(size[0], size[1]), **settings)
-    symbol = call.network.add(layer, value.symbol)
-    return _resized(value, symbol, (size[0], size[1]), places)
+        layer = layers.Upsample2d(size=(new_height, new_width), **settings)
+    symbol = call.network.add(layer, symbol)
+    done = _resized(value, symbol, (new_height, new_width), places)
+    parts = {axis: range(sizes[axis]) for axis in changed if done.onnx_shape[axis] != sizes[axis]}
+    return selected(call, done, parts) if parts else done
 
 
-def _reads_alike(
-    before: int, after: int, step: float, mode: str, coordinates: str, rounding: str
-) -> bool:
-    """Whether ONNX's rule reads the same places along one axis as cnnx's layer."""
-    index = np.arange(after, dtype=np.float64)
+def _whole_sizes(before: int, step: float) -> tuple[int, int]:
+    """A size above `before` whose product with the scale is nearly whole, and this product."""
+    sizes = np.arange(before + 1, before + 101)
+    products = sizes * step
+    found = np.argmax(np.abs(products - np.rint(products)) < 1e-7 * products)  # of float32
+    return int(sizes[found]), max(1, round(float(products[found])))
+
+
+def _reads_alike(own: tuple[int, int], before: int, after: int, step: float, *rule: str) -> bool:
+    """Whether ONNX's rule reads the same places along one axis as cnnx's layer of two sizes."""
+    mode, coordinates, rounding = rule
+    index, last = np.arange(after, dtype=np.float64), before - 1
     places = _places(index, before, step, coordinates)
     if places is None:
         return False
     if mode == "linear":
-        own = (index + 0.5) * before / after - 0.5
+        own_places = (index + 0.5) * own[0] / own[1] - 0.5
         if coordinates == "align_corners":
-            own = np.linspace(0, before - 1, after)
-        return np.allclose(np.clip(places, 0, before - 1), np.clip(own, 0, before - 1), atol=1e-5)
+            own_places = np.linspace(0, before - 1, after)
+        return np.allclose(places.clip(0, last), own_places.clip(0, last), atol=1e-5)
     rounded = {
         "floor": np.floor(places),
         "ceil": np.ceil(places),
@@ -300,8 +322,8 @@ def _reads_alike(
     }.get(rounding)
     if rounded is None:
         return False
-    own = np.floor(index * before / after)
-    return bool(np.all(np.clip(rounded, 0, before - 1) == own))
+    own_places = np.floor(index * own[0] / own[1])
+    return bool(np.all(rounded.clip(0, last) == own_places.clip(0, last)))
 
 
 def _places(

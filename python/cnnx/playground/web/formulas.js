@@ -82,6 +82,14 @@ const FORMULAS = {
       `${significant(settings.slope ?? 1 / 6)} × (${x}) + ${settings.offset ?? 0.5}, ` +
       "but at least 0 and at most 1",
   },
+  hard_shrink: {
+    compute: (x, settings) => (Math.abs(x) <= settings.threshold ? 0 : x),
+    words: (x, settings) => `${x} where its magnitude is above ${settings.threshold}, else 0`,
+  },
+  soft_shrink: {
+    compute: (x, settings) => x - Math.min(Math.max(x, -settings.threshold), settings.threshold),
+    words: (x, settings) => `${x}, nearer to 0 by up to ${settings.threshold}`,
+  },
   softplus: {
     compute: softplusOf,
     words: (x) => `ln(1 + e^(${x}))`,
