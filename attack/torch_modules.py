@@ -6,7 +6,16 @@ from attack import torch_module_snippets as snippets
 from attack.case import HEADER, Case, Draw, lines, paste
 
 ACTIVATIONS = (
-    *("ReLU()", "ReLU6()", "LeakyReLU(0.1)", "PReLU({c})", "ELU()", "SELU()", "CELU()", "GELU()"),
+    *(
+        "ReLU()",
+        "ReLU6()",
+        "LeakyReLU(0.1)",
+        "PReLU({c})",
+        "ELU()",
+        "SELU()",
+        "Softshrink(0.1)",
+        "GELU()",
+    ),
     *("SiLU()", "Mish()", "Hardswish()", "Hardsigmoid()", "Sigmoid()", "Tanh()", "Softplus()"),
     *("Softsign()", "LogSigmoid()", "Hardtanh(-0.5, 2.0)", "GELU(approximate='tanh')"),
 )
@@ -16,7 +25,14 @@ POOLS = (
     *("MaxPool2d(3, 2, 1, ceil_mode=True)", "MaxPool2d(2, ceil_mode=True)", "AvgPool2d(2)"),
     "AvgPool2d(3, 2, 1, ceil_mode=True)",
 )
-OTHERS = ("Gate({c})", "Halves()", "Shuffle()", "Affine({c})", "Shortcut({c})")
+OTHERS = (
+    "torch.nn.Upsample(scale_factor=1.5, mode='bilinear')",
+    "Gate({c})",
+    "Halves()",
+    "Shuffle()",
+    "Affine({c})",
+    "Shortcut({c})",
+)
 ENDS = (
     *("torch.nn.Flatten()", "Rows()", "LastChannels()", "torch.nn.Identity()", "Means()"),
     *("torch.nn.Sequential(Means(), torch.nn.Linear({c}, 5))", "torch.nn.Softmax(1)"),
