@@ -1,5 +1,4 @@
 // Builders of layers for C++ programs, with the names and defaults of the Python classes.
-// Long because there is one for each kind of layer.
 //
 //   using namespace cnnx::layers;
 //   const cnnx::Model model({Conv2d(16, 3).padding(cnnx::Padding::same), ReLU(), MaxPool2d(2),
