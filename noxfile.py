@@ -398,22 +398,24 @@ def results() -> None:
 # Ring 3: by name ----------------------------------------------------------------------------------
 
 
+def emulated(test: str, tools: str) -> str:
+    """Run a test that compares programs for other systems with those for Linux on x86-64."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        return "what is compared are programs for Linux on x86-64: nothing to do"
+    install(tools)
+    return python(f"-m pytest -rP tests/runtime/{test}", CNNX_EMULATION="1")
+
+
 @check
 def emulation() -> str:
     """Other CPUs, emulated by qemu; takes minutes."""
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        return "what is compared are programs for Linux on x86-64: nothing to do"
-    install("qemu-aarch64 aarch64-linux-gnu-g++")
-    return python("-m pytest -rP tests/runtime/test_emulation.py", CNNX_EMULATION="1")
+    return emulated("test_emulation.py", "qemu-aarch64 aarch64-linux-gnu-g++")
 
 
 @check
 def windows() -> str:
     """Windows, by a cross compiler and Wine; takes minutes."""
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        return "Wine runs programs for x86-64: nothing to do"
-    install("x86_64-w64-mingw32-g++-posix wine")
-    return python("-m pytest -rP tests/runtime/test_windows.py", CNNX_EMULATION="1")
+    return emulated("test_windows.py", "x86_64-w64-mingw32-g++-posix wine")
 
 
 @check

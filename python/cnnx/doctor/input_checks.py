@@ -42,7 +42,7 @@ def check_input(model: Model, values: FloatArray) -> Iterator[Finding]:
             tuple(constant),
             "look for an alpha channel or images that were not read",
         )
-    if not model._has_unknown_range() and model.layers[0].kind not in _NORMS:
+    if not model._has_unknown_range and model.layers[0].kind not in _NORMS:
         yield from _scale(model, values)
 
 

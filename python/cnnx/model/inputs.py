@@ -110,7 +110,7 @@ class ModelInputs:
             most = brightest(pixels)
             if 2 < most < math.inf or self._standardizes_twice(pixels):
                 self._check_floats(pixels, function)
-            elif are_divided_twice(most) and not self._has_unknown_range():
+            elif are_divided_twice(most) and not self._has_unknown_range:
                 warn_of_divided_twice(pixels, function)
 
     def _check_floats(self, pixels: FloatArray | NDArray[np.uint8], function: str) -> None:
@@ -155,7 +155,9 @@ class ModelInputs:
     def _takes_any_floats(self) -> bool:
         """Whether floats of another range are rescaled, or the range is not known."""
         rescales = self._declares_range or self._core.layers[0][0] in NORMS
-        return rescales or self._has_unknown_range()
+        return rescales or self._has_unknown_range
 
+    @functools.cached_property
     def _has_unknown_range(self) -> bool:
+        """Whether the file of an imported model leaves the range of its floats open."""
         return is_imported(self._core) and not self._standardizes

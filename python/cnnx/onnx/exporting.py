@@ -19,6 +19,7 @@ from cnnx.model.heads import (
     sources_of_heads,
 )
 from cnnx.model.input_parts import core_inputs
+from cnnx.model.metadata import Texts
 from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
 from cnnx.onnx.forms import default_form
 from cnnx.onnx.graph import Graph, Value
@@ -234,7 +235,7 @@ def _label(builder: GraphBuilder, core: _core.Model, form: OutputForm) -> Value:
 
 def _metadata(core: _core.Model, form: FileForm) -> dict[str, str]:
     resize, mean, std = core.preprocessing
-    own = {name: text for name, text in core.metadata.items() if name != FILE_FORM}
+    own = dict(Texts(core))
     if form != default_form(core):
         own[FILE_FORM] = form.text()
     texts = {

@@ -9,6 +9,7 @@ from cnnx import _core
 from cnnx.model.file_form import FileForm, InputForm, OutputForm, file_form
 from cnnx.model.heads import core_heads
 from cnnx.model.input_parts import core_inputs
+from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.onnx.axes import Activation
 from cnnx.onnx.graph import Graph, Value
 from cnnx.onnx.importer import are_rows
@@ -20,7 +21,7 @@ from cnnx.onnx.output_values import OutputValue
 
 def default_form(core: _core.Model) -> FileForm:
     """The form in which a model of cnnx is saved: from pixels to probabilities and class names."""
-    return FileForm(_inputs(core, pixels=True), _outputs(core, None), has_label(core))
+    return FileForm(_inputs(core, pixels=True), _outputs(core, None), _has_label(core))
 
 
 def form_for(core: _core.Model, pixels: bool | None, raw: bool | None, labels: bool) -> FileForm:
@@ -41,16 +42,14 @@ def form_for(core: _core.Model, pixels: bool | None, raw: bool | None, labels: b
     if own is not None and raw is None and _fit_outputs(core, own.outputs):
         outputs = own.outputs
     is_without = own is not None and not own.labels and raw is None
-    return FileForm(inputs, outputs, labels and has_label(core) and not is_without)
+    return FileForm(inputs, outputs, labels and _has_label(core) and not is_without)
 
 
 def _fit_inputs(core: _core.Model, forms: Sequence[InputForm]) -> bool:
     """Whether a model still has inputs of these forms."""
     shapes = [list(each.shape) for each in core_inputs(core)] or [core.input_shape]
     return len(forms) == len(shapes) and all(
-        size == 1 or label in form.order
-        for form, shape in zip(forms, shapes, strict=True)
-        for label, size in zip("HWC", shape, strict=True)
+        _has_axes(form.order, shape) for form, shape in zip(forms, shapes, strict=True)
     )
 
 
@@ -70,17 +69,20 @@ def _fits(form: OutputForm, shape: tuple[int, ...]) -> bool:
         return math.prod(form.shape) == math.prod(shape)
     if len(shape) == 1:
         return not form.order
-    sizes = zip("HWC", shape, strict=True)
-    return bool(form.order) and all(size == 1 or label in form.order for label, size in sizes)
+    return bool(form.order) and _has_axes(form.order, shape)
 
 
-def has_label(core: _core.Model) -> bool:
+def _has_axes(order: str, shape: Sequence[int]) -> bool:
+    """Whether an order of axes has all axes of an image that are longer than 1."""
+    return all(size == 1 or label in order for label, size in zip("HWC", shape, strict=True))
+
+
+def _has_label(core: _core.Model) -> bool:
     """Whether `predict` gives one class name for each image."""
-    kind = core.probability_kind
-    independent = kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
     is_one = core.output_shape == [1]
     by_image = bool(core.classes) and len(core.output_shape) == 1
-    return by_image and kind != "none" and independent == is_one
+    has_classes = by_image and not outputs_are_values(core)
+    return has_classes and outputs_are_independent(core) == is_one
 
 
 def _inputs(core: _core.Model, *, pixels: bool) -> tuple[InputForm, ...]:

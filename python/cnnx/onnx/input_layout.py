@@ -71,10 +71,10 @@ class InputLayout:
         count = batch or first or 1
         layouts = []
         is_known = order is not None and len(order) == len(declared)
-        for each in (order,) if order and is_known else _ORDERS[len(declared)]:
+        for each in (str(order),) if is_known else _ORDERS[len(declared)]:
             shape = _image_shape(each, declared, input_shape)
             if shape is not None:
-                likely = is_known or each == "NCHW" or not _is_channels_first(declared)
+                likely = each in (order, "NCHW") or not _is_channels_first(declared)
                 layouts.append(cls(value.name, each, count, _image(shape), likely, first is None))
         if not layouts:
             raise ValueError(_misfit(value, input_shape))

@@ -229,10 +229,11 @@ def network_of(
         preprocessing, divisors[0] = _preprocessing(graph, conversion, symbol, divisors[0])
     else:
         divisors[0] = None
+    used = conversion.network.inputs_of(symbol).values()
     inputs = [
         (value, layout, divisor)
         for value, layout, divisor in zip(graph.inputs, conversion.layouts, divisors, strict=True)
-        if layout.image in symbols_before(symbol)
+        if layout.image in used
     ]
     form = form_of(graph, inputs, list(zip(values, conversion.outputs, done, strict=True)))
     return Imported(conversion.network, symbol, heads, preprocessing, form)
