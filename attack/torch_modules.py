@@ -6,18 +6,9 @@ from attack import torch_module_snippets as snippets
 from attack.case import HEADER, Case, Draw, lines, paste
 
 ACTIVATIONS = (
-    *(
-        "ReLU()",
-        "ReLU6()",
-        "LeakyReLU(0.1)",
-        "PReLU({c})",
-        "ELU()",
-        "SELU()",
-        "Softshrink(0.1)",
-        "GELU()",
-    ),
+    *("ReLU()", "ReLU6()", "LeakyReLU(0.1)", "PReLU({c})", "ELU()", "SELU()", "Softshrink(0.1)"),
     *("SiLU()", "Mish()", "Hardswish()", "Hardsigmoid()", "Sigmoid()", "Tanh()", "Softplus()"),
-    *("Softsign()", "LogSigmoid()", "Hardtanh(-0.5, 2.0)", "GELU(approximate='tanh')"),
+    *("Softsign()", "LogSigmoid()", "Hardtanh(-0.5, 2.0)", "GELU()", "GELU(approximate='tanh')"),
 )
 NORMS = ("BatchNorm2d({c})", "GroupNorm(2, {c})", "InstanceNorm2d({c}, affine=True)")
 PADDINGS = ("ZeroPad2d(1)", "ReflectionPad2d(1)", "ReplicationPad2d((1, 0, 0, 1))")
@@ -26,12 +17,8 @@ POOLS = (
     "AvgPool2d(3, 2, 1, ceil_mode=True)",
 )
 OTHERS = (
+    *("Gate({c})", "Halves()", "Shuffle()", "Affine({c})", "Shortcut({c})"),
     "torch.nn.Upsample(scale_factor=1.5, mode='bilinear')",
-    "Gate({c})",
-    "Halves()",
-    "Shuffle()",
-    "Affine({c})",
-    "Shortcut({c})",
 )
 ENDS = (
     *("torch.nn.Flatten()", "Rows()", "LastChannels()", "torch.nn.Identity()", "Means()"),
